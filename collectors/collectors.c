@@ -1,0 +1,374 @@
+#include "collectors/collectors.h"
+#include "collectors/proc_net.h"
+#include "collectors/sock_diag.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#ifndef IPPROTO_UDPLITE
+#define IPPROTO_UDPLITE 136
+#endif
+
+#define MASK(state)            (1u << (state))
+#define UNSUPPORTED_RETRY_MS   (5 * 60 * INT64_C(1000))
+#define MASK_TCP_CONNECTIONS                                                                                      \
+    (MASK(STATE_ESTABLISHED) | MASK(STATE_SYN_SENT) | MASK(STATE_SYN_RECV) | MASK(STATE_FIN_WAIT_1) |             \
+     MASK(STATE_FIN_WAIT_2) | MASK(STATE_TIME_WAIT) | MASK(STATE_CLOSE_WAIT) | MASK(STATE_LAST_ACK) |             \
+     MASK(STATE_LISTEN) | MASK(STATE_CLOSING))
+#define MASK_DATAGRAM_CONNECTIONS (MASK(STATE_ESTABLISHED) | MASK(STATE_CLOSE))
+
+static const uint8_t families[] = {AF_INET, AF_INET6};
+
+#define FAMILY_COUNT (sizeof families / sizeof families[0])
+
+/* How the kernel knows each class of sockets. */
+static const struct class_source {
+    uint8_t ip_protocol;
+    uint32_t listener_states;
+    bool skip_auto_ports;        /* a port chosen by the kernel is a client's, mostly */
+    bool has_accept_queue;
+    uint32_t connection_states;  /* 0: not counted */
+    const char *proc_name;       /* in /proc/net/protocols */
+} sources[PROTOCOL_COUNT] = {
+    [PROTOCOL_TCP] = {IPPROTO_TCP, MASK(STATE_LISTEN), false, true, MASK_TCP_CONNECTIONS, "TCP"},
+    [PROTOCOL_UDP] = {IPPROTO_UDP, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP"},
+    [PROTOCOL_UDPLITE] = {IPPROTO_UDPLITE, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP-Lite"},
+    /* The states of SCTP associations are SCTP's own, so they are not counted. */
+    [PROTOCOL_SCTP] = {IPPROTO_SCTP, MASK(STATE_LISTEN), false, true, 0, "SCTP"},
+    [PROTOCOL_RAW] = {IPPROTO_RAW, MASK(STATE_CLOSE), false, false, MASK_DATAGRAM_CONNECTIONS, "RAW"},
+};
+
+struct poll;
+
+struct collector {
+    const char *name;
+    enum poll_kind poll;
+    enum protocol first, last; /* the classes it reads */
+    int (*collect)(struct poll *p, enum protocol protocol);
+};
+
+struct collectors {
+    struct sock_diag *diag;
+    struct conn_counter *counter;
+    struct collector_run runs[COLLECTOR_RUNS_MAX];
+    uint64_t malformed[COLLECTOR_RUNS_MAX];
+    int64_t unsupported_until_ms[PROTOCOL_COUNT]; /* 0: not known to be unsupported */
+    enum visibility unsupported_as[PROTOCOL_COUNT];
+    bool raw_diag_missing;                        /* /proc answers for raw sockets */
+};
+
+/* One poll under way. */
+struct poll {
+    struct collectors *c;
+    struct listener_builder *builder;      /* when polling listeners */
+    const struct listener_table *previous; /* likewise, may be NULL */
+    uint64_t *malformed;
+    enum protocol protocol; /* being read */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static double now_seconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Dumps both families of a class. */
+static int dump_class(struct poll *p, uint32_t states, bool skip_auto_ports, inet_diag_message_fn *on_message)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < FAMILY_COUNT; i++) {
+        const struct inet_diag_query query = {
+            .family = families[i],
+            .protocol = sources[p->protocol].ip_protocol,
+            .states = states,
+            .skip_auto_ports = skip_auto_ports,
+        };
+
+        r = sock_diag_dump(p->c->diag, &query, on_message, p, p->malformed);
+    }
+    return r;
+}
+
+static int add_listener(void *arg, const struct nlmsghdr *msg)
+{
+    struct poll *p = arg;
+    struct listener_row row = {.protocol = p->protocol};
+    struct inet_diag_row diag;
+    int r = inet_diag_parse(msg, &diag);
+
+    if (r < 0)
+        return r;
+    row.address = diag.address;
+    row.port = diag.port;
+    row.ifindex = diag.ifindex;
+    row.v6only = diag.v6only;
+    row.cookie = diag.cookie;
+    row.uid = diag.uid;
+    row.has_queue = sources[p->protocol].has_accept_queue;
+    row.queue_length = row.has_queue ? diag.rqueue : 0;
+    row.queue_limit = row.has_queue ? diag.wqueue : 0;
+    if (row.ifindex != 0)
+        proc_interface_name(row.ifindex, row.interface);
+    return listener_builder_add(p->builder, &row);
+}
+
+static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
+{
+    struct poll *p = arg;
+    struct listener_row row = {
+        .protocol = PROTOCOL_RAW,
+        .address = raw->address,
+        .port = raw->protocol,
+        .v6only = true,
+        .cookie = raw->inode, /* as good as a cookie for the time between two polls */
+        .uid = raw->uid,
+    };
+
+    return raw->state == STATE_CLOSE ? listener_builder_add(p->builder, &row) : 0;
+}
+
+static int look_at_listeners(struct poll *p)
+{
+    if (p->protocol == PROTOCOL_RAW && p->c->raw_diag_missing)
+        return proc_raw_read(add_raw_listener, p, p->malformed);
+    return dump_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports, add_listener);
+}
+
+/* A dump that the kernel resumes between two messages may pass over sockets
+ * that live, silently. So nothing is gone before a second look missed it, too;
+ * and without an earlier table the second look comes at once. */
+static int look_twice(struct poll *p)
+{
+    const struct class_view *before = p->previous ? listener_table_class(p->previous, p->protocol) : NULL;
+    int64_t missing = 1;
+    int r = look_at_listeners(p);
+
+    if (r < 0)
+        return r;
+    if (before && before->visibility == VISIBILITY_OK)
+        missing = listener_builder_missing(p->builder, p->previous, p->protocol);
+    if (missing < 0)
+        return (int)missing;
+    return missing > 0 ? look_at_listeners(p) : 0;
+}
+
+/* A protocol that the kernel does not have hides nothing; one that it has but
+ * cannot list does. */
+static enum visibility unsupported_visibility(enum protocol protocol)
+{
+    return proc_has_protocol(sources[protocol].proc_name) == 0 ? VISIBILITY_ABSENT : VISIBILITY_UNSUPPORTED;
+}
+
+/* Asking for what the kernel lacks makes it look for a module each time, so a
+ * no is believed for a while. */
+static bool is_known_unsupported(const struct collectors *c, enum protocol protocol)
+{
+    return c->unsupported_until_ms[protocol] > now_ms();
+}
+
+static int collect_listeners(struct poll *p, enum protocol protocol)
+{
+    struct collectors *c = p->c;
+    int r = ERR_UNSUPPORTED;
+
+    p->protocol = protocol;
+    if (!is_known_unsupported(c, protocol))
+        r = look_twice(p);
+    if (r == ERR_UNSUPPORTED && protocol == PROTOCOL_RAW && !c->raw_diag_missing) {
+        c->raw_diag_missing = true;
+        r = look_twice(p);
+    }
+    if (r < 0 && r != ERR_UNSUPPORTED) {
+        listener_builder_drop(p->builder, protocol);
+        r = look_twice(p); /* once more, on a fresh socket */
+    }
+    if (r == 0) {
+        listener_builder_set_class(p->builder, protocol, VISIBILITY_OK, 0);
+        return 0;
+    }
+    listener_builder_drop(p->builder, protocol);
+    if (r != ERR_UNSUPPORTED) {
+        listener_builder_set_class(p->builder, protocol, VISIBILITY_FAILED, r);
+        return r;
+    }
+    if (!is_known_unsupported(c, protocol)) {
+        c->unsupported_until_ms[protocol] = now_ms() + UNSUPPORTED_RETRY_MS;
+        c->unsupported_as[protocol] = unsupported_visibility(protocol);
+    }
+    listener_builder_set_class(p->builder, protocol, c->unsupported_as[protocol], 0);
+    return r;
+}
+
+static int count_message(void *arg, const struct nlmsghdr *msg)
+{
+    struct poll *p = arg;
+    uint16_t port;
+    uint8_t state;
+    int r = inet_diag_parse_state(msg, &port, &state);
+
+    if (r == 0)
+        r = conn_counter_add(p->c->counter, p->protocol, port, state);
+    return r == -EINVAL ? -EBADMSG : r;
+}
+
+static int count_raw(void *arg, const struct proc_raw_row *raw)
+{
+    struct poll *p = arg;
+    int r = conn_counter_add(p->c->counter, PROTOCOL_RAW, raw->protocol, raw->state);
+
+    return r == -EINVAL ? -EBADMSG : r;
+}
+
+static int collect_connections(struct poll *p, enum protocol protocol)
+{
+    const struct class_source *source = &sources[protocol];
+    int r;
+
+    p->protocol = protocol;
+    if (source->connection_states == 0 || is_known_unsupported(p->c, protocol))
+        return ERR_UNSUPPORTED;
+    if (protocol == PROTOCOL_RAW && p->c->raw_diag_missing)
+        r = proc_raw_read(count_raw, p, p->malformed);
+    else
+        r = dump_class(p, source->connection_states, false, count_message);
+    if (r == 0)
+        conn_counter_complete(p->c->counter, protocol);
+    else
+        conn_counter_reset(p->c->counter, protocol);
+    return r;
+}
+
+static const struct collector registry[] = {
+    {"tcp", POLL_LISTENERS, PROTOCOL_TCP, PROTOCOL_TCP, collect_listeners},
+    {"udp", POLL_LISTENERS, PROTOCOL_UDP, PROTOCOL_UDP, collect_listeners},
+    {"udplite", POLL_LISTENERS, PROTOCOL_UDPLITE, PROTOCOL_UDPLITE, collect_listeners},
+    {"sctp", POLL_LISTENERS, PROTOCOL_SCTP, PROTOCOL_SCTP, collect_listeners},
+    {"raw", POLL_LISTENERS, PROTOCOL_RAW, PROTOCOL_RAW, collect_listeners},
+    {"connections", POLL_CONNECTIONS, PROTOCOL_TCP, PROTOCOL_RAW, collect_connections},
+};
+
+#define COLLECTOR_COUNT (sizeof registry / sizeof registry[0])
+
+_Static_assert(COLLECTOR_COUNT <= COLLECTOR_RUNS_MAX, "a snapshot must have room for every collector");
+
+/* Runs one collector over its classes. Unsupported classes are no failure; a
+ * collector all of whose classes are unsupported has not run. */
+static void run_collector(struct poll *p, size_t index)
+{
+    const struct collector *collector = &registry[index];
+    struct collector_run *run = &p->c->runs[index];
+    double started = now_seconds();
+
+    *run = (struct collector_run){.name = collector->name, .poll = collector->poll, .up = true};
+    p->malformed = &p->c->malformed[index];
+    for (int protocol = (int)collector->first; protocol <= (int)collector->last; protocol++) {
+        int r = collector->collect(p, (enum protocol)protocol);
+
+        run->ran |= r != ERR_UNSUPPORTED;
+        if (r < 0 && r != ERR_UNSUPPORTED) {
+            run->up = false;
+            run->error = r;
+        }
+    }
+    run->duration_seconds = now_seconds() - started;
+}
+
+static void run_collectors(struct poll *p, enum poll_kind kind)
+{
+    for (size_t i = 0; i < COLLECTOR_COUNT; i++)
+        if (registry[i].poll == kind)
+            run_collector(p, i);
+}
+
+int collectors_open(struct collectors **ret)
+{
+    struct collectors *c = calloc(1, sizeof *c);
+    int r = -ENOMEM;
+
+    if (!c)
+        return r;
+    for (size_t i = 0; i < COLLECTOR_COUNT; i++)
+        c->runs[i] = (struct collector_run){.name = registry[i].name, .poll = registry[i].poll};
+    c->counter = conn_counter_new();
+    if (c->counter)
+        r = sock_diag_open(&c->diag);
+    if (r < 0)
+        collectors_close(c);
+    else
+        *ret = c;
+    return r;
+}
+
+void collectors_close(struct collectors *c)
+{
+    if (!c)
+        return;
+    sock_diag_close(c->diag);
+    conn_counter_free(c->counter);
+    free(c);
+}
+
+int collectors_poll_listeners(struct collectors *c, size_t limit, const struct policy *policy,
+                              const struct listener_table *previous, const struct services *services,
+                              struct listener_table **ret)
+{
+    struct poll p = {.c = c, .previous = previous};
+    struct listener_table *table;
+
+    p.builder = listener_builder_new(limit, policy);
+    if (!p.builder)
+        return -ENOMEM;
+    run_collectors(&p, POLL_LISTENERS);
+    table = listener_table_seal(p.builder, services);
+    if (!table)
+        return -ENOMEM;
+    *ret = table;
+    return 0;
+}
+
+int collectors_poll_connections(struct collectors *c, struct conn_table **ret)
+{
+    struct poll p = {.c = c};
+    struct conn_table *table;
+
+    run_collectors(&p, POLL_CONNECTIONS);
+    table = conn_counter_seal(c->counter);
+    if (!table)
+        return -ENOMEM;
+    *ret = table;
+    return 0;
+}
+
+size_t collectors_runs(const struct collectors *c, struct collector_run *ret_runs)
+{
+    memcpy(ret_runs, c->runs, sizeof c->runs[0] * COLLECTOR_COUNT);
+    return COLLECTOR_COUNT;
+}
+
+uint64_t collectors_malformed(const struct collectors *c, size_t run_index)
+{
+    return c->malformed[run_index];
+}
+
+void collectors_retry_unsupported(struct collectors *c)
+{
+    memset(c->unsupported_until_ms, 0, sizeof c->unsupported_until_ms);
+    c->raw_diag_missing = false;
+}

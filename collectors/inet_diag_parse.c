@@ -1,0 +1,153 @@
+#include "collectors/inet_diag_parse.h"
+#include "core/err.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <string.h>
+#include <sys/socket.h>
+
+size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
+                         char ret_bytes[static INET_DIAG_REQUEST_MAX])
+{
+    /* Offsets are in bytes from each operation; running exactly to the end
+     * accepts a socket, running beyond it rejects. "Port chosen by the kernel?
+     * Then go on to the jump, which leads beyond the end; else to the end." */
+    static const struct inet_diag_bc_op not_auto[] = {
+        {.code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8},
+        {.code = INET_DIAG_BC_JMP, .yes = 4, .no = 8},
+    };
+    struct nlmsghdr *header = mnl_nlmsg_put_header(ret_bytes);
+    struct inet_diag_req_v2 *request;
+
+    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header->nlmsg_seq = sequence;
+    request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+    request->sdiag_family = query->family;
+    request->sdiag_protocol = query->protocol;
+    request->idiag_states = query->states;
+    if (query->skip_auto_ports)
+        mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof not_auto, not_auto);
+    return header->nlmsg_len;
+}
+
+/* The fixed part of a reply, or NULL when there is none to trust. */
+static const struct inet_diag_msg *reply_head(const struct nlmsghdr *msg)
+{
+    const struct inet_diag_msg *head = mnl_nlmsg_get_payload(msg);
+
+    if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(msg) < sizeof *head)
+        return NULL;
+    return head->idiag_family == AF_INET || head->idiag_family == AF_INET6 ? head : NULL;
+}
+
+int inet_diag_parse_state(const struct nlmsghdr *msg, uint16_t *ret_port, uint8_t *ret_state)
+{
+    const struct inet_diag_msg *head = reply_head(msg);
+
+    if (!head)
+        return -EBADMSG;
+    *ret_port = ntohs(head->id.idiag_sport);
+    *ret_state = head->idiag_state;
+    return 0;
+}
+
+/* The byte of an attribute, or fallback when its length is not 1. */
+static uint8_t attribute_u8(const struct nlattr *attribute, uint8_t fallback)
+{
+    return mnl_attr_get_payload_len(attribute) == 1 ? mnl_attr_get_u8(attribute) : fallback;
+}
+
+static int take_attribute(const struct nlattr *attribute, void *arg)
+{
+    struct inet_diag_row *row = arg;
+
+    if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY)
+        row->v6only = attribute_u8(attribute, 0) != 0;
+    else if (mnl_attr_get_type(attribute) == INET_DIAG_PROTOCOL)
+        row->port = attribute_u8(attribute, (uint8_t)row->port);
+    return MNL_CB_OK;
+}
+
+int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
+{
+    const struct inet_diag_msg *head = reply_head(msg);
+    struct inet_diag_row row;
+
+    if (!head)
+        return -EBADMSG;
+    row = (struct inet_diag_row){
+        .address.version = head->idiag_family == AF_INET ? 4 : 6,
+        .port = ntohs(head->id.idiag_sport),
+        .state = head->idiag_state,
+        .ifindex = head->id.idiag_if,
+        .cookie = (uint64_t)head->id.idiag_cookie[1] << 32 | head->id.idiag_cookie[0],
+        .rqueue = head->idiag_rqueue,
+        .wqueue = head->idiag_wqueue,
+        .uid = head->idiag_uid,
+        .inode = head->idiag_inode,
+    };
+    memcpy(row.address.bytes, head->id.idiag_src, row.address.version == 4 ? 4 : 16);
+    (void)mnl_attr_parse(msg, sizeof *head, take_attribute, &row); /* fails only where the callback does */
+    *ret_row = row;
+    return 0;
+}
+
+static int kernel_error(int error)
+{
+    if (error == 0)
+        return 0;
+    return error == -ENOENT ? ERR_UNSUPPORTED : error > 0 ? -EBADMSG : error;
+}
+
+/* NLMSG_DONE may carry an error code; a shorter one means success. */
+static int done_status(const struct nlmsghdr *msg)
+{
+    int error;
+
+    if (mnl_nlmsg_get_payload_len(msg) < sizeof error)
+        return 0;
+    memcpy(&error, mnl_nlmsg_get_payload(msg), sizeof error);
+    return kernel_error(error);
+}
+
+static int error_status(const struct nlmsghdr *msg)
+{
+    struct nlmsgerr error;
+
+    if (mnl_nlmsg_get_payload_len(msg) < sizeof error)
+        return -EBADMSG;
+    memcpy(&error, mnl_nlmsg_get_payload(msg), sizeof error);
+    /* An acknowledgement was not asked for; a dump must not end with one. */
+    return error.error == 0 ? -EBADMSG : kernel_error(error.error);
+}
+
+int inet_diag_walk(const void *bytes, size_t length, uint32_t sequence, uint32_t port_id,
+                   inet_diag_message_fn *on_message, void *arg, uint64_t *ret_malformed)
+{
+    const struct nlmsghdr *msg = bytes;
+    int left = (int)length, r;
+
+    for (; mnl_nlmsg_ok(msg, left); msg = mnl_nlmsg_next(msg, &left)) {
+        if (!mnl_nlmsg_seq_ok(msg, sequence) || !mnl_nlmsg_portid_ok(msg, port_id))
+            return ERR_SEQUENCE;
+        if (msg->nlmsg_flags & NLM_F_DUMP_INTR)
+            return ERR_INTERRUPTED;
+        switch (msg->nlmsg_type) {
+        case NLMSG_NOOP: continue;
+        case NLMSG_DONE: return done_status(msg);
+        case NLMSG_ERROR: return error_status(msg);
+        case NLMSG_OVERRUN: return -ENOBUFS;
+        default:
+            r = on_message(arg, msg);
+            if (r == -EBADMSG)
+                ++*ret_malformed;
+            else if (r < 0)
+                return r;
+        }
+    }
+    return left == 0 ? 1 : -EBADMSG;
+}

@@ -1,0 +1,84 @@
+#include "collectors/proc_net.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_table(const char *path, uint8_t version, proc_raw_row_fn *on_row, void *arg, uint64_t *ret_malformed)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool is_heading = true;
+    int r = 0;
+
+    if (!file)
+        return -errno;
+    while (r == 0 && getline(&line, &capacity, file) > 0) {
+        struct proc_raw_row row;
+
+        if (is_heading) {
+            is_heading = false;
+            continue;
+        }
+        r = proc_raw_parse_line(line, version, &row);
+        if (r == 0)
+            r = on_row(arg, &row);
+        if (r == -EBADMSG) {
+            ++*ret_malformed;
+            r = 0;
+        }
+    }
+    if (r == 0 && ferror(file))
+        r = -EIO;
+    free(line);
+    (void)fclose(file); /* it was only read */
+    return r;
+}
+
+int proc_raw_read(proc_raw_row_fn *on_row, void *arg, uint64_t *ret_malformed)
+{
+    int r = read_table("/proc/thread-self/net/raw", 4, on_row, arg, ret_malformed);
+
+    if (r == -ENOENT)
+        return ERR_UNSUPPORTED;
+    if (r < 0)
+        return r;
+    r = read_table("/proc/thread-self/net/raw6", 6, on_row, arg, ret_malformed);
+    return r == -ENOENT ? 0 : r;
+}
+
+int proc_has_protocol(const char *name)
+{
+    FILE *file = fopen("/proc/thread-self/net/protocols", "re");
+    char line[512], word[32];
+    int found = 0;
+
+    if (!file)
+        return -errno;
+    while (!found && fgets(line, sizeof line, file))
+        found = sscanf(line, "%31s", word) == 1 && strcmp(word, name) == 0;
+    if (!found && ferror(file))
+        found = -EIO;
+    (void)fclose(file); /* it was only read */
+    return found;
+}
+
+/* The kernel lets a name hold nearly any byte; what is not printable ASCII has
+ * no place in a label, a table or a log line. */
+static bool is_plain(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return true;
+}
+
+void proc_interface_name(uint32_t ifindex, char ret_name[static INTERFACE_NAME_MAX])
+{
+    if (!if_indextoname(ifindex, ret_name) || !is_plain(ret_name))
+        (void)snprintf(ret_name, INTERFACE_NAME_MAX, "if%u", ifindex);
+}

@@ -1,0 +1,27 @@
+/* A netlink socket of the sock_diag family: sends one dump request at a time
+ * and hands every message of the answer to a callback. Needs no privilege.
+ * Main thread only. */
+#ifndef SOCKWATCH_COLLECTORS_SOCK_DIAG_H
+#define SOCKWATCH_COLLECTORS_SOCK_DIAG_H
+
+#include "collectors/inet_diag_parse.h"
+
+struct sock_diag;
+
+/* ret   returns owned; filled on success only
+ *
+ * Returns 0, or -errno when the kernel gives no such socket. */
+int sock_diag_open(struct sock_diag **ret);
+void sock_diag_close(struct sock_diag *d);
+
+/* Runs one dump to its end.
+ *
+ * ret_malformed   is increased by the messages that made no sense
+ *
+ * Returns 0 when the answer was complete; ERR_UNSUPPORTED, ERR_TRUNCATED,
+ * ERR_SEQUENCE, ERR_INTERRUPTED, or -errno. After any failure the socket is
+ * replaced before the next dump, since an abandoned answer may still be in it. */
+int sock_diag_dump(struct sock_diag *d, const struct inet_diag_query *query, inet_diag_message_fn *on_message,
+                   void *arg, uint64_t *ret_malformed);
+
+#endif

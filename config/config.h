@@ -1,0 +1,63 @@
+/* The configuration: what the operator wrote, with defaults, validated.
+ *
+ * A struct config is const after config_load() and owns all it refers to; a
+ * reload loads another one whole and swaps. No logging: every error is text
+ * for the caller to show. Main thread only. */
+#ifndef SOCKWATCH_CONFIG_CONFIG_H
+#define SOCKWATCH_CONFIG_CONFIG_H
+
+#include "core/buf.h"
+#include "core/policy.h"
+
+/* Read when --config is not given; it need not exist. */
+#ifndef CONFIG_DEFAULT_PATH
+#define CONFIG_DEFAULT_PATH "/etc/sockwatch/sockwatch.conf"
+#endif
+
+#define CONFIG_DEFAULT_PORT 10066
+
+/* An address to serve HTTP on. */
+struct listen_address {
+    struct ip_addr address;
+    uint16_t port; /* 0: the kernel chooses */
+};
+
+struct listen_addresses {
+    struct listen_address *items; /* owned */
+    size_t count;
+};
+
+struct config {
+    int64_t poll_listeners_ms;
+    int64_t poll_connections_ms;
+    struct listen_addresses listen;
+    bool listen_is_default; /* nobody asked for these addresses by name */
+    struct policy policy;
+    int64_t limit_listeners;
+    int64_t limit_series;
+};
+
+/* Returns owned: the configuration without any file; NULL when memory runs out. */
+struct config *config_new(void);
+void config_free(struct config *config);
+
+/* Loads a file.
+ *
+ * ret      returns owned; filled on success only
+ * errors   every error as a line "FILE:LINE: KEY: what is wrong, what was expected"
+ *
+ * Returns 0; ERR_CONFIG when the file is wrong; -errno when it cannot be read
+ * (errors has a line for that too). Source: libconfig manual, interface.md. */
+int config_load(const char *path, struct config **ret, struct buf *errors);
+
+/* Writes the effective configuration so that config_load() reads it back. */
+void config_show(const struct config *config, struct buf *out);
+
+/* Parses "192.0.2.1:80" or "[::1]:80". Returns 0 and fills *ret, or -EINVAL. */
+int listen_address_parse(const char *text, struct listen_address *ret);
+void listen_address_format(const struct listen_address *address, char ret_text[static ENDPOINT_TEXT_MAX]);
+
+/* Appends an address. Returns 0 or -ENOMEM. */
+int listen_addresses_add(struct listen_addresses *list, const struct listen_address *address);
+
+#endif

@@ -1,0 +1,404 @@
+#include "config/config.h"
+#include "config/scan.h"
+#include "config/schema.h"
+#include "core/duration.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <libconfig.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FILE_BYTES_MAX = 1 << 20,
+    INCLUDE_DEPTH_MAX = 10, /* libconfig's own */
+    ERRORS_MAX = 100,
+    KEY_PATH_MAX = 128,
+};
+
+struct loader {
+    const char *path;
+    char *directory; /* of path; included files are found there */
+    struct config *config;
+    struct buf *errors;
+    unsigned error_count;
+    bool partial; /* the parser gave up: what is missing may stand further on */
+    unsigned depth;
+};
+
+__attribute__((format(printf, 5, 6))) static void report(struct loader *l, const char *file, unsigned line,
+                                                         const char *key, const char *format, ...)
+{
+    char what[1024];
+    va_list args;
+
+    if (l->error_count++ >= ERRORS_MAX)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
+    va_end(args);
+    buf_fmt(l->errors, "%s:", file ? file : l->path);
+    if (line > 0)
+        buf_fmt(l->errors, "%u:", line);
+    buf_fmt(l->errors, " %s%s%s\n", key, *key ? ": " : "", what);
+}
+
+static const char *type_text(const config_setting_t *setting)
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64: return "a number";
+    case CONFIG_TYPE_FLOAT: return "a number with a fraction";
+    case CONFIG_TYPE_STRING: return "a string";
+    case CONFIG_TYPE_BOOL: return "true or false";
+    case CONFIG_TYPE_ARRAY: return "an array [...]";
+    case CONFIG_TYPE_LIST: return "a list (...)";
+    case CONFIG_TYPE_GROUP: return "a group {...}";
+    default: return "nothing";
+    }
+}
+
+static bool is_number(const config_setting_t *setting)
+{
+    int type = config_setting_type(setting);
+
+    return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+}
+
+static bool has_type(const config_setting_t *setting, enum schema_type type)
+{
+    int have = config_setting_type(setting);
+
+    switch (type) {
+    case SCHEMA_BOOL: return have == CONFIG_TYPE_BOOL;
+    case SCHEMA_INT: return is_number(setting);
+    case SCHEMA_DURATION:
+    case SCHEMA_TEXT: return have == CONFIG_TYPE_STRING;
+    case SCHEMA_TEXTS: return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST;
+    case SCHEMA_GROUP: return have == CONFIG_TYPE_GROUP;
+    case SCHEMA_LIST: return have == CONFIG_TYPE_LIST;
+    }
+    return false;
+}
+
+/* A setting, the key it is for, and its path as the user would write it. */
+struct place {
+    config_setting_t *setting;
+    const struct schema_key *key;
+    char path[KEY_PATH_MAX];
+};
+
+static const char *expected_text(const struct schema_key *key)
+{
+    if (key->type == SCHEMA_GROUP)
+        return "a group {...}";
+    return key->type == SCHEMA_LIST ? "a list of groups ( {...}, ... )" : key->expected;
+}
+
+#define report_at(l, place, ...)                                                                                  \
+    report(l, config_setting_source_file((place)->setting), config_setting_source_line((place)->setting),         \
+           (place)->path, __VA_ARGS__)
+
+static void report_value(struct loader *l, const struct place *place, const char *value, int error)
+{
+    if (error == -ENOMEM)
+        report_at(l, place, "%s", err_str(error));
+    else
+        report_at(l, place, "%s %s, expected %s", value,
+                  error == -ERANGE   ? "is out of range"
+                  : error == -EEXIST ? "is given twice"
+                                     : "is not valid",
+                  place->key->expected);
+}
+
+static void load_int(struct loader *l, const struct place *place, void *field)
+{
+    int64_t value = config_setting_get_int64(place->setting);
+    char text[32];
+    int r = 0;
+
+    if (value < place->key->min || value > place->key->max)
+        r = -ERANGE;
+    else if (place->key->store)
+        r = place->key->store(field, value);
+    else
+        *(int64_t *)field = value;
+    if (r == 0)
+        return;
+    (void)snprintf(text, sizeof text, "%lld", (long long)value);
+    report_value(l, place, text, r);
+}
+
+static void load_string(struct loader *l, const struct place *place, const char *value, void *field)
+{
+    int64_t ms;
+    char quoted[128];
+    int r;
+
+    if (place->key->type == SCHEMA_DURATION) {
+        r = duration_parse(value, &ms);
+        if (r == 0 && (ms < place->key->min || ms > place->key->max))
+            r = -ERANGE;
+        if (r == 0)
+            *(int64_t *)field = ms;
+    } else {
+        r = place->key->parse(field, value);
+    }
+    if (r == 0)
+        return;
+    (void)snprintf(quoted, sizeof quoted, "\"%.100s\"", value);
+    report_value(l, place, quoted, r);
+}
+
+static void load_strings(struct loader *l, const struct place *place, void *field)
+{
+    int count = config_setting_length(place->setting);
+
+    place->key->clear(field);
+    for (int i = 0; i < count; i++) {
+        struct place element = {config_setting_get_elem(place->setting, (unsigned)i), place->key, ""};
+
+        (void)snprintf(element.path, sizeof element.path, "%.100s[%d]", place->path, i);
+        if (config_setting_type(element.setting) != CONFIG_TYPE_STRING)
+            report_at(l, &element, "is %s, expected a string: %s", type_text(element.setting),
+                      place->key->expected);
+        else
+            load_string(l, &element, config_setting_get_string(element.setting), field);
+    }
+}
+
+static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group, const char *path,
+                      void *base);
+
+struct check_context {
+    struct loader *loader;
+    const struct place *place;
+};
+
+static void report_check(void *arg, const char *name, const char *what)
+{
+    const struct check_context *context = arg;
+    config_setting_t *setting = config_setting_get_member(context->place->setting, name);
+    struct place place = {setting ? setting : context->place->setting, NULL, ""};
+
+    (void)snprintf(place.path, sizeof place.path, "%.80s.%.40s", context->place->path, name);
+    report_at(context->loader, &place, "%s", what);
+}
+
+static void load_list(struct loader *l, const struct place *place, void *base)
+{
+    int count = config_setting_length(place->setting);
+
+    for (int i = 0; i < count; i++) {
+        struct place element = {config_setting_get_elem(place->setting, (unsigned)i), place->key, ""};
+        struct check_context context = {l, &element};
+        void *item;
+
+        (void)snprintf(element.path, sizeof element.path, "%.100s[%d]", place->path, i);
+        if (!config_setting_is_group(element.setting)) {
+            report_at(l, &element, "is %s, expected a group {...}", type_text(element.setting));
+            continue;
+        }
+        item = place->key->append(base);
+        if (!item) {
+            report_at(l, &element, "%s", err_str(-ENOMEM));
+            return;
+        }
+        schema_set_defaults(place->key->children, item);
+        load_keys(l, place->key->children, element.setting, element.path, item);
+        place->key->check(base, item, report_check, &context);
+    }
+}
+
+static void load_value(struct loader *l, const struct place *place, void *base)
+{
+    void *field = schema_field(place->key, base);
+
+    if (!has_type(place->setting, place->key->type)) {
+        if (!l->partial || config_setting_type(place->setting) != CONFIG_TYPE_NONE)
+            report_at(l, place, "is %s, expected %s", type_text(place->setting), expected_text(place->key));
+        return;
+    }
+    switch (place->key->type) {
+    case SCHEMA_BOOL: *(bool *)field = config_setting_get_bool(place->setting); break;
+    case SCHEMA_INT: load_int(l, place, field); break;
+    case SCHEMA_DURATION:
+    case SCHEMA_TEXT: load_string(l, place, config_setting_get_string(place->setting), field); break;
+    case SCHEMA_TEXTS: load_strings(l, place, field); break;
+    case SCHEMA_GROUP:
+        if (place->key->enabled_offset != 0)
+            *(bool *)((char *)base + place->key->enabled_offset) = true;
+        load_keys(l, place->key->children, place->setting, place->path, base);
+        break;
+    case SCHEMA_LIST: load_list(l, place, base); break;
+    }
+}
+
+static void report_missing(struct loader *l, const struct schema_key *keys, config_setting_t *group,
+                           const char *path)
+{
+    for (const struct schema_key *key = keys; key->name; key++) {
+        struct place place = {group, key, ""};
+        bool has_other = key->required && *key->required && config_setting_get_member(group, key->required);
+
+        if (!key->required || has_other || config_setting_get_member(group, key->name))
+            continue;
+        (void)snprintf(place.path, sizeof place.path, "%.80s.%.40s", path, key->name);
+        report_at(l, &place, "is missing, expected %s", key->expected);
+    }
+}
+
+static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group, const char *path,
+                      void *base)
+{
+    int count = config_setting_length(group);
+
+    for (int i = 0; i < count; i++) {
+        config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        struct place place = {setting, schema_find(keys, name), ""};
+        struct buf names;
+
+        (void)snprintf(place.path, sizeof place.path, "%.80s%s%.40s", path, *path ? "." : "", name);
+        if (place.key) {
+            load_value(l, &place, base);
+            continue;
+        }
+        buf_init(&names);
+        schema_names(keys, &names);
+        report_at(l, &place, "is not a known key, expected one of: %s", buf_text(&names));
+        buf_done(&names);
+    }
+    if (!l->partial)
+        report_missing(l, keys, group, path);
+}
+
+/* Reads a whole file.
+ *
+ * ret_text   returns owned, with a NUL behind it
+ *
+ * Returns the length, or -errno; -EFBIG when it is larger than a configuration
+ * can sensibly be. */
+static ssize_t read_file(const char *path, char **ret_text)
+{
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+    ssize_t r;
+
+    if (!file)
+        return -errno;
+    text = malloc(FILE_BYTES_MAX + 2);
+    if (!text) {
+        r = -ENOMEM;
+        goto out;
+    }
+    r = (ssize_t)fread(text, 1, FILE_BYTES_MAX + 1, file);
+    if (ferror(file))
+        r = errno ? -errno : -EIO;
+    else if (r > FILE_BYTES_MAX)
+        r = -EFBIG;
+out:
+    if (r >= 0) {
+        text[r] = '\0';
+        *ret_text = text;
+    } else {
+        free(text);
+    }
+    (void)fclose(file); /* it was only read */
+    return r;
+}
+
+struct scan_context {
+    struct loader *loader;
+    const char *file; /* NULL for the main file */
+};
+
+static void scan_problem(void *arg, unsigned line, const char *key, const char *what)
+{
+    struct scan_context *context = arg;
+
+    report(context->loader, context->file, line, key, "%s, expected %s", what,
+           strstr(what, "32 bits") ? "a number from -2147483648 to 2147483647" : "UTF-8 text");
+}
+
+static void scan_include(void *arg, unsigned line, const char *name)
+{
+    struct scan_context *context = arg;
+    struct loader *l = context->loader;
+    struct scan_context inner = {l, name};
+    const struct scan_callbacks callbacks = {scan_problem, scan_include, &inner};
+    char *path = NULL, *text = NULL;
+    ssize_t length;
+
+    if (l->depth >= INCLUDE_DEPTH_MAX)
+        return; /* the parser says so, too */
+    if (asprintf(&path, "%s/%s", l->directory, name) < 0)
+        return;
+    length = read_file(path, &text);
+    if (length < 0) {
+        report(l, context->file, line, "@include", "\"%s\" cannot be read (%s), expected a file beside %s", name,
+               err_str((int)length), l->path);
+    } else {
+        l->depth++;
+        scan_text(text, (size_t)length, &callbacks);
+        l->depth--;
+    }
+    free(text);
+    free(path);
+}
+
+static void parse(struct loader *l, const char *text)
+{
+    config_t parsed;
+
+    config_init(&parsed);
+    config_set_include_dir(&parsed, l->directory);
+    if (config_read_string(&parsed, text) != CONFIG_TRUE) {
+        const char *why = config_error_text(&parsed);
+
+        l->partial = true;
+        if (!strstr(why, "include file")) /* the scan has said it better */
+            report(l, config_error_file(&parsed), (unsigned)config_error_line(&parsed), "", "%s, expected %s", why,
+                   strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
+    }
+    load_keys(l, schema_root(), config_root_setting(&parsed), "", l->config);
+    l->config->listen_is_default = !config_lookup(&parsed, "web.listen");
+    config_destroy(&parsed);
+}
+
+int config_load(const char *path, struct config **ret, struct buf *errors)
+{
+    struct loader l = {.path = path, .errors = errors};
+    struct scan_context context = {&l, NULL};
+    const struct scan_callbacks callbacks = {scan_problem, scan_include, &context};
+    char *text = NULL, *copy = strdup(path);
+    ssize_t length;
+    int r = -ENOMEM;
+
+    l.config = config_new();
+    if (!l.config || !copy)
+        goto out;
+    l.directory = dirname(copy);
+    length = read_file(path, &text);
+    if (length < 0) {
+        r = (int)length;
+        buf_fmt(errors, "%s: cannot be read: %s, expected a configuration file\n", path, err_str(r));
+        goto out;
+    }
+    scan_text(text, (size_t)length, &callbacks);
+    parse(&l, text);
+    if (l.error_count > ERRORS_MAX)
+        buf_fmt(errors, "%s: %u more errors\n", path, l.error_count - ERRORS_MAX);
+    r = l.error_count > 0 ? ERR_CONFIG : 0;
+out:
+    if (r == 0)
+        *ret = l.config;
+    else
+        config_free(l.config);
+    free(text);
+    free(copy);
+    return r;
+}

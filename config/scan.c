@@ -1,0 +1,195 @@
+#include "config/scan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_MAX = 64, NUMBER_MAX = 48, INCLUDE_MAX = 512 };
+
+struct scanner {
+    const char *p, *end;
+    unsigned line;
+    char key[KEY_MAX]; /* the last setting name seen */
+    const struct scan_callbacks *callbacks;
+};
+
+static void problem(struct scanner *s, const char *what)
+{
+    s->callbacks->problem(s->callbacks->arg, s->line, s->key, what);
+}
+
+static bool at(const struct scanner *s, const char *text)
+{
+    size_t n = strlen(text);
+
+    return (size_t)(s->end - s->p) >= n && memcmp(s->p, text, n) == 0;
+}
+
+static void step(struct scanner *s)
+{
+    if (*s->p == '\n')
+        s->line++;
+    s->p++;
+}
+
+static void skip_line(struct scanner *s)
+{
+    while (s->p < s->end && *s->p != '\n')
+        s->p++;
+}
+
+static void skip_block_comment(struct scanner *s)
+{
+    while (s->p < s->end && !at(s, "*/"))
+        step(s);
+    s->p += s->p < s->end ? 2 : 0;
+}
+
+static void skip_string(struct scanner *s)
+{
+    step(s);
+    while (s->p < s->end && *s->p != '"') {
+        if (*s->p == '\\' && s->p + 1 < s->end)
+            step(s);
+        step(s);
+    }
+    if (s->p < s->end)
+        step(s);
+}
+
+static void read_name(struct scanner *s)
+{
+    size_t n = 0;
+
+    for (; s->p < s->end && (isalnum((unsigned char)*s->p) || strchr("-_*", *s->p)); s->p++)
+        if (n + 1 < sizeof s->key)
+            s->key[n++] = *s->p;
+    s->key[n] = '\0';
+}
+
+/* Whether libconfig would read the number as another one. A 64-bit number
+ * ("L") that is too large is read as the largest, which range checks catch. */
+static bool is_misread(const char *number)
+{
+    bool hexadecimal = strncasecmp(number, "0x", 2) == 0;
+    char *end;
+    long long value;
+
+    if (strpbrk(number, "L.") || (!hexadecimal && strpbrk(number, "eE")))
+        return false;
+    errno = 0;
+    value = strtoll(number, &end, hexadecimal ? 16 : 10);
+    return errno == ERANGE || value < INT32_MIN || value > INT32_MAX;
+}
+
+static void read_number(struct scanner *s)
+{
+    char number[NUMBER_MAX], what[NUMBER_MAX + 32];
+    size_t n = 0;
+
+    do {
+        if (n + 1 < sizeof number)
+            number[n++] = *s->p;
+        s->p++;
+    } while (s->p < s->end && (isalnum((unsigned char)*s->p) || *s->p == '.'));
+    number[n] = '\0';
+    if (!is_misread(number))
+        return;
+    (void)snprintf(what, sizeof what, "%s does not fit in 32 bits", number);
+    problem(s, what);
+}
+
+static void read_include(struct scanner *s)
+{
+    char path[INCLUDE_MAX];
+    size_t n = 0;
+
+    s->p += strlen("@include");
+    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t'))
+        s->p++;
+    if (s->p == s->end || *s->p != '"')
+        return;
+    for (s->p++; s->p < s->end && *s->p != '"' && *s->p != '\n' && n + 1 < sizeof path; s->p++)
+        path[n++] = *s->p;
+    path[n] = '\0';
+    s->callbacks->include(s->callbacks->arg, s->line, path);
+    skip_line(s);
+}
+
+static void scan_tokens(struct scanner *s)
+{
+    while (s->p < s->end) {
+        bool is_signed = (*s->p == '-' || *s->p == '+') && s->p + 1 < s->end && isdigit((unsigned char)s->p[1]);
+
+        if (*s->p == '#' || at(s, "//"))
+            skip_line(s);
+        else if (at(s, "/*"))
+            skip_block_comment(s);
+        else if (*s->p == '"')
+            skip_string(s);
+        else if (at(s, "@include"))
+            read_include(s);
+        else if (isdigit((unsigned char)*s->p) || is_signed)
+            read_number(s);
+        else if (isalpha((unsigned char)*s->p) || *s->p == '*')
+            read_name(s);
+        else
+            step(s);
+    }
+}
+
+/* The length of the UTF-8 character at p, 0 when there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;
+
+    if (p[0] >= 0x80 && (p[0] < 0xc2 || p[0] > 0xf4))
+        return 0;
+    if (n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* Reports the first bad byte of each line. */
+static void scan_bytes(struct scanner *s)
+{
+    unsigned reported = 0;
+
+    if (at(s, "\xef\xbb\xbf")) {
+        problem(s, "begins with a byte order mark");
+        s->p += 3;
+    }
+    while (s->p < s->end) {
+        size_t n = utf8_length((const unsigned char *)s->p, (size_t)(s->end - s->p));
+        bool is_nul = *s->p == '\0';
+
+        if ((n == 0 || is_nul) && reported != s->line) {
+            problem(s, is_nul ? "contains a NUL byte" : "is not valid UTF-8");
+            reported = s->line;
+        }
+        if (n > 1)
+            s->p += n;
+        else
+            step(s);
+    }
+}
+
+void scan_text(const char *text, size_t length, const struct scan_callbacks *callbacks)
+{
+    struct scanner s = {.p = text, .end = text + length, .line = 1, .callbacks = callbacks};
+
+    scan_bytes(&s);
+    s.p = text;
+    s.line = 1;
+    scan_tokens(&s);
+}

@@ -1,0 +1,65 @@
+/* The configuration's keys as one table.
+ *
+ * Each key says its type, its bounds, its default and what a valid value looks
+ * like; the loader, the printer and the error messages are driven by it, so a
+ * new key is a new row. Pure: no libconfig, no I/O. */
+#ifndef SOCKWATCH_CONFIG_SCHEMA_H
+#define SOCKWATCH_CONFIG_SCHEMA_H
+
+#include "core/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum schema_type {
+    SCHEMA_BOOL,     /* field: bool */
+    SCHEMA_INT,      /* field: int64_t, or what store() writes */
+    SCHEMA_DURATION, /* field: int64_t, milliseconds */
+    SCHEMA_TEXT,     /* a string; parse() writes the field */
+    SCHEMA_TEXTS,    /* an array of strings; clear() then parse() for each */
+    SCHEMA_GROUP,    /* { ... } with keys of the same struct */
+    SCHEMA_LIST,     /* ( { ... }, ... ); append() gives each its own struct */
+};
+
+struct schema_key;
+
+/* Receives what a check() finds. */
+typedef void schema_report_fn(void *arg, const char *key, const char *what);
+
+struct schema_key {
+    const char *name;
+    enum schema_type type;
+    size_t offset;        /* of the field in its struct */
+    int64_t min, max;     /* SCHEMA_INT; SCHEMA_DURATION in ms */
+    const char *initial;  /* the default as text; NULL: what zeroed memory means */
+    const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
+    const char *expected; /* what a valid value looks like, for error messages */
+    int (*store)(void *field, int64_t value); /* SCHEMA_INT; NULL: field is an int64_t */
+    void (*clear)(void *field);
+    int (*parse)(void *field, const char *text); /* 0, -EINVAL, -ERANGE, -ENOMEM */
+    void (*print)(const void *field, struct buf *out); /* NULL: not shown */
+    bool (*is_set)(const void *field);                 /* NULL: always shown */
+    const struct schema_key *children;                 /* ends with a nameless key */
+    void *(*append)(void *base);                       /* NULL when memory runs out */
+    const void *(*at)(const void *base, size_t index); /* NULL past the last one */
+    /* SCHEMA_LIST, after an element's keys were read: what contradicts in it,
+     * and with the elements before it in the list. */
+    void (*check)(const void *base, const void *element, schema_report_fn *report, void *arg);
+    size_t enabled_offset; /* SCHEMA_GROUP: a bool set when the group is there; 0 none */
+};
+
+/* The keys at the top, ending with a nameless one. base is a struct config. */
+const struct schema_key *schema_root(void);
+
+void schema_set_defaults(const struct schema_key *keys, void *base);
+
+/* NULL when there is no such key. */
+const struct schema_key *schema_find(const struct schema_key *keys, const char *name);
+
+void *schema_field(const struct schema_key *key, void *base);
+
+/* Prints the names of keys, comma-separated. */
+void schema_names(const struct schema_key *keys, struct buf *out);
+
+#endif

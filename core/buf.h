@@ -1,0 +1,39 @@
+/* A growing text buffer with a sticky failure.
+ *
+ * Writers never check: when memory runs out or the text would pass
+ * BUF_MAX_BYTES the buffer remembers the failure, and whoever takes the text
+ * learns of it once, from buf_take() or buf_failed(). Not shared by threads. */
+#ifndef SOCKWATCH_CORE_BUF_H
+#define SOCKWATCH_CORE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define BUF_MAX_BYTES (64u << 20)
+
+struct buf {
+    char *data; /* NUL-terminated once anything was written */
+    size_t len;
+    size_t capacity;
+    bool failed;
+};
+
+void buf_init(struct buf *b);
+void buf_done(struct buf *b);
+
+void buf_add(struct buf *b, const char *bytes, size_t n);
+void buf_str(struct buf *b, const char *text);
+void buf_char(struct buf *b, char c);
+__attribute__((format(printf, 2, 3))) void buf_fmt(struct buf *b, const char *format, ...);
+
+/* Shortens the text to len bytes; used to undo a row that did not fit. */
+void buf_truncate(struct buf *b, size_t len);
+
+/* The text so far, "" when empty; valid until the next write. */
+const char *buf_text(const struct buf *b);
+
+/* Returns owned: the text, and its length in *ret_len; the buffer is empty
+ * afterwards. NULL when any write failed. */
+char *buf_take(struct buf *b, size_t *ret_len);
+
+#endif

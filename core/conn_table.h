@@ -1,0 +1,47 @@
+/* Connection counts by protocol, local port and state.
+ *
+ * A conn_counter is the flat table that a collector counts into while kernel
+ * messages arrive; nothing is kept per socket, so its size does not grow with
+ * their number. Sealing turns it into a conn_table, a sparse const value that
+ * snapshots share by reference. References are counted without atomics: only
+ * the main thread may touch these. */
+#ifndef SOCKWATCH_CORE_CONN_TABLE_H
+#define SOCKWATCH_CORE_CONN_TABLE_H
+
+#include "core/net.h"
+
+struct conn_counter;
+struct conn_table;
+
+/* Returns owned, or NULL when memory runs out. */
+struct conn_counter *conn_counter_new(void);
+void conn_counter_free(struct conn_counter *c);
+
+/* Counts one socket. Returns 0, -EINVAL when state is not one of enum
+ * sock_state, which a newer kernel may send, or -ENOMEM; nothing is counted then. */
+int conn_counter_add(struct conn_counter *c, enum protocol protocol, uint16_t port, uint8_t state);
+
+/* Forgets what was counted for a protocol whose dump failed half-way. */
+void conn_counter_reset(struct conn_counter *c, enum protocol protocol);
+
+/* Says that the protocol was read to the end, so that a 0 is a real 0. */
+void conn_counter_complete(struct conn_counter *c, enum protocol protocol);
+
+/* Makes a table of all counted so far and empties the counter.
+ * Returns owned (one reference), or NULL when memory runs out. */
+struct conn_table *conn_counter_seal(struct conn_counter *c);
+
+struct conn_table *conn_table_ref(struct conn_table *t);
+void conn_table_unref(struct conn_table *t);
+
+/* Whether the protocol was read to the end. */
+bool conn_table_complete(const struct conn_table *t, enum protocol protocol);
+
+/* Counts of one local port, indexed by enum sock_state; NULL when the port has
+ * no socket at all. Valid as long as t. */
+const uint32_t *conn_table_port(const struct conn_table *t, enum protocol protocol, uint16_t port);
+
+/* Counts of all ports together, indexed by enum sock_state. */
+const uint64_t *conn_table_totals(const struct conn_table *t, enum protocol protocol);
+
+#endif

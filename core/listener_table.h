@@ -1,0 +1,110 @@
+/* The listeners of one look at the kernel.
+ *
+ * A collector adds rows, one a socket, to a listener_builder. Sealing removes
+ * duplicates by cookie (a kernel dump that was resumed may repeat a socket),
+ * joins the sockets that share an address (SO_REUSEPORT) into one service and
+ * yields a const listener_table that owns all it refers to. Tables are shared
+ * by snapshots through references counted without atomics: main thread only. */
+#ifndef SOCKWATCH_CORE_LISTENER_TABLE_H
+#define SOCKWATCH_CORE_LISTENER_TABLE_H
+
+#include "core/policy.h"
+#include "core/services.h"
+
+/* Whether a class of sockets (a protocol) could be read. */
+enum visibility {
+    VISIBILITY_UNKNOWN,     /* not asked yet */
+    VISIBILITY_OK,          /* read to the end */
+    VISIBILITY_ABSENT,      /* the kernel does not have the protocol at all */
+    VISIBILITY_UNSUPPORTED, /* it may have sockets, but no handler lists them */
+    VISIBILITY_FAILED,      /* asking failed, see error */
+};
+
+struct class_view {
+    enum visibility visibility;
+    int error;    /* why, when VISIBILITY_FAILED */
+    uint32_t cut; /* listeners that limits.listeners left out */
+};
+
+/* One socket as a collector saw it. */
+struct listener_row {
+    enum protocol protocol;
+    struct ip_addr address; /* as the kernel gives it; may be IPv4-mapped */
+    uint16_t port;
+    uint32_t ifindex; /* interface it is bound to, 0 for none */
+    char interface[INTERFACE_NAME_MAX];
+    bool v6only;
+    uint64_t cookie; /* unique per socket in a namespace; 0 unknown */
+    uint32_t uid;    /* owner of the socket, in our user namespace */
+    bool has_queue;  /* the two below are an accept queue */
+    uint32_t queue_length;
+    uint32_t queue_limit;
+};
+
+/* One service: all sockets with the same protocol, family, address, port and
+ * interface. */
+struct listener {
+    enum protocol protocol;
+    enum family family;
+    struct ip_addr address; /* unmapped; "::" for dual */
+    uint16_t port;
+    uint32_t ifindex;
+    char interface[INTERFACE_NAME_MAX]; /* "" for none */
+    enum scope scope;
+    char service_name[SERVICE_NAME_MAX]; /* "" when nobody knows one */
+    uint32_t sockets;
+    bool uid_known; /* all sockets have the same owner */
+    uint32_t uid;
+    bool has_queue;
+    uint64_t queue_length; /* sum over the sockets */
+    uint64_t queue_limit;  /* sum over the sockets */
+    double saturation_ratio; /* of the fullest socket: length / (limit + 1) */
+};
+
+/* Whether a port class means anything for the listener (a raw one has none). */
+bool listener_has_port_class(const struct listener *l);
+
+struct listener_table;
+struct listener_builder;
+
+/* limit    services kept at most; ports that policy expects are kept beyond it
+ * policy   borrowed until the builder is sealed or freed
+ *
+ * Returns owned, or NULL when memory runs out. */
+struct listener_builder *listener_builder_new(size_t limit, const struct policy *policy);
+void listener_builder_free(struct listener_builder *b);
+
+/* Returns 0, -ENOMEM, or ERR_LIMIT when even expected ports have more sockets
+ * than a builder holds; the class must then be called failed. A row of another
+ * port that does not fit is counted in the class's cut and is no error. */
+int listener_builder_add(struct listener_builder *b, const struct listener_row *row);
+
+/* Takes back all rows of a protocol, whose dump failed half-way. */
+void listener_builder_drop(struct listener_builder *b, enum protocol protocol);
+
+void listener_builder_set_class(struct listener_builder *b, enum protocol protocol, enum visibility visibility,
+                                int error);
+
+/* How many sockets of previous are not among the rows added for the protocol.
+ * They may be gone, or a resumed dump may have passed over them: only a second
+ * dump can tell. previous may be NULL. Returns the number, or -ENOMEM. */
+int64_t listener_builder_missing(const struct listener_builder *b, const struct listener_table *previous,
+                                 enum protocol protocol);
+
+/* Takes b, also on error. services may be NULL (built-in names only).
+ * Returns owned (one reference), or NULL when memory runs out. */
+struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services);
+
+struct listener_table *listener_table_ref(struct listener_table *t);
+void listener_table_unref(struct listener_table *t);
+
+/* Sorted by protocol, port, family, address and interface. Valid as long as t. */
+const struct listener *listener_table_all(const struct listener_table *t, size_t *ret_count);
+const struct class_view *listener_table_class(const struct listener_table *t, enum protocol protocol);
+
+/* Returns the first listener of a port and, in *ret_count, how many follow it
+ * on the same port (itself included); NULL and 0 when there is none. */
+const struct listener *listener_table_port(const struct listener_table *t, enum protocol protocol, uint16_t port,
+                                           size_t *ret_count);
+
+#endif

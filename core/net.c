@@ -1,0 +1,259 @@
+#include "core/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(IP_ADDR_TEXT_MAX >= INET6_ADDRSTRLEN, "an address must fit");
+_Static_assert(INTERFACE_NAME_MAX == IF_NAMESIZE, "an interface name must fit");
+
+static const char *const protocol_names[PROTOCOL_COUNT] = {
+    [PROTOCOL_TCP] = "tcp",   [PROTOCOL_UDP] = "udp", [PROTOCOL_UDPLITE] = "udplite",
+    [PROTOCOL_SCTP] = "sctp", [PROTOCOL_RAW] = "raw",
+};
+
+const char *protocol_name(enum protocol protocol)
+{
+    return protocol_names[protocol];
+}
+
+int protocol_parse(const char *name, enum protocol *ret)
+{
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        if (strcmp(name, protocol_names[i]) == 0) {
+            *ret = (enum protocol)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+const char *family_name(enum family family)
+{
+    switch (family) {
+    case FAMILY_IPV4: return "ipv4";
+    case FAMILY_IPV6: return "ipv6";
+    case FAMILY_DUAL: return "dual";
+    }
+    return "unknown";
+}
+
+bool family_serves(enum family family, uint8_t version)
+{
+    return family == FAMILY_DUAL || family == (version == 4 ? FAMILY_IPV4 : FAMILY_IPV6);
+}
+
+const char *state_name(enum sock_state state, enum protocol protocol)
+{
+    switch (state) {
+    case STATE_ESTABLISHED: return "established";
+    case STATE_SYN_SENT: return "syn-sent";
+    case STATE_SYN_RECV: return "syn-recv";
+    case STATE_FIN_WAIT_1: return "fin-wait-1";
+    case STATE_FIN_WAIT_2: return "fin-wait-2";
+    case STATE_TIME_WAIT: return "time-wait";
+    case STATE_CLOSE: return protocol == PROTOCOL_TCP ? "close" : "unconn";
+    case STATE_CLOSE_WAIT: return "close-wait";
+    case STATE_LAST_ACK: return "last-ack";
+    case STATE_LISTEN: return "listen";
+    case STATE_CLOSING: return "closing";
+    case STATE_COUNT: break;
+    }
+    return "unknown";
+}
+
+const char *scope_name(enum scope scope)
+{
+    switch (scope) {
+    case SCOPE_ANY: return "any";
+    case SCOPE_ADDRESS: return "address";
+    case SCOPE_LINK_LOCAL: return "link-local";
+    case SCOPE_LOOPBACK: return "loopback";
+    case SCOPE_COUNT: break;
+    }
+    return "unknown";
+}
+
+const char *port_class_name(enum port_class port_class)
+{
+    switch (port_class) {
+    case PORT_WELL_KNOWN: return "well-known";
+    case PORT_REGISTERED: return "registered";
+    case PORT_DYNAMIC: return "dynamic";
+    }
+    return "unknown";
+}
+
+enum port_class port_class_of(uint16_t port)
+{
+    if (port <= 1023)
+        return PORT_WELL_KNOWN;
+    return port <= 49151 ? PORT_REGISTERED : PORT_DYNAMIC;
+}
+
+int ip_addr_parse(const char *text, struct ip_addr *ret)
+{
+    struct ip_addr address = {0};
+
+    if (inet_pton(AF_INET, text, address.bytes) == 1)
+        address.version = 4;
+    else if (inet_pton(AF_INET6, text, address.bytes) == 1)
+        address.version = 6;
+    else
+        return -EINVAL;
+    *ret = address;
+    return 0;
+}
+
+void ip_addr_format(const struct ip_addr *address, char ret_text[static IP_ADDR_TEXT_MAX])
+{
+    /* Cannot fail: the family is one of two and the room is enough. */
+    (void)inet_ntop(address->version == 4 ? AF_INET : AF_INET6, address->bytes, ret_text, IP_ADDR_TEXT_MAX);
+}
+
+int ip_addr_compare(const struct ip_addr *a, const struct ip_addr *b)
+{
+    if (a->version != b->version)
+        return a->version < b->version ? -1 : 1;
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+struct ip_addr ip_addr_unmap(struct ip_addr address)
+{
+    static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    struct ip_addr plain = {.version = 4};
+
+    if (address.version != 6 || memcmp(address.bytes, prefix, sizeof prefix) != 0)
+        return address;
+    memcpy(plain.bytes, address.bytes + sizeof prefix, 4);
+    return plain;
+}
+
+bool ip_addr_is_any(struct ip_addr address)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(ip_addr_unmap(address).bytes, zero, sizeof zero) == 0;
+}
+
+bool ip_addr_is_loopback(struct ip_addr address)
+{
+    static const uint8_t one[16] = {[15] = 1};
+
+    address = ip_addr_unmap(address);
+    return address.version == 4 ? address.bytes[0] == 127 : memcmp(address.bytes, one, sizeof one) == 0;
+}
+
+bool ip_addr_is_link_local(struct ip_addr address)
+{
+    address = ip_addr_unmap(address);
+    if (address.version == 4)
+        return address.bytes[0] == 169 && address.bytes[1] == 254;
+    return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
+}
+
+enum scope scope_of(struct ip_addr address, uint32_t ifindex)
+{
+    const uint32_t loopback_ifindex = 1;
+
+    if (ifindex == loopback_ifindex || ip_addr_is_loopback(address))
+        return SCOPE_LOOPBACK;
+    if (ip_addr_is_any(address))
+        return SCOPE_ANY;
+    return ip_addr_is_link_local(address) ? SCOPE_LINK_LOCAL : SCOPE_ADDRESS;
+}
+
+void endpoint_format(const struct ip_addr *address, enum family family, uint16_t port, const char *interface,
+                     char ret_text[static ENDPOINT_TEXT_MAX])
+{
+    char text[IP_ADDR_TEXT_MAX] = "*";
+    bool zoned = interface && *interface;
+    bool brackets = address->version == 6 && family != FAMILY_DUAL;
+
+    if (family != FAMILY_DUAL)
+        ip_addr_format(address, text);
+    (void)snprintf(ret_text, ENDPOINT_TEXT_MAX, "%s%s%s%.*s%s:%u", brackets ? "[" : "", text, zoned ? "%" : "",
+                   INTERFACE_NAME_MAX - 1, zoned ? interface : "", brackets ? "]" : "", port);
+}
+
+/* Reads a port at *p and moves past it. */
+static int parse_port(const char **p, uint16_t *ret)
+{
+    unsigned long number;
+    char *end;
+
+    if (**p < '0' || **p > '9')
+        return -EINVAL;
+    errno = 0;
+    number = strtoul(*p, &end, 10);
+    if (errno || number > UINT16_MAX)
+        return -ERANGE;
+    *ret = (uint16_t)number;
+    *p = end;
+    return 0;
+}
+
+static int parse_range(const char **p, struct port_range *ret)
+{
+    struct port_range range;
+    int r;
+
+    r = parse_port(p, &range.first);
+    if (r < 0)
+        return r;
+    range.last = range.first;
+    if (**p == '-') {
+        (*p)++;
+        r = parse_port(p, &range.last);
+        if (r < 0)
+            return r;
+    }
+    if (range.last < range.first)
+        return -ERANGE;
+    *ret = range;
+    return 0;
+}
+
+int port_ranges_parse(const char *text, struct port_range **ret_ranges, size_t *ret_count)
+{
+    struct port_range *ranges = NULL;
+    size_t count = 0, capacity = 1;
+    const char *p = text;
+    int r;
+
+    for (const char *q = text; *q; q++)
+        capacity += *q == ',';
+    ranges = calloc(capacity, sizeof *ranges);
+    if (!ranges)
+        return -ENOMEM;
+    for (;;) {
+        p += strspn(p, " ");
+        r = parse_range(&p, &ranges[count]);
+        if (r < 0)
+            break;
+        count++;
+        p += strspn(p, " ");
+        if (!*p) {
+            *ret_ranges = ranges;
+            *ret_count = count;
+            return 0;
+        }
+        if (*p++ != ',') {
+            r = -EINVAL;
+            break;
+        }
+    }
+    free(ranges);
+    return r;
+}
+
+bool port_ranges_contain(const struct port_range *ranges, size_t count, uint16_t port)
+{
+    for (size_t i = 0; i < count; i++)
+        if (port >= ranges[i].first && port <= ranges[i].last)
+            return true;
+    return false;
+}

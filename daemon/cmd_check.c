@@ -1,0 +1,107 @@
+#include "daemon/commands.h"
+#include "exporters/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The statuses of Nagios-style plugins. */
+enum { CHECK_OK = 0, CHECK_WARNING = 1, CHECK_CRITICAL = 2, CHECK_UNKNOWN = 3 };
+
+/* The worst first; equally bad ones in the order of their rules and names. */
+static int compare_badness(const void *a, const void *b)
+{
+    const struct alert *x = *(const struct alert *const *)a, *y = *(const struct alert *const *)b;
+
+    if (x->severity != y->severity)
+        return (int)y->severity - (int)x->severity;
+    return x < y ? -1 : x > y;
+}
+
+/* Something critical that was seen outweighs that something was not seen; that
+ * outweighs a warning. */
+static int status_of(const struct alert *const *sorted, size_t count)
+{
+    int status = CHECK_OK;
+    bool blind = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (sorted[i]->key.rule == RULE_BLIND)
+            blind = true;
+        else if (sorted[i]->severity == SEVERITY_CRITICAL)
+            return CHECK_CRITICAL;
+        else
+            status = CHECK_WARNING;
+    }
+    return blind ? CHECK_UNKNOWN : status;
+}
+
+static void print_findings(const struct alert *const *sorted, size_t count, const struct cycle *cycle,
+                           const struct config *config, struct buf *out)
+{
+    size_t listeners;
+
+    (void)listener_table_all(cycle->snapshot.listeners, &listeners); /* only their number matters */
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(out, "%s %s: %s\n", severity_name(sorted[i]->severity), rule_name(sorted[i]->key.rule),
+                sorted[i]->summary);
+    if (count == 0)
+        buf_fmt(out, "ok: %zu expected service%s, %zu listener%s, nothing wrong\n", config->policy.expect_count,
+                config->policy.expect_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
+}
+
+static int report(const struct cycle *cycle, const struct config *config, bool json)
+{
+    size_t count = cycle->alerts.count;
+    const struct alert **sorted = calloc(count + 1, sizeof(const struct alert *));
+    struct buf out;
+    int status;
+
+    if (!sorted)
+        return CHECK_UNKNOWN;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &cycle->alerts.items[i];
+    qsort(sorted, count, sizeof(const struct alert *), compare_badness);
+    buf_init(&out);
+    if (json)
+        json_alerts(sorted, count, &out);
+    else
+        print_findings(sorted, count, cycle, config, &out);
+    status = status_of(sorted, count);
+    if (print_out(&out) != EXIT_OK)
+        status = CHECK_UNKNOWN;
+    free(sorted);
+    return status;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct config *config = NULL;
+    struct options options;
+    struct cycle cycle = {0};
+    int status = CHECK_UNKNOWN;
+
+    if (!options_parse(command, argc, argv, &options, &status))
+        return status;
+    if (options_load_config(&options, &config) == 0 && look_once(config, &cycle) == 0)
+        status = report(&cycle, config, options.json);
+    cycle_close(&cycle);
+    config_free(config);
+    options_done(&options);
+    return status;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "[--json] [--config FILE]",
+    .summary = "Look at the kernel once and judge it by the configuration",
+    .help = "  --json         print JSON instead of lines\n"
+            "  --config FILE  (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
+            "  --help         print this help\n\n"
+            "One line a finding, the worst first. \"for\" is ignored: what is wrong now counts.\n\n"
+            "Exit status: 0 nothing wrong, 1 a warning, 2 something critical, 3 could not look\n"
+            "(also for a usage error or a wrong configuration).\n",
+    .takes_json = true,
+    .takes_config = true,
+    .usage_status = CHECK_UNKNOWN,
+    .run = run,
+};

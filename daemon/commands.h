@@ -1,0 +1,26 @@
+/* The subcommands; each is one file, and main.c has the table. */
+#ifndef SOCKWATCH_DAEMON_COMMANDS_H
+#define SOCKWATCH_DAEMON_COMMANDS_H
+
+#include "daemon/cycle.h"
+#include "daemon/options.h"
+
+extern const struct command command_daemon;
+extern const struct command command_list;
+extern const struct command command_check;
+extern const struct command command_metrics;
+extern const struct command command_config;
+
+/* Looks once, for the subcommands that do: collects listeners and connections
+ * and judges them, ignoring "for". Says on standard error why it could not.
+ *
+ * ret   returns owned, for cycle_close(), also on error
+ *
+ * Returns 0 or a negative error. */
+int look_once(const struct config *config, struct cycle *ret);
+
+/* Writes all of out to standard output and empties it. Returns EXIT_OK, or
+ * EXIT_ERROR when memory ran out before or writing failed, having said so. */
+int print_out(struct buf *out);
+
+#endif

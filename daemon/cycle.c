@@ -1,0 +1,159 @@
+#include "daemon/cycle.h"
+#include "core/err.h"
+#include "version.h"
+
+#include <errno.h>
+#include <time.h>
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now); /* cannot fail with these clocks */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct instant instant_now(void)
+{
+    return (struct instant){.mono_ms = clock_ms(CLOCK_MONOTONIC), .wall_ms = clock_ms(CLOCK_REALTIME)};
+}
+
+int cycle_open(struct cycle *c)
+{
+    *c = (struct cycle){.config_loaded = instant_now(), .last_reload_successful = true};
+    c->services = collectors_services();
+    return c->services ? collectors_open(&c->collectors) : -ENOMEM;
+}
+
+void cycle_close(struct cycle *c)
+{
+    alerts_done(&c->alerts);
+    verdict_done(&c->verdict);
+    snapshot_done(&c->snapshot);
+    collectors_close(c->collectors);
+    services_free(c->services);
+    *c = (struct cycle){0};
+}
+
+/* Counts the poll, and notes its time when at least something was read. */
+static void note_poll(struct cycle *c, enum poll_kind kind)
+{
+    bool any = false, all = true;
+
+    for (size_t i = 0; i < c->snapshot.run_count; i++) {
+        const struct collector_run *run = &c->snapshot.runs[i];
+
+        if (run->poll != kind || !run->ran)
+            continue;
+        any |= run->up;
+        all &= run->up;
+    }
+    c->counters.polls[kind][any && all ? RESULT_SUCCESS : RESULT_FAILURE]++;
+    if (any)
+        c->snapshot.polled[kind] = instant_now();
+}
+
+static void note_runs(struct cycle *c)
+{
+    c->snapshot.run_count = collectors_runs(c->collectors, c->snapshot.runs);
+    for (size_t i = 0; i < c->snapshot.run_count; i++)
+        c->counters.malformed[i] = collectors_malformed(c->collectors, i);
+}
+
+int cycle_collect(struct cycle *c, const struct config *config, bool connections)
+{
+    struct listener_table *listeners;
+    struct conn_table *counts;
+    int r;
+
+    r = collectors_poll_listeners(c->collectors, (size_t)config->limit_listeners, &config->policy,
+                                  c->snapshot.listeners, c->services, &listeners);
+    if (r < 0) {
+        c->counters.polls[POLL_LISTENERS][RESULT_FAILURE]++;
+        return r;
+    }
+    listener_table_unref(c->snapshot.listeners);
+    c->snapshot.listeners = listeners;
+    note_runs(c);
+    note_poll(c, POLL_LISTENERS);
+    if (!connections)
+        return 0;
+    r = collectors_poll_connections(c->collectors, &counts);
+    if (r < 0) {
+        c->counters.polls[POLL_CONNECTIONS][RESULT_FAILURE]++;
+        return r;
+    }
+    conn_table_unref(c->snapshot.connections);
+    c->snapshot.connections = counts;
+    c->snapshot.caveats = collectors_caveats();
+    note_runs(c);
+    note_poll(c, POLL_CONNECTIONS);
+    return 0;
+}
+
+int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
+                alert_transition_fn *on_transition, void *arg)
+{
+    struct verdict verdict;
+    int r = rules_evaluate(&c->snapshot, &config->policy, own, &verdict);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; ignore_for && i < verdict.count; i++)
+        verdict.findings[i].for_ms = 0;
+    verdict_done(&c->verdict);
+    c->verdict = verdict;
+    return alerts_update(&c->alerts, &c->verdict, instant_now(), on_transition, arg);
+}
+
+bool cycle_sees_anything(const struct cycle *c, struct buf *why)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        if (listener_table_class(c->snapshot.listeners, (enum protocol)protocol)->visibility == VISIBILITY_OK &&
+            protocol != PROTOCOL_RAW) /* which /proc may have told */
+            return true;
+    cycle_describe_blindness(c, true, why);
+    return false;
+}
+
+struct view cycle_view(const struct cycle *c, const struct config *config)
+{
+    return (struct view){
+        .snapshot = &c->snapshot,
+        .policy = &config->policy,
+        .verdict = &c->verdict,
+        .alerts = &c->alerts,
+        .counters = &c->counters,
+        .series_limit = (size_t)config->limit_series,
+        .version = SOCKWATCH_VERSION,
+        .revision = SOCKWATCH_REVISION,
+        .last_reload_successful = c->last_reload_successful,
+        .last_reload_success_ms = c->config_loaded.wall_ms,
+    };
+}
+
+void cycle_describe_blindness(const struct cycle *c, bool absent_too, struct buf *out)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        const struct class_view *view = listener_table_class(c->snapshot.listeners, (enum protocol)protocol);
+        const char *name = protocol_name((enum protocol)protocol);
+
+        switch (view->visibility) {
+        case VISIBILITY_UNKNOWN: break;
+        case VISIBILITY_OK:
+            if (view->cut > 0)
+                buf_fmt(out, "%s: %u listeners beyond limits.listeners are left out\n", name, view->cut);
+            break;
+        case VISIBILITY_ABSENT:
+            if (absent_too)
+                buf_fmt(out, "%s: not in this kernel, nothing to watch\n", name);
+            break;
+        case VISIBILITY_UNSUPPORTED:
+            buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(ERR_UNSUPPORTED));
+            break;
+        case VISIBILITY_FAILED: buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(view->error)); break;
+        }
+    }
+    if (c->snapshot.caveats.route_localnet)
+        buf_str(out, "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from outside\n");
+}

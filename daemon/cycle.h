@@ -1,0 +1,58 @@
+/* One cycle: collect, judge. It holds everything that lives from one poll to
+ * the next: the collectors, the current snapshot and verdict, the alerts, the
+ * counters. The daemon turns it forever, the other subcommands once. Main
+ * thread only. */
+#ifndef SOCKWATCH_DAEMON_CYCLE_H
+#define SOCKWATCH_DAEMON_CYCLE_H
+
+#include "collectors/collectors.h"
+#include "config/config.h"
+#include "exporters/prom.h"
+
+struct cycle {
+    struct collectors *collectors;
+    struct services *services;
+    struct snapshot snapshot;
+    struct verdict verdict;
+    struct alerts alerts;
+    struct counters counters;
+    struct prom_dropped dropped;
+    struct instant config_loaded; /* the configuration in use */
+    bool last_reload_successful;
+};
+
+/* Both clocks, now. */
+struct instant instant_now(void);
+
+/* Opens what polling needs. Returns 0, or a negative error for err_str(). */
+int cycle_open(struct cycle *c);
+
+/* Frees everything, in reverse order. */
+void cycle_close(struct cycle *c);
+
+/* Polls listeners, or connections too.
+ *
+ * Returns 0, or -ENOMEM: the snapshot of before stays. */
+int cycle_collect(struct cycle *c, const struct config *config, bool connections);
+
+/* Judges the snapshot and moves the alerts on.
+ *
+ * ignore_for   conditions fire at once
+ *
+ * Returns 0 or -ENOMEM: the alerts of before stay. */
+int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
+                alert_transition_fn *on_transition, void *arg);
+
+/* Whether sock_diag answers at all; if not, tells for each class why not. */
+bool cycle_sees_anything(const struct cycle *c, struct buf *why);
+
+/* What an exporter may look at; borrows from both. */
+struct view cycle_view(const struct cycle *c, const struct config *config);
+
+/* A line for each class that cannot be read and each caveat of the host.
+ *
+ * absent_too   also for protocols that the kernel does not have, so that there
+ *              is nothing to see */
+void cycle_describe_blindness(const struct cycle *c, bool absent_too, struct buf *out);
+
+#endif

@@ -1,0 +1,33 @@
+#include "daemon/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 1024 };
+
+void log_write(int priority, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args); /* cut on purpose */
+    va_end(args);
+    /* systemd sets JOURNAL_STREAM when standard error goes to the journal. */
+    if (getenv("JOURNAL_STREAM"))
+        (void)fprintf(stderr, "<%d>%s\n", priority, line); /* nowhere to say that it failed */
+    else
+        (void)fprintf(stderr, "sockwatch: %s\n", line);
+}
+
+void log_lines(int priority, const char *text)
+{
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+
+        log_write(priority, "%.*s", length, text);
+        text += length + (text[length] == '\n');
+    }
+}

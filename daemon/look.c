@@ -1,0 +1,73 @@
+#include "daemon/commands.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void ignore_transition(void *arg, const struct alert *alert, bool was_firing)
+{
+    (void)arg;
+    (void)alert;
+    (void)was_firing;
+}
+
+/* The daemon's own sockets, as far as the configuration tells. */
+static struct own_socket *configured_sockets(const struct config *config, struct own_sockets *ret)
+{
+    struct own_socket *items = calloc(config->listen.count + 1, sizeof *items);
+
+    for (size_t i = 0; items && i < config->listen.count; i++)
+        items[i] = (struct own_socket){config->listen.items[i].address, config->listen.items[i].port};
+    *ret = (struct own_sockets){items, items ? config->listen.count : 0};
+    return items;
+}
+
+int look_once(const struct config *config, struct cycle *ret)
+{
+    struct own_socket *items = NULL;
+    struct own_sockets own;
+    struct buf why;
+    int r;
+
+    buf_init(&why);
+    r = cycle_open(ret);
+    if (r < 0) {
+        (void)fprintf(stderr, "sockwatch: cannot ask the kernel for its sockets (netlink sock_diag): %s\n",
+                      err_str(r));
+        goto out;
+    }
+    items = configured_sockets(config, &own);
+    r = items ? cycle_collect(ret, config, true) : -ENOMEM;
+    if (r == 0)
+        r = cycle_judge(ret, config, &own, true, ignore_transition, NULL);
+    if (r < 0) {
+        (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
+        goto out;
+    }
+    if (!cycle_sees_anything(ret, &why)) {
+        r = ERR_UNSUPPORTED;
+        (void)fprintf(stderr, "sockwatch: the kernel answers no sock_diag request (CONFIG_INET_DIAG):\n%s",
+                      buf_text(&why));
+    }
+out:
+    buf_done(&why);
+    free(items);
+    return r;
+}
+
+int print_out(struct buf *out)
+{
+    int error = 0;
+
+    if (out->failed)
+        error = ENOMEM;
+    else if (fwrite(buf_text(out), 1, out->len, stdout) != out->len || fflush(stdout) != 0)
+        error = errno;
+    buf_done(out);
+    if (error == 0)
+        return EXIT_OK;
+    (void)fprintf(stderr, "sockwatch: standard output: %s\n", strerror(error));
+    return EXIT_ERROR;
+}

@@ -1,0 +1,124 @@
+#include "daemon/options.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OPTION_HELP = 'h', OPTION_CONFIG = 'c', OPTION_LISTEN = 'l', OPTION_JSON = 'j' };
+
+int options_usage_error(const struct command *command, const char *format, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "sockwatch %s: ", command->name);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nusage: sockwatch %s %s (see sockwatch %s --help)\n", command->name, command->arguments,
+                  command->name);
+    return command->usage_status;
+}
+
+static void print_help(const struct command *command)
+{
+    (void)printf("Usage: sockwatch %s %s\n\n%s.\n\n%s", command->name, command->arguments, command->summary,
+                 command->help);
+}
+
+static bool add_listen(const struct command *command, struct options *options, const char *text, int *ret_status)
+{
+    struct listen_address address;
+
+    if (listen_address_parse(text, &address) < 0) {
+        *ret_status = options_usage_error(
+            command, "--listen: \"%s\" is not valid, expected ADDRESS:PORT such as 127.0.0.1:10066 or [::]:10066", text);
+        return false;
+    }
+    if (listen_addresses_add(&options->listen, &address) < 0) {
+        (void)fprintf(stderr, "sockwatch: %s\n", err_str(-ENOMEM));
+        *ret_status = EXIT_ERROR;
+        return false;
+    }
+    return true;
+}
+
+/* Handles one option. Returns whether to go on with the next. */
+static bool take_option(const struct command *command, int option, char **argv, struct options *options,
+                        int *ret_status)
+{
+    switch (option) {
+    case OPTION_HELP:
+        print_help(command);
+        *ret_status = EXIT_OK;
+        return false;
+    case OPTION_CONFIG: options->config_path = optarg; return true;
+    case OPTION_LISTEN: return add_listen(command, options, optarg, ret_status);
+    case OPTION_JSON: options->json = true; return true;
+    case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
+    default: *ret_status = options_usage_error(command, "%s is not an option here", argv[optind - 1]); return false;
+    }
+}
+
+bool options_parse(const struct command *command, int argc, char **argv, struct options *ret, int *ret_status)
+{
+    struct option all[5] = {{"help", no_argument, NULL, OPTION_HELP}};
+    size_t count = 1;
+    int option;
+
+    *ret = (struct options){0};
+    if (command->takes_config)
+        all[count++] = (struct option){"config", required_argument, NULL, OPTION_CONFIG};
+    if (command->takes_listen)
+        all[count++] = (struct option){"listen", required_argument, NULL, OPTION_LISTEN};
+    if (command->takes_json)
+        all[count++] = (struct option){"json", no_argument, NULL, OPTION_JSON};
+    opterr = 0;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, ":h", all, NULL)) != -1) {
+        if (!take_option(command, option, argv, ret, ret_status)) {
+            options_done(ret);
+            return false;
+        }
+    }
+    ret->operands = argv + optind;
+    ret->operand_count = argc - optind;
+    if (ret->operand_count > command->max_operands) {
+        *ret_status = options_usage_error(command, "\"%s\" is one argument too many",
+                                          ret->operands[command->max_operands]);
+        options_done(ret);
+        return false;
+    }
+    return true;
+}
+
+void options_done(struct options *options)
+{
+    free(options->listen.items);
+    options->listen = (struct listen_addresses){0};
+}
+
+int options_load_config(const struct options *options, struct config **ret)
+{
+    const char *path = options->config_path;
+    struct buf errors;
+    int r = 0;
+
+    if (!path && access(CONFIG_DEFAULT_PATH, F_OK) == 0)
+        path = CONFIG_DEFAULT_PATH;
+    if (!path) {
+        *ret = config_new();
+        r = *ret ? 0 : -ENOMEM;
+    } else {
+        buf_init(&errors);
+        r = config_load(path, ret, &errors);
+        (void)fputs(buf_text(&errors), stderr); /* nowhere to say that it failed */
+        buf_done(&errors);
+    }
+    if (r == -ENOMEM)
+        (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
+    return r;
+}

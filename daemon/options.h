@@ -1,0 +1,54 @@
+/* The command line of every subcommand, read with getopt_long in one way. Main
+ * thread only. */
+#ifndef SOCKWATCH_DAEMON_OPTIONS_H
+#define SOCKWATCH_DAEMON_OPTIONS_H
+
+#include "config/config.h"
+
+enum {
+    EXIT_OK = 0,
+    EXIT_ERROR = 1,
+    EXIT_USAGE = 2,
+};
+
+/* A subcommand. */
+struct command {
+    const char *name;
+    const char *arguments; /* for the usage line */
+    const char *summary;   /* for the list of subcommands */
+    const char *help;      /* for its --help: the options and the exit status */
+    bool takes_listen;
+    bool takes_json;
+    bool takes_config;
+    int max_operands;
+    int usage_status; /* exit status of a usage error */
+    int (*run)(const struct command *command, int argc, char **argv);
+};
+
+/* What was given. */
+struct options {
+    const char *config_path; /* NULL: not given */
+    struct listen_addresses listen; /* owned */
+    bool json;
+    char **operands;
+    int operand_count;
+};
+
+/* Reads the options of a subcommand; argv[0] is its name.
+ *
+ * Returns true when the subcommand shall go on. Otherwise *ret_status is the
+ * exit status: 0 after --help, that of a usage error after a message. */
+bool options_parse(const struct command *command, int argc, char **argv, struct options *ret, int *ret_status);
+void options_done(struct options *options);
+
+/* Loads the file given, or the default one if it exists, or the defaults.
+ * Every error goes to standard error.
+ *
+ * Returns 0 and fills *ret (owned), or a negative error. */
+int options_load_config(const struct options *options, struct config **ret);
+
+/* Prints one usage error with a line of help, to standard error. Returns
+ * command->usage_status. */
+__attribute__((format(printf, 2, 3))) int options_usage_error(const struct command *command, const char *format, ...);
+
+#endif

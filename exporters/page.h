@@ -1,0 +1,12 @@
+/* The landing page for people: what sockwatch sees in a few numbers, the
+ * alerts, and where the rest is. HTML without scripts. Main thread only. */
+#ifndef SOCKWATCH_EXPORTERS_PAGE_H
+#define SOCKWATCH_EXPORTERS_PAGE_H
+
+#include "exporters/view.h"
+
+#define PAGE_CONTENT_TYPE "text/html; charset=utf-8"
+
+void page_render(const struct view *view, struct buf *out);
+
+#endif

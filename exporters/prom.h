@@ -1,0 +1,48 @@
+/* The Prometheus text format, version 0.0.4.
+ *
+ * Every metric family is declared once, with type and help, and rendered from
+ * a view. What the kernel did not say has no sample. Main thread only.
+ * Source: Prometheus exposition formats; names and labels: interface.md. */
+#ifndef SOCKWATCH_EXPORTERS_PROM_H
+#define SOCKWATCH_EXPORTERS_PROM_H
+
+#include "exporters/view.h"
+
+#define PROM_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+enum prom_family {
+    PROM_BUILD_INFO,
+    PROM_COLLECTOR_UP,
+    PROM_COLLECTOR_DURATION_SECONDS,
+    PROM_COLLECTOR_MALFORMED_TOTAL,
+    PROM_LAST_POLL_TIMESTAMP_SECONDS,
+    PROM_POLLS_TOTAL,
+    PROM_SOCKET_CLASS_VISIBLE,
+    PROM_ROUTE_LOCALNET,
+    PROM_CONFIG_LAST_RELOAD_SUCCESSFUL,
+    PROM_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,
+    PROM_EXPECTED_LISTENING,
+    PROM_ALERT_FIRING,
+    PROM_ALERTS,
+    PROM_LISTENERS,
+    PROM_SOCKETS,
+    PROM_CONNECTIONS,
+    PROM_LISTENER_INFO,
+    PROM_LISTENER_SOCKETS,
+    PROM_LISTENER_ACCEPT_QUEUE_LENGTH,
+    PROM_LISTENER_ACCEPT_QUEUE_LIMIT,
+    PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO,
+    PROM_SERIES_DROPPED_TOTAL,
+    PROM_FAMILY_COUNT
+};
+
+/* Series left out because of limits.series, since the process started. */
+struct prom_dropped {
+    uint64_t series[PROM_FAMILY_COUNT];
+};
+
+/* Appends one exposition to out and adds what the limit cut to dropped. Series
+ * about expected services and about sockwatch itself are never cut. */
+void prom_render(const struct view *view, struct prom_dropped *dropped, struct buf *out);
+
+#endif
