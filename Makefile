@@ -94,8 +94,130 @@ NEEDS_test_table := exporters/table core/rules core/buf core/err $(CORE_MODEL)
 NEEDS_test_page := exporters/page core/rules core/alert core/buf core/err $(CORE_MODEL)
 
 .SECONDEXPANSION:
-$(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $$(patsubst %,$(O)/%.o,$$(sort $$(NEEDS_test_$$*)))
+$(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $$(addsuffix .o,$$(addprefix $(O)/,$$(sort $$(NEEDS_test_$$*))))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# make deps installs what "make run" needs, make deps-check what "make check"
+# needs besides; where all is there, nothing is installed.
+define install_packages
+	@if ! command -v dpkg-query > /dev/null; then \
+		echo "deps: not a Debian system, please provide: $(1)"; exit 0; \
+	fi; \
+	missing=; \
+	for package in $(1); do \
+		case $$(dpkg-query -W -f '$${Status}' $$package 2> /dev/null) in \
+		*" installed") ;; \
+		*) missing="$$missing $$package" ;; \
+		esac; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "deps: missing packages; install them with:" >&2; \
+		echo "  sudo apt-get install --no-install-recommends$$missing" >&2; exit 1; \
+	fi; \
+	echo "deps: installing$$missing"; \
+	tests/install-packages$$missing
+endef
+
+deps:
+	$(call install_packages,$(BUILD_PACKAGES))
+
+deps-check:
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@echo "Starting sockwatch with its default configuration; stop it with Ctrl-C. Look at:"
+	@echo "  http://127.0.0.1:10066/         a page for people"
+	@echo "  http://127.0.0.1:10066/metrics  for Prometheus"
+	@echo "  $(O)/sockwatch list              every listener of this machine"
+	@exec $(O)/sockwatch daemon
+
+# The whole suite: lint, then unit and integration tests of three builds.
+GCC_BUILD := O=$(O)/gcc CC=gcc WERROR=1
+CLANG_BUILD := O=$(O)/clang CC=clang WERROR=1
+SANITIZED_BUILD := O=$(O)/sanitized CC=clang WERROR=1 SANITIZE=address,undefined CFLAGS='-O1 -g'
+
+check: deps-check
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory $(GCC_BUILD) check-unit check-integration
+	@$(MAKE) --no-print-directory $(CLANG_BUILD) check-unit check-integration
+	@$(MAKE) --no-print-directory $(SANITIZED_BUILD) check-unit check-integration
+	@echo "check: everything passed"
+
+check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
+	@tests/run-unit $^
+
+check-integration: all $(O)/tests/integration/deny_netlink $(O)/tests/bench/bench_poll
+	@tests/integration/run $(O)
+
+bench: $(O)/tests/bench/bench_poll
+	@tests/bench/run $<
+
+$(O)/tests/integration/%: $(O)/tests/integration/%.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(LIB_OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+lint: $(O)/version.h
+	@tests/lint/layers
+	@clang-format --dry-run -Werror $(ALL_SOURCES) $(HEADERS)
+	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/lint/layers tests/bare-system \
+		tests/bench/run
+	@mandoc -T lint -W warning config/sockwatch.conf.5 daemon/sockwatch.8
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+		-D_GNU_SOURCE -I. -I$(O) core config collectors exporters daemon
+	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(DAEMON_SOURCES) -- \
+		-std=gnu17 $(ALL_CPPFLAGS) 2> $(O)/clang-tidy.log || { cat $(O)/clang-tidy.log; exit 1; }
+	@echo "lint: clean"
+
+install: all
+	install -D -m 755 $(O)/sockwatch $(DESTDIR)$(BINDIR)/sockwatch
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/sockwatch/sockwatch.conf ]; then \
+		echo "keeping $(DESTDIR)$(SYSCONFDIR)/sockwatch/sockwatch.conf"; \
+	else \
+		install -D -m 644 config/sockwatch.conf $(DESTDIR)$(SYSCONFDIR)/sockwatch/sockwatch.conf; \
+	fi
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/|$(BINDIR)/|; s|/etc/sockwatch|$(SYSCONFDIR)/sockwatch|' systemd/sockwatch.service \
+		> $(DESTDIR)$(UNITDIR)/sockwatch.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/sockwatch.service
+	install -D -m 644 daemon/sockwatch.8 $(DESTDIR)$(MANDIR)/man8/sockwatch.8
+	install -D -m 644 config/sockwatch.conf.5 $(DESTDIR)$(MANDIR)/man5/sockwatch.conf.5
+	install -D -m 644 monitoring/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/sockwatch.rules.yml
+	install -D -m 644 monitoring/prometheus.yml $(DESTDIR)$(DATADIR)/prometheus.yml
+
+# The configuration stays: it is the operator's.
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/sockwatch $(DESTDIR)$(UNITDIR)/sockwatch.service \
+		$(DESTDIR)$(MANDIR)/man8/sockwatch.8 $(DESTDIR)$(MANDIR)/man5/sockwatch.conf.5 \
+		$(DESTDIR)$(DATADIR)/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/prometheus.yml
+
+clean:
+	rm -rf $(O)
+
+help:
+	@echo "make                    build $(O)/sockwatch"
+	@echo "make deps               install the packages that a build needs (Debian, as root)"
+	@echo "make run                deps, build, and run with the default configuration"
+	@echo "make check              the whole test suite with gcc, clang and sanitizers"
+	@echo "make check-unit         unit tests of one build"
+	@echo "make check-integration  integration tests of one build, in namespaces of their own"
+	@echo "make lint               layers, format, static analysis, scripts, man pages"
+	@echo "make bench              what a listener poll costs, beside ss -tln"
+	@echo "make check-bare         both quickstart commands on a bare Debian tree (root, needs mmdebstrap)"
+	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
+	@echo "make uninstall          remove what install put there, but for the configuration"
+	@echo "make clean              remove $(O)"
+	@echo
+	@echo "Variables: CC, CFLAGS, O=DIR, WERROR=1, SANITIZE=address,undefined, DESTDIR, PREFIX, SYSCONFDIR."
+
+check-bare:
+	tests/bare-system
+
+-include $(LIB_OBJECTS:.o=.d) $(DAEMON_OBJECTS:.o=.d) $(wildcard $(O)/tests/*/*.d)
+
 FORCE:
-.PHONY: FORCE all
+.SECONDARY:
+.PHONY: FORCE all bench check check-bare check-integration check-unit clean deps deps-check help install lint run uninstall

@@ -15,11 +15,11 @@
 #define IPPROTO_UDPLITE 136
 #endif
 
-#define MASK(state)            (1u << (state))
-#define UNSUPPORTED_RETRY_MS   (5 * 60 * INT64_C(1000))
-#define MASK_TCP_CONNECTIONS                                                                                      \
-    (MASK(STATE_ESTABLISHED) | MASK(STATE_SYN_SENT) | MASK(STATE_SYN_RECV) | MASK(STATE_FIN_WAIT_1) |             \
-     MASK(STATE_FIN_WAIT_2) | MASK(STATE_TIME_WAIT) | MASK(STATE_CLOSE_WAIT) | MASK(STATE_LAST_ACK) |             \
+#define MASK(state)          (1u << (state))
+#define UNSUPPORTED_RETRY_MS INT64_C(300000)
+#define MASK_TCP_CONNECTIONS                                                                          \
+    (MASK(STATE_ESTABLISHED) | MASK(STATE_SYN_SENT) | MASK(STATE_SYN_RECV) | MASK(STATE_FIN_WAIT_1) | \
+     MASK(STATE_FIN_WAIT_2) | MASK(STATE_TIME_WAIT) | MASK(STATE_CLOSE_WAIT) | MASK(STATE_LAST_ACK) | \
      MASK(STATE_LISTEN) | MASK(STATE_CLOSING))
 #define MASK_DATAGRAM_CONNECTIONS (MASK(STATE_ESTABLISHED) | MASK(STATE_CLOSE))
 
@@ -31,14 +31,15 @@ static const uint8_t families[] = {AF_INET, AF_INET6};
 static const struct class_source {
     uint8_t ip_protocol;
     uint32_t listener_states;
-    bool skip_auto_ports;        /* a port chosen by the kernel is a client's, mostly */
+    bool skip_auto_ports; /* a port chosen by the kernel is a client's, mostly */
     bool has_accept_queue;
-    uint32_t connection_states;  /* 0: not counted */
-    const char *proc_name;       /* in /proc/net/protocols */
+    uint32_t connection_states; /* 0: not counted */
+    const char *proc_name;      /* in /proc/net/protocols */
 } sources[PROTOCOL_COUNT] = {
     [PROTOCOL_TCP] = {IPPROTO_TCP, MASK(STATE_LISTEN), false, true, MASK_TCP_CONNECTIONS, "TCP"},
     [PROTOCOL_UDP] = {IPPROTO_UDP, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP"},
-    [PROTOCOL_UDPLITE] = {IPPROTO_UDPLITE, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP-Lite"},
+    [PROTOCOL_UDPLITE] = {IPPROTO_UDPLITE, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS,
+                          "UDP-Lite"},
     /* The states of SCTP associations are SCTP's own, so they are not counted. */
     [PROTOCOL_SCTP] = {IPPROTO_SCTP, MASK(STATE_LISTEN), false, true, 0, "SCTP"},
     [PROTOCOL_RAW] = {IPPROTO_RAW, MASK(STATE_CLOSE), false, false, MASK_DATAGRAM_CONNECTIONS, "RAW"},
@@ -60,7 +61,7 @@ struct collectors {
     uint64_t malformed[COLLECTOR_RUNS_MAX];
     int64_t unsupported_until_ms[PROTOCOL_COUNT]; /* 0: not known to be unsupported */
     enum visibility unsupported_as[PROTOCOL_COUNT];
-    bool raw_diag_missing;                        /* /proc answers for raw sockets */
+    bool raw_diag_missing; /* /proc answers for raw sockets */
 };
 
 /* One poll under way. */
@@ -148,7 +149,8 @@ static int look_at_listeners(struct poll *p)
 {
     if (p->protocol == PROTOCOL_RAW && p->c->raw_diag_missing)
         return proc_raw_read(add_raw_listener, p, p->malformed);
-    return dump_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports, add_listener);
+    return dump_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports,
+                      add_listener);
 }
 
 /* A dump that the kernel resumes between two messages may pass over sockets

@@ -7,23 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_table(const char *path, uint8_t version, proc_raw_row_fn *on_row, void *arg, uint64_t *ret_malformed)
+static int read_table(const char *path, uint8_t version, proc_raw_row_fn *on_row, void *arg,
+                      uint64_t *ret_malformed)
 {
     FILE *file = fopen(path, "re");
     char *line = NULL;
     size_t capacity = 0;
-    bool is_heading = true;
     int r = 0;
 
     if (!file)
         return -errno;
+    /* Without sockets the heading is still there; without it this is no such
+     * file, which must not pass for "no sockets". */
+    if (getline(&line, &capacity, file) <= 0 || !strstr(line, "local_address"))
+        r = -EBADMSG;
     while (r == 0 && getline(&line, &capacity, file) > 0) {
         struct proc_raw_row row;
 
-        if (is_heading) {
-            is_heading = false;
-            continue;
-        }
         r = proc_raw_parse_line(line, version, &row);
         if (r == 0)
             r = on_row(arg, &row);

@@ -59,7 +59,8 @@ void sock_diag_close(struct sock_diag *d)
     free(d);
 }
 
-static int receive_all(struct sock_diag *d, inet_diag_message_fn *on_message, void *arg, uint64_t *ret_malformed)
+static int receive_all(struct sock_diag *d, inet_diag_message_fn *on_message, void *arg,
+                       uint64_t *ret_malformed)
 {
     uint32_t port_id = mnl_socket_get_portid(d->socket);
     ssize_t n;

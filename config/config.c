@@ -70,8 +70,8 @@ int listen_address_parse(const char *text, struct listen_address *ret)
 
 void listen_address_format(const struct listen_address *address, char ret_text[static ENDPOINT_TEXT_MAX])
 {
-    endpoint_format(&address->address, address->address.version == 4 ? FAMILY_IPV4 : FAMILY_IPV6, address->port, NULL,
-                    ret_text);
+    endpoint_format(&address->address, address->address.version == 4 ? FAMILY_IPV4 : FAMILY_IPV6,
+                    address->port, NULL, ret_text);
 }
 
 int listen_addresses_add(struct listen_addresses *list, const struct listen_address *address)

@@ -98,8 +98,8 @@ static const char *expected_text(const struct schema_key *key)
     return key->type == SCHEMA_LIST ? "a list of groups ( {...}, ... )" : key->expected;
 }
 
-#define report_at(l, place, ...)                                                                                  \
-    report(l, config_setting_source_file((place)->setting), config_setting_source_line((place)->setting),         \
+#define report_at(l, place, ...)                                                                          \
+    report(l, config_setting_source_file((place)->setting), config_setting_source_line((place)->setting), \
            (place)->path, __VA_ARGS__)
 
 static void report_value(struct loader *l, const struct place *place, const char *value, int error)
@@ -170,8 +170,8 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
     }
 }
 
-static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group, const char *path,
-                      void *base);
+static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group,
+                      const char *path, void *base);
 
 struct check_context {
     struct loader *loader;
@@ -251,8 +251,8 @@ static void report_missing(struct loader *l, const struct schema_key *keys, conf
     }
 }
 
-static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group, const char *path,
-                      void *base)
+static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group,
+                      const char *path, void *base)
 {
     int count = config_setting_length(group);
 
@@ -339,8 +339,8 @@ static void scan_include(void *arg, unsigned line, const char *name)
         return;
     length = read_file(path, &text);
     if (length < 0) {
-        report(l, context->file, line, "@include", "\"%s\" cannot be read (%s), expected a file beside %s", name,
-               err_str((int)length), l->path);
+        report(l, context->file, line, "@include", "\"%s\" cannot be read (%s), expected a file beside %s",
+               name, err_str((int)length), l->path);
     } else {
         l->depth++;
         scan_text(text, (size_t)length, &callbacks);
@@ -361,8 +361,8 @@ static void parse(struct loader *l, const char *text)
 
         l->partial = true;
         if (!strstr(why, "include file")) /* the scan has said it better */
-            report(l, config_error_file(&parsed), (unsigned)config_error_line(&parsed), "", "%s, expected %s", why,
-                   strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
+            report(l, config_error_file(&parsed), (unsigned)config_error_line(&parsed), "", "%s, expected %s",
+                   why, strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
     }
     load_keys(l, schema_root(), config_root_setting(&parsed), "", l->config);
     l->config->listen_is_default = !config_lookup(&parsed, "web.listen");

@@ -123,7 +123,8 @@ static void read_include(struct scanner *s)
 static void scan_tokens(struct scanner *s)
 {
     while (s->p < s->end) {
-        bool is_signed = (*s->p == '-' || *s->p == '+') && s->p + 1 < s->end && isdigit((unsigned char)s->p[1]);
+        bool is_signed =
+            (*s->p == '-' || *s->p == '+') && s->p + 1 < s->end && isdigit((unsigned char)s->p[1]);
 
         if (*s->p == '#' || at(s, "//"))
             skip_line(s);

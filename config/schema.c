@@ -246,7 +246,8 @@ static void check_matcher(const struct matcher *match, schema_report_fn *report,
 {
     for (size_t i = 0; match->protocol == PROTOCOL_RAW && i < match->port_count; i++) {
         if (match->ports[i].last > UINT8_MAX) {
-            report(arg, "port", "is out of range, expected an IP protocol number 1-255 with protocol \"raw\"");
+            report(arg, "port",
+                   "is out of range, expected an IP protocol number 1-255 with protocol \"raw\"");
             break;
         }
     }
@@ -290,20 +291,22 @@ static bool ports_repeat(const struct matcher *match)
 {
     for (size_t i = 0; i < match->port_count; i++)
         for (size_t k = i + 1; k < match->port_count; k++)
-            if (match->ports[i].first <= match->ports[k].last && match->ports[k].first <= match->ports[i].last)
+            if (match->ports[i].first <= match->ports[k].last &&
+                match->ports[k].first <= match->ports[i].last)
                 return true;
     return false;
 }
 
-static void check_against_earlier(const struct expect *earlier, const struct expect *e, schema_report_fn *report,
-                                  void *arg)
+static void check_against_earlier(const struct expect *earlier, const struct expect *e,
+                                  schema_report_fn *report, void *arg)
 {
     char what[EXPECT_NAME_MAX + 160];
 
     if (!ports_overlap(&earlier->match, &e->match))
         return;
     if (strcmp(earlier->name, e->name) == 0)
-        (void)snprintf(what, sizeof what, "\"%s\" is used before for the same port, expected another name", e->name);
+        (void)snprintf(what, sizeof what, "\"%s\" is used before for the same port, expected another name",
+                       e->name);
     else if (!earlier->match.has_address && !e->match.has_address)
         (void)snprintf(what, sizeof what,
                        "the port is expected before as \"%s\", expected an address that tells the two apart",
@@ -360,57 +363,108 @@ static void check_allow(const void *base, const void *element, schema_report_fn 
 #define EXPECTED_PROTOCOL "\"tcp\", \"udp\", \"udplite\", \"sctp\" or \"raw\""
 
 /* The keys that expect and allow entries share. */
-#define MATCHER_KEYS(element)                                                                                     \
-    {                                                                                                             \
-        .name = "port", .type = SCHEMA_INT, .offset = offsetof(struct element, match), .min = 1, .max = 65535,    \
-        .expected = "a port 1-65535", .store = store_port, .required = "ports",                                   \
-    },                                                                                                            \
-        {                                                                                                         \
-            .name = "ports", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match),                      \
-            .expected = "ports 1-65535 such as \"22\", \"8000-8100\" or \"80,443\"", .parse = parse_ports,        \
-            .print = print_ports,                                                                                 \
-        },                                                                                                        \
-        {                                                                                                         \
-            .name = "protocol", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match.protocol),          \
-            .initial = "tcp", .expected = EXPECTED_PROTOCOL, .parse = parse_protocol, .print = print_protocol,    \
-        },                                                                                                        \
-        {                                                                                                         \
-            .name = "scope", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match.scope),                \
-            .initial = "any", .expected = "\"public\", \"loopback\" or \"any\"", .parse = parse_scope,            \
-            .print = print_scope,                                                                                 \
-        },                                                                                                        \
-    {                                                                                                             \
-        .name = "address", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match),                        \
-        .expected = "one address such as \"192.0.2.10\" or \"2001:db8::1\"; leave the key out for any",           \
-        .parse = parse_address, .print = print_address, .is_set = address_is_set,                                 \
+#define MATCHER_KEYS(element)                                                                           \
+    {                                                                                                   \
+        .name = "port",                                                                                 \
+        .type = SCHEMA_INT,                                                                             \
+        .offset = offsetof(struct element, match),                                                      \
+        .min = 1,                                                                                       \
+        .max = 65535,                                                                                   \
+        .expected = "a port 1-65535",                                                                   \
+        .store = store_port,                                                                            \
+        .required = "ports",                                                                            \
+    },                                                                                                  \
+        {                                                                                               \
+            .name = "ports",                                                                            \
+            .type = SCHEMA_TEXT,                                                                        \
+            .offset = offsetof(struct element, match),                                                  \
+            .expected = "ports 1-65535 such as \"22\", \"8000-8100\" or \"80,443\"",                    \
+            .parse = parse_ports,                                                                       \
+            .print = print_ports,                                                                       \
+        },                                                                                              \
+        {                                                                                               \
+            .name = "protocol",                                                                         \
+            .type = SCHEMA_TEXT,                                                                        \
+            .offset = offsetof(struct element, match.protocol),                                         \
+            .initial = "tcp",                                                                           \
+            .expected = EXPECTED_PROTOCOL,                                                              \
+            .parse = parse_protocol,                                                                    \
+            .print = print_protocol,                                                                    \
+        },                                                                                              \
+        {                                                                                               \
+            .name = "scope",                                                                            \
+            .type = SCHEMA_TEXT,                                                                        \
+            .offset = offsetof(struct element, match.scope),                                            \
+            .initial = "any",                                                                           \
+            .expected = "\"public\", \"loopback\" or \"any\"",                                          \
+            .parse = parse_scope,                                                                       \
+            .print = print_scope,                                                                       \
+        },                                                                                              \
+    {                                                                                                   \
+        .name = "address", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match),              \
+        .expected = "one address such as \"192.0.2.10\" or \"2001:db8::1\"; leave the key out for any", \
+        .parse = parse_address, .print = print_address, .is_set = address_is_set,                       \
     }
 
 static const struct schema_key poll_keys[] = {
-    {.name = "listeners", .type = SCHEMA_DURATION, .offset = offsetof(struct config, poll_listeners_ms),
-     .min = 20, .max = HOUR_MS, .initial = "1s", .expected = "a duration 20ms-1h such as \"1s\""},
-    {.name = "connections", .type = SCHEMA_DURATION, .offset = offsetof(struct config, poll_connections_ms),
-     .min = 100, .max = HOUR_MS, .initial = "10s", .expected = "a duration 100ms-1h such as \"10s\""},
+    {.name = "listeners",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct config, poll_listeners_ms),
+     .min = 20,
+     .max = HOUR_MS,
+     .initial = "1s",
+     .expected = "a duration 20ms-1h such as \"1s\""},
+    {.name = "connections",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct config, poll_connections_ms),
+     .min = 100,
+     .max = HOUR_MS,
+     .initial = "10s",
+     .expected = "a duration 100ms-1h such as \"10s\""},
     {0},
 };
 
 static const struct schema_key web_keys[] = {
-    {.name = "listen", .type = SCHEMA_TEXTS, .offset = offsetof(struct config, listen),
-     .expected = "ADDRESS:PORT such as \"127.0.0.1:10066\" or \"[::]:10066\", each once", .clear = clear_listen,
-     .parse = parse_listen, .print = print_listen},
+    {.name = "listen",
+     .type = SCHEMA_TEXTS,
+     .offset = offsetof(struct config, listen),
+     .expected = "ADDRESS:PORT such as \"127.0.0.1:10066\" or \"[::]:10066\", each once",
+     .clear = clear_listen,
+     .parse = parse_listen,
+     .print = print_listen},
     {0},
 };
 
 static const struct schema_key expect_keys[] = {
-    {.name = "name", .type = SCHEMA_TEXT, .offset = offsetof(struct expect, name), .required = "",
-     .expected = "a name of 1-64 bytes without control characters", .parse = parse_name, .print = print_name},
+    {.name = "name",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct expect, name),
+     .required = "",
+     .expected = "a name of 1-64 bytes without control characters",
+     .parse = parse_name,
+     .print = print_name},
     MATCHER_KEYS(expect),
-    {.name = "families", .type = SCHEMA_TEXTS, .offset = offsetof(struct expect, families),
-     .expected = "\"ipv4\" or \"ipv6\"", .clear = clear_families, .parse = parse_family, .print = print_families,
+    {.name = "families",
+     .type = SCHEMA_TEXTS,
+     .offset = offsetof(struct expect, families),
+     .expected = "\"ipv4\" or \"ipv6\"",
+     .clear = clear_families,
+     .parse = parse_family,
+     .print = print_families,
      .is_set = families_are_set},
-    {.name = "for", .type = SCHEMA_DURATION, .offset = offsetof(struct expect, for_ms), .max = 30 * DAY_MS,
-     .initial = "0s", .expected = "a duration 0s-30d such as \"10s\""},
-    {.name = "severity", .type = SCHEMA_TEXT, .offset = offsetof(struct expect, severity), .initial = "critical",
-     .expected = "\"warning\" or \"critical\"", .parse = parse_severity, .print = print_severity},
+    {.name = "for",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct expect, for_ms),
+     .max = 30 * DAY_MS,
+     .initial = "0s",
+     .expected = "a duration 0s-30d such as \"10s\""},
+    {.name = "severity",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct expect, severity),
+     .initial = "critical",
+     .expected = "\"warning\" or \"critical\"",
+     .parse = parse_severity,
+     .print = print_severity},
     {0},
 };
 
@@ -420,33 +474,63 @@ static const struct schema_key allow_keys[] = {
 };
 
 static const struct schema_key unexpected_keys[] = {
-    {.name = "severity", .type = SCHEMA_TEXT, .offset = offsetof(struct config, policy.unexpected.severity),
-     .initial = "warning", .expected = "\"warning\" or \"critical\"", .parse = parse_severity,
+    {.name = "severity",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct config, policy.unexpected.severity),
+     .initial = "warning",
+     .expected = "\"warning\" or \"critical\"",
+     .parse = parse_severity,
      .print = print_severity},
-    {.name = "for", .type = SCHEMA_DURATION, .offset = offsetof(struct config, policy.unexpected.for_ms),
-     .max = 30 * DAY_MS, .initial = "0s", .expected = "a duration 0s-30d such as \"10s\""},
-    {.name = "ignore_loopback", .type = SCHEMA_BOOL,
-     .offset = offsetof(struct config, policy.unexpected.ignore_loopback), .initial = "false",
+    {.name = "for",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct config, policy.unexpected.for_ms),
+     .max = 30 * DAY_MS,
+     .initial = "0s",
+     .expected = "a duration 0s-30d such as \"10s\""},
+    {.name = "ignore_loopback",
+     .type = SCHEMA_BOOL,
+     .offset = offsetof(struct config, policy.unexpected.ignore_loopback),
+     .initial = "false",
      .expected = "true or false"},
     {0},
 };
 
 static const struct schema_key limits_keys[] = {
-    {.name = "listeners", .type = SCHEMA_INT, .offset = offsetof(struct config, limit_listeners), .min = 1,
-     .max = 65536, .initial = "4096", .expected = "a number 1-65536"},
-    {.name = "series", .type = SCHEMA_INT, .offset = offsetof(struct config, limit_series), .min = 0,
-     .max = 1000000, .initial = "20000", .expected = "a number 0-1000000"},
+    {.name = "listeners",
+     .type = SCHEMA_INT,
+     .offset = offsetof(struct config, limit_listeners),
+     .min = 1,
+     .max = 65536,
+     .initial = "4096",
+     .expected = "a number 1-65536"},
+    {.name = "series",
+     .type = SCHEMA_INT,
+     .offset = offsetof(struct config, limit_series),
+     .min = 0,
+     .max = 1000000,
+     .initial = "20000",
+     .expected = "a number 0-1000000"},
     {0},
 };
 
 static const struct schema_key root_keys[] = {
     {.name = "poll", .type = SCHEMA_GROUP, .children = poll_keys},
     {.name = "web", .type = SCHEMA_GROUP, .children = web_keys},
-    {.name = "expect", .type = SCHEMA_LIST, .children = expect_keys, .append = append_expect, .at = expect_at,
+    {.name = "expect",
+     .type = SCHEMA_LIST,
+     .children = expect_keys,
+     .append = append_expect,
+     .at = expect_at,
      .check = check_expect},
-    {.name = "allow", .type = SCHEMA_LIST, .children = allow_keys, .append = append_allow, .at = allow_at,
+    {.name = "allow",
+     .type = SCHEMA_LIST,
+     .children = allow_keys,
+     .append = append_allow,
+     .at = allow_at,
      .check = check_allow},
-    {.name = "unexpected", .type = SCHEMA_GROUP, .children = unexpected_keys,
+    {.name = "unexpected",
+     .type = SCHEMA_GROUP,
+     .children = unexpected_keys,
      .enabled_offset = offsetof(struct config, policy.unexpected.enabled)},
     {.name = "limits", .type = SCHEMA_GROUP, .children = limits_keys},
     {0},

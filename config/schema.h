@@ -37,7 +37,7 @@ struct schema_key {
     const char *expected; /* what a valid value looks like, for error messages */
     int (*store)(void *field, int64_t value); /* SCHEMA_INT; NULL: field is an int64_t */
     void (*clear)(void *field);
-    int (*parse)(void *field, const char *text); /* 0, -EINVAL, -ERANGE, -ENOMEM */
+    int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -ENOMEM */
     void (*print)(const void *field, struct buf *out); /* NULL: not shown */
     bool (*is_set)(const void *field);                 /* NULL: always shown */
     const struct schema_key *children;                 /* ends with a nameless key */

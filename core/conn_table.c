@@ -176,7 +176,8 @@ const uint32_t *conn_table_port(const struct conn_table *t, enum protocol protoc
     const struct row *row = NULL;
 
     if (t->protocols[protocol].count > 0)
-        row = bsearch(&key, t->protocols[protocol].rows, t->protocols[protocol].count, sizeof key, compare_rows);
+        row = bsearch(&key, t->protocols[protocol].rows, t->protocols[protocol].count, sizeof key,
+                      compare_rows);
     return row ? row->states : NULL;
 }
 

@@ -92,8 +92,8 @@ void listener_builder_drop(struct listener_builder *b, enum protocol protocol)
     b->classes[protocol].cut = 0;
 }
 
-void listener_builder_set_class(struct listener_builder *b, enum protocol protocol, enum visibility visibility,
-                                int error)
+void listener_builder_set_class(struct listener_builder *b, enum protocol protocol,
+                                enum visibility visibility, int error)
 {
     b->classes[protocol].visibility = visibility;
     b->classes[protocol].error = error;
@@ -172,7 +172,8 @@ static bool same_socket(const struct listener_row *a, const struct listener_row 
     return a->cookie != 0 && a->cookie == b->cookie && compare_services(a, b) == 0;
 }
 
-static void listener_start(struct listener *l, const struct listener_row *row, const struct services *services)
+static void listener_start(struct listener *l, const struct listener_row *row,
+                           const struct services *services)
 {
     const char *name = services_name(services, row->protocol, row->port);
 
@@ -287,8 +288,8 @@ const struct class_view *listener_table_class(const struct listener_table *t, en
     return &t->classes[protocol];
 }
 
-const struct listener *listener_table_port(const struct listener_table *t, enum protocol protocol, uint16_t port,
-                                           size_t *ret_count)
+const struct listener *listener_table_port(const struct listener_table *t, enum protocol protocol,
+                                           uint16_t port, size_t *ret_count)
 {
     size_t low = 0, high = t->count, end;
     uint32_t wanted = (uint32_t)protocol << 16 | port;

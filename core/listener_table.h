@@ -56,8 +56,8 @@ struct listener {
     bool uid_known; /* all sockets have the same owner */
     uint32_t uid;
     bool has_queue;
-    uint64_t queue_length; /* sum over the sockets */
-    uint64_t queue_limit;  /* sum over the sockets */
+    uint64_t queue_length;   /* sum over the sockets */
+    uint64_t queue_limit;    /* sum over the sockets */
     double saturation_ratio; /* of the fullest socket: length / (limit + 1) */
 };
 
@@ -82,8 +82,8 @@ int listener_builder_add(struct listener_builder *b, const struct listener_row *
 /* Takes back all rows of a protocol, whose dump failed half-way. */
 void listener_builder_drop(struct listener_builder *b, enum protocol protocol);
 
-void listener_builder_set_class(struct listener_builder *b, enum protocol protocol, enum visibility visibility,
-                                int error);
+void listener_builder_set_class(struct listener_builder *b, enum protocol protocol,
+                                enum visibility visibility, int error);
 
 /* How many sockets of previous are not among the rows added for the protocol.
  * They may be gone, or a resumed dump may have passed over them: only a second
@@ -104,7 +104,7 @@ const struct class_view *listener_table_class(const struct listener_table *t, en
 
 /* Returns the first listener of a port and, in *ret_count, how many follow it
  * on the same port (itself included); NULL and 0 when there is none. */
-const struct listener *listener_table_port(const struct listener_table *t, enum protocol protocol, uint16_t port,
-                                           size_t *ret_count);
+const struct listener *listener_table_port(const struct listener_table *t, enum protocol protocol,
+                                           uint16_t port, size_t *ret_count);
 
 #endif

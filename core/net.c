@@ -175,8 +175,9 @@ void endpoint_format(const struct ip_addr *address, enum family family, uint16_t
 
     if (family != FAMILY_DUAL)
         ip_addr_format(address, text);
-    (void)snprintf(ret_text, ENDPOINT_TEXT_MAX, "%s%s%s%.*s%s:%u", brackets ? "[" : "", text, zoned ? "%" : "",
-                   INTERFACE_NAME_MAX - 1, zoned ? interface : "", brackets ? "]" : "", port);
+    (void)snprintf(ret_text, ENDPOINT_TEXT_MAX, "%s%s%s%.*s%s:%u", brackets ? "[" : "", text,
+                   zoned ? "%" : "", INTERFACE_NAME_MAX - 1, zoned ? interface : "", brackets ? "]" : "",
+                   port);
 }
 
 /* Reads a port at *p and moves past it. */

@@ -54,7 +54,8 @@ static int add_finding(struct verdict *v, const struct finding *finding, struct 
         r = -ENOMEM;
     if (r == 0) {
         v->findings[v->count] = *finding;
-        (void)snprintf(v->findings[v->count++].summary, SUMMARY_MAX, "%s", buf_text(summary)); /* cut on purpose */
+        (void)snprintf(v->findings[v->count++].summary, SUMMARY_MAX, "%s",
+                       buf_text(summary)); /* cut on purpose */
     }
     buf_done(summary);
     return r;
@@ -63,7 +64,8 @@ static int add_finding(struct verdict *v, const struct finding *finding, struct 
 /* An entry with an address owns the listener bound to exactly that address. */
 static bool claims(const struct expect *e, const struct listener *l)
 {
-    return e->match.has_address && e->match.protocol == l->protocol && ip_addr_compare(&e->match.address, &l->address) == 0 &&
+    return e->match.has_address && e->match.protocol == l->protocol &&
+           ip_addr_compare(&e->match.address, &l->address) == 0 &&
            port_ranges_contain(e->match.ports, e->match.port_count, l->port);
 }
 
@@ -185,7 +187,8 @@ static int find_loopback_only(struct evaluation *ev, const struct expect *e, uin
     return add_finding(ev->verdict, &f, &summary);
 }
 
-static int find_exposed(struct evaluation *ev, const struct expect *e, uint16_t port, const struct candidates *c)
+static int find_exposed(struct evaluation *ev, const struct expect *e, uint16_t port,
+                        const struct candidates *c)
 {
     struct finding f = expect_finding(e, port, RULE_EXPOSED);
     struct buf summary;
@@ -234,8 +237,8 @@ static int find_wrong_address(struct evaluation *ev, const struct expect *e, uin
         ip_addr_format(&e->match.address, text);
         buf_str(&summary, text);
     } else {
-        buf_fmt(&summary, "%s%s%s", wrong_family[0] ? "IPv4" : "", wrong_family[0] && wrong_family[1] ? " and " : "",
-                wrong_family[1] ? "IPv6" : "");
+        buf_fmt(&summary, "%s%s%s", wrong_family[0] ? "IPv4" : "",
+                wrong_family[0] && wrong_family[1] ? " and " : "", wrong_family[1] ? "IPv6" : "");
     }
     buf_str(&summary, ", bound to ");
     name_candidates(ev, e, c, false, RULE_WRONG_ADDRESS, &summary);
@@ -300,7 +303,8 @@ static bool is_own(const struct own_sockets *own, const struct listener *l)
 /* Whether an allow entry is about the listener, its scope left aside. */
 static bool allow_matches(const struct allow *a, const struct listener *l)
 {
-    return a->match.protocol == l->protocol && port_ranges_contain(a->match.ports, a->match.port_count, l->port) &&
+    return a->match.protocol == l->protocol &&
+           port_ranges_contain(a->match.ports, a->match.port_count, l->port) &&
            (!a->match.has_address || ip_addr_compare(&a->match.address, &l->address) == 0);
 }
 
@@ -401,8 +405,8 @@ bool rules_need(const struct policy *policy, enum protocol protocol, enum visibi
             *ret_severity = policy->expects[i].severity;
     }
     for (size_t i = 0; i < policy->allow_count; i++)
-        needed |= policy->allows[i].match.protocol == protocol && policy->allows[i].match.scope == WANT_LOOPBACK &&
-                  visibility != VISIBILITY_ABSENT;
+        needed |= policy->allows[i].match.protocol == protocol &&
+                  policy->allows[i].match.scope == WANT_LOOPBACK && visibility != VISIBILITY_ABSENT;
     if (policy->unexpected.enabled && visibility != VISIBILITY_ABSENT) {
         needed = true;
         if (policy->unexpected.severity > *ret_severity)
@@ -437,8 +441,8 @@ bool rules_is_listening(const struct listener_table *table, const struct policy 
     return false;
 }
 
-int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy, const struct own_sockets *own,
-                   struct verdict *ret)
+int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy,
+                   const struct own_sockets *own, struct verdict *ret)
 {
     struct verdict verdict = {0};
     struct evaluation ev = {.table = snapshot->listeners, .policy = policy, .own = own, .verdict = &verdict};

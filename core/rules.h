@@ -58,7 +58,7 @@ struct own_sockets {
 struct verdict {
     struct finding *findings; /* owned */
     size_t count, capacity;
-    uint32_t *listener_rules; /* owned; per listener of the table a mask of 1 << rule */
+    uint32_t *listener_rules;      /* owned; per listener of the table a mask of 1 << rule */
     bool seen[PROTOCOL_COUNT];     /* the class was read to the end */
     bool complete[PROTOCOL_COUNT]; /* and no limit cut its listeners */
 };
@@ -71,8 +71,8 @@ const char *rule_name(enum rule rule);
  * ret   returns owned, for verdict_done(); filled on success only
  *
  * Returns 0 or -ENOMEM. */
-int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy, const struct own_sockets *own,
-                   struct verdict *ret);
+int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy,
+                   const struct own_sockets *own, struct verdict *ret);
 void verdict_done(struct verdict *verdict);
 
 /* Mask of 1 << rule of the rules that an entry uses; each has a series in the

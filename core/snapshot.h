@@ -23,7 +23,7 @@ const char *poll_name(enum poll_kind kind);
 struct collector_run {
     const char *name; /* static */
     enum poll_kind poll;
-    bool ran;         /* false: it has not run, or the kernel lacks what it reads */
+    bool ran; /* false: it has not run, or the kernel lacks what it reads */
     bool up;
     int error; /* why not, when !up */
     double duration_seconds;

@@ -45,8 +45,9 @@ static void print_findings(const struct alert *const *sorted, size_t count, cons
         buf_fmt(out, "%s %s: %s\n", severity_name(sorted[i]->severity), rule_name(sorted[i]->key.rule),
                 sorted[i]->summary);
     if (count == 0)
-        buf_fmt(out, "ok: %zu expected service%s, %zu listener%s, nothing wrong\n", config->policy.expect_count,
-                config->policy.expect_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
+        buf_fmt(out, "ok: %zu expected service%s, %zu listener%s, nothing wrong\n",
+                config->policy.expect_count, config->policy.expect_count == 1 ? "" : "s", listeners,
+                listeners == 1 ? "" : "s");
 }
 
 static int report(const struct cycle *cycle, const struct config *config, bool json)

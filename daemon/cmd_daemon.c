@@ -23,10 +23,10 @@ struct daemon {
     struct loop *loop;
     struct loop_timer *listener_timer;
     struct loop_timer *connection_timer;
-    char status[STATUS_MAX];                       /* last told to systemd */
-    enum visibility visibility[PROTOCOL_COUNT];    /* last logged */
-    bool route_localnet;                           /* last logged */
-    int last_error;                                /* of cycle and publishing, last logged */
+    char status[STATUS_MAX];                    /* last told to systemd */
+    enum visibility visibility[PROTOCOL_COUNT]; /* last logged */
+    bool route_localnet;                        /* last logged */
+    int last_error;                             /* of cycle and publishing, last logged */
 };
 
 static void log_transition(void *arg, const struct alert *alert, bool was_firing)
@@ -35,7 +35,9 @@ static void log_transition(void *arg, const struct alert *alert, bool was_firing
 
     (void)arg;
     switch (alert->state) {
-    case ALERT_PENDING: log_write(LOG_INFO, "alert %s pending, %s: %s", rule, severity, alert->summary); break;
+    case ALERT_PENDING:
+        log_write(LOG_INFO, "alert %s pending, %s: %s", rule, severity, alert->summary);
+        break;
     case ALERT_FIRING:
         log_write(alert->severity == SEVERITY_CRITICAL ? LOG_ERR : LOG_WARNING, "alert %s firing, %s: %s",
                   rule, severity, alert->summary);
@@ -80,8 +82,8 @@ static void tell_status(struct daemon *d)
     (void)listener_table_all(d->cycle.snapshot.listeners, &listeners); /* only their number matters */
     for (size_t i = 0; i < d->cycle.alerts.count; i++)
         firing += d->cycle.alerts.items[i].state == ALERT_FIRING;
-    (void)snprintf(status, sizeof status, "%zu listeners, %zu expected services, %zu alerts firing", listeners,
-                   d->config->policy.expect_count, firing);
+    (void)snprintf(status, sizeof status, "%zu listeners, %zu expected services, %zu alerts firing",
+                   listeners, d->config->policy.expect_count, firing);
     if (strcmp(status, d->status) == 0)
         return;
     memcpy(d->status, status, sizeof d->status);
@@ -261,7 +263,8 @@ static int first_turn(struct daemon *d)
         return r;
     buf_init(&why);
     if (!cycle_sees_anything(&d->cycle, &why)) {
-        log_write(LOG_ERR, "the kernel answers no sock_diag request (CONFIG_INET_DIAG), nothing can be watched:");
+        log_write(LOG_ERR,
+                  "the kernel answers no sock_diag request (CONFIG_INET_DIAG), nothing can be watched:");
         log_lines(LOG_ERR, buf_text(&why));
         r = ERR_UNSUPPORTED;
     }
@@ -274,7 +277,8 @@ static int add_timers(struct daemon *d)
     int r = loop_add_timer(d->loop, d->config->poll_listeners_ms, on_listener_timer, d, &d->listener_timer);
 
     if (r == 0)
-        r = loop_add_timer(d->loop, d->config->poll_connections_ms, on_connection_timer, d, &d->connection_timer);
+        r = loop_add_timer(d->loop, d->config->poll_connections_ms, on_connection_timer, d,
+                           &d->connection_timer);
     if (r < 0)
         log_write(LOG_ERR, "cannot start the timers: %s", err_str(r));
     notify_watchdog_for(d->config->poll_listeners_ms);

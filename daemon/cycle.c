@@ -109,7 +109,8 @@ int cycle_judge(struct cycle *c, const struct config *config, const struct own_s
 bool cycle_sees_anything(const struct cycle *c, struct buf *why)
 {
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
-        if (listener_table_class(c->snapshot.listeners, (enum protocol)protocol)->visibility == VISIBILITY_OK &&
+        if (listener_table_class(c->snapshot.listeners, (enum protocol)protocol)->visibility ==
+                VISIBILITY_OK &&
             protocol != PROTOCOL_RAW) /* which /proc may have told */
             return true;
     cycle_describe_blindness(c, true, why);
@@ -151,9 +152,12 @@ void cycle_describe_blindness(const struct cycle *c, bool absent_too, struct buf
         case VISIBILITY_UNSUPPORTED:
             buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(ERR_UNSUPPORTED));
             break;
-        case VISIBILITY_FAILED: buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(view->error)); break;
+        case VISIBILITY_FAILED:
+            buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(view->error));
+            break;
         }
     }
     if (c->snapshot.caveats.route_localnet)
-        buf_str(out, "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from outside\n");
+        buf_str(out, "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from "
+                     "outside\n");
 }

@@ -93,7 +93,8 @@ static int arm(struct loop_timer *timer)
         return r;
     timer->next_us += timer->interval_us;
     if (timer->next_us <= now)
-        timer->next_us += (now - timer->next_us + timer->interval_us) / timer->interval_us * timer->interval_us;
+        timer->next_us +=
+            (now - timer->next_us + timer->interval_us) / timer->interval_us * timer->interval_us;
     r = sd_event_source_set_time(timer->source, timer->next_us);
     return r < 0 ? r : sd_event_source_set_enabled(timer->source, SD_EVENT_ONESHOT);
 }

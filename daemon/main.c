@@ -23,8 +23,8 @@ static void print_help(void)
 
 static int usage_error(const char *before, const char *what, const char *after)
 {
-    (void)fprintf(stderr, "sockwatch: %s%s%s\nusage: sockwatch COMMAND [OPTION]... (see sockwatch --help)\n", before,
-                  what, after);
+    (void)fprintf(stderr, "sockwatch: %s%s%s\nusage: sockwatch COMMAND [OPTION]... (see sockwatch --help)\n",
+                  before, what, after);
     return EXIT_USAGE;
 }
 

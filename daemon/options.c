@@ -18,8 +18,8 @@ int options_usage_error(const struct command *command, const char *format, ...)
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\nusage: sockwatch %s %s (see sockwatch %s --help)\n", command->name, command->arguments,
-                  command->name);
+    (void)fprintf(stderr, "\nusage: sockwatch %s %s (see sockwatch %s --help)\n", command->name,
+                  command->arguments, command->name);
     return command->usage_status;
 }
 
@@ -29,13 +29,16 @@ static void print_help(const struct command *command)
                  command->help);
 }
 
-static bool add_listen(const struct command *command, struct options *options, const char *text, int *ret_status)
+static bool add_listen(const struct command *command, struct options *options, const char *text,
+                       int *ret_status)
 {
     struct listen_address address;
 
     if (listen_address_parse(text, &address) < 0) {
         *ret_status = options_usage_error(
-            command, "--listen: \"%s\" is not valid, expected ADDRESS:PORT such as 127.0.0.1:10066 or [::]:10066", text);
+            command,
+            "--listen: \"%s\" is not valid, expected ADDRESS:PORT such as 127.0.0.1:10066 or [::]:10066",
+            text);
         return false;
     }
     if (listen_addresses_add(&options->listen, &address) < 0) {
@@ -59,7 +62,9 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_LISTEN: return add_listen(command, options, optarg, ret_status);
     case OPTION_JSON: options->json = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
-    default: *ret_status = options_usage_error(command, "%s is not an option here", argv[optind - 1]); return false;
+    default:
+        *ret_status = options_usage_error(command, "%s is not an option here", argv[optind - 1]);
+        return false;
     }
 }
 

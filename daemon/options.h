@@ -27,7 +27,7 @@ struct command {
 
 /* What was given. */
 struct options {
-    const char *config_path; /* NULL: not given */
+    const char *config_path;        /* NULL: not given */
     struct listen_addresses listen; /* owned */
     bool json;
     char **operands;
@@ -38,7 +38,8 @@ struct options {
  *
  * Returns true when the subcommand shall go on. Otherwise *ret_status is the
  * exit status: 0 after --help, that of a usage error after a message. */
-bool options_parse(const struct command *command, int argc, char **argv, struct options *ret, int *ret_status);
+bool options_parse(const struct command *command, int argc, char **argv, struct options *ret,
+                   int *ret_status);
 void options_done(struct options *options);
 
 /* Loads the file given, or the default one if it exists, or the defaults.
@@ -49,6 +50,7 @@ int options_load_config(const struct options *options, struct config **ret);
 
 /* Prints one usage error with a line of help, to standard error. Returns
  * command->usage_status. */
-__attribute__((format(printf, 2, 3))) int options_usage_error(const struct command *command, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int options_usage_error(const struct command *command,
+                                                              const char *format, ...);
 
 #endif

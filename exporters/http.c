@@ -17,8 +17,10 @@ enum {
     BACKLOG = 128,
     CONNECTION_LIMIT = 256,
     CONNECTION_IDLE_SECONDS = 30,
-    /* Longer request lines are answered with 414, larger heads with 431. */
-    CONNECTION_MEMORY_BYTES = 8192,
+    REQUEST_HEAD_MAX_BYTES = 8192,
+    /* Request and answer share this memory. It must exceed what we accept, or
+     * there would be none left to say that a head is too large. */
+    CONNECTION_MEMORY_BYTES = 12032,
 };
 
 /* The answers that never change. */
@@ -29,6 +31,7 @@ enum fixed {
     FIXED_BAD_REQUEST,
     FIXED_NOT_FOUND,
     FIXED_METHOD_NOT_ALLOWED,
+    FIXED_TOO_LARGE,
     FIXED_COUNT
 };
 
@@ -41,6 +44,7 @@ static const struct {
     [FIXED_NOT_READY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "not ready: no recent poll has completed\n"},
     [FIXED_BAD_REQUEST] = {MHD_HTTP_BAD_REQUEST, "bad request: a request here has no body\n"},
     [FIXED_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "not found: try / for what there is\n"},
+    [FIXED_TOO_LARGE] = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "request too large: at most 8 KiB\n"},
     [FIXED_METHOD_NOT_ALLOWED] = {MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD\n"},
 };
 
@@ -55,7 +59,7 @@ struct http_server {
     struct own_socket *bound; /* the bound of each, for http_server_sockets() */
     size_t count;
     struct MHD_Response *fixed[FIXED_COUNT];
-    pthread_mutex_t lock;                           /* guards the two below */
+    pthread_mutex_t lock;                            /* guards the two below */
     struct MHD_Response *published[HTTP_BODY_COUNT]; /* NULL until the first */
     int64_t ready_until_ms;
 };
@@ -75,12 +79,14 @@ static int64_t now_ms(void)
 
 /* Requests: these run in libmicrohttpd's threads. */
 
-static enum MHD_Result answer_fixed(const struct http_server *s, struct MHD_Connection *connection, enum fixed answer)
+static enum MHD_Result answer_fixed(const struct http_server *s, struct MHD_Connection *connection,
+                                    enum fixed answer)
 {
     return MHD_queue_response(connection, fixed_answers[answer].status, s->fixed[answer]);
 }
 
-static enum MHD_Result answer_body(struct http_server *s, struct MHD_Connection *connection, enum http_body body)
+static enum MHD_Result answer_body(struct http_server *s, struct MHD_Connection *connection,
+                                   enum http_body body)
 {
     enum MHD_Result result = MHD_NO;
     bool missing;
@@ -105,10 +111,19 @@ static enum MHD_Result answer_ready(struct http_server *s, struct MHD_Connection
 
 static bool has_body(struct MHD_Connection *connection)
 {
-    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
     return (length && strcmp(length, "0") != 0) ||
            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+static bool is_too_large(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return info && info->header_size > REQUEST_HEAD_MAX_BYTES;
 }
 
 static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *connection, const char *path)
@@ -124,8 +139,9 @@ static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *conn
     return answer_fixed(s, connection, FIXED_NOT_FOUND);
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
-                                  const char *version, const char *upload, size_t *upload_size, void **request_state)
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **request_state)
 {
     static char seen;
 
@@ -138,6 +154,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
      * a body never read. */
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return answer_fixed(arg, connection, FIXED_METHOD_NOT_ALLOWED);
+    if (is_too_large(connection))
+        return answer_fixed(arg, connection, FIXED_TOO_LARGE);
     if (has_body(connection))
         return answer_fixed(arg, connection, FIXED_BAD_REQUEST);
     *request_state = &seen;
@@ -162,13 +180,13 @@ static void discard_message(void *arg, const char *format, va_list args)
 
 /* The server */
 
-static struct MHD_Response *new_response(size_t length, void *data, enum MHD_ResponseMemoryMode mode, const char *type)
+/* Takes data, also on error. */
+static struct MHD_Response *new_response(size_t length, char *data, const char *type)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, data, mode);
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, data, MHD_RESPMEM_MUST_FREE);
 
     if (!response) {
-        if (mode == MHD_RESPMEM_MUST_FREE)
-            free(data);
+        free(data);
         return NULL;
     }
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
@@ -184,15 +202,16 @@ static struct MHD_Response *new_response(size_t length, void *data, enum MHD_Res
 static int make_fixed_answers(struct http_server *s)
 {
     for (size_t i = 0; i < FIXED_COUNT; i++) {
-        /* libmicrohttpd's type is not const, but persistent memory is only read. */
-        void *text = (void *)(uintptr_t)fixed_answers[i].text;
+        char *text = strdup(fixed_answers[i].text);
 
-        s->fixed[i] = new_response(strlen(fixed_answers[i].text), text, MHD_RESPMEM_PERSISTENT,
-                                   "text/plain; charset=utf-8");
+        if (!text)
+            return -ENOMEM;
+        s->fixed[i] = new_response(strlen(text), text, "text/plain; charset=utf-8");
         if (!s->fixed[i])
             return -ENOMEM;
     }
-    return MHD_add_response_header(s->fixed[FIXED_METHOD_NOT_ALLOWED], MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES
+    return MHD_add_response_header(s->fixed[FIXED_METHOD_NOT_ALLOWED], MHD_HTTP_HEADER_ALLOW, "GET, HEAD") ==
+                   MHD_YES
                ? 0
                : -ENOMEM;
 }
@@ -239,36 +258,37 @@ void http_server_free(struct http_server *s)
     free(s);
 }
 
-static socklen_t to_sockaddr(const struct listen_address *a, struct sockaddr_storage *ret)
+union socket_name {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+static socklen_t to_socket_name(const struct listen_address *a, union socket_name *ret)
 {
-    *ret = (struct sockaddr_storage){0};
+    *ret = (union socket_name){.in6 = {0}}; /* the largest member */
     if (a->address.version == 4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)ret;
-
-        in->sin_family = AF_INET;
-        in->sin_port = htons(a->port);
-        memcpy(&in->sin_addr, a->address.bytes, sizeof in->sin_addr);
-        return sizeof *in;
+        ret->in.sin_family = AF_INET;
+        ret->in.sin_port = htons(a->port);
+        memcpy(&ret->in.sin_addr, a->address.bytes, sizeof ret->in.sin_addr);
+        return sizeof ret->in;
     }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(a->port);
-    memcpy(&in6->sin6_addr, a->address.bytes, sizeof in6->sin6_addr);
-    return sizeof *in6;
+    ret->in6.sin6_family = AF_INET6;
+    ret->in6.sin6_port = htons(a->port);
+    memcpy(&ret->in6.sin6_addr, a->address.bytes, sizeof ret->in6.sin6_addr);
+    return sizeof ret->in6;
 }
 
 /* Reads back what was bound: port 0 has become a real one. */
 static int read_bound(int fd, const struct listen_address *wanted, struct own_socket *ret)
 {
-    struct sockaddr_storage name;
+    union socket_name name = {.in6 = {0}};
     socklen_t length = sizeof name;
 
-    if (getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+    if (getsockname(fd, &name.any, &length) < 0)
         return -errno;
     ret->address = wanted->address;
-    ret->port = ntohs(wanted->address.version == 4 ? ((struct sockaddr_in *)&name)->sin_port
-                                                   : ((struct sockaddr_in6 *)&name)->sin6_port);
+    ret->port = ntohs(wanted->address.version == 4 ? name.in.sin_port : name.in6.sin6_port);
     return 0;
 }
 
@@ -278,15 +298,15 @@ static int read_bound(int fd, const struct listen_address *wanted, struct own_so
 static int open_socket(const struct listen_address *wanted, bool v6only, struct own_socket *ret_bound)
 {
     int family = wanted->address.version == 4 ? AF_INET : AF_INET6, on = 1, only = v6only, r;
-    struct sockaddr_storage name;
-    socklen_t length = to_sockaddr(wanted, &name);
+    union socket_name name;
+    socklen_t length = to_socket_name(wanted, &name);
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) < 0) ||
-        bind(fd, (struct sockaddr *)&name, length) < 0 || listen(fd, BACKLOG) < 0) {
+        bind(fd, &name.any, length) < 0 || listen(fd, BACKLOG) < 0) {
         r = -errno;
     } else {
         r = read_bound(fd, wanted, ret_bound);
@@ -304,12 +324,13 @@ static int start_listening(struct http_server *s, struct listening *l, bool v6on
 
     if (fd < 0)
         return fd;
-    l->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s,
-        MHD_OPTION_EXTERNAL_LOGGER, discard_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, NULL, MHD_OPTION_END);
+    l->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL,
+                                 NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, discard_message, NULL,
+                                 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                 (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 (unsigned)CONNECTION_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                 (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+                                 NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (l->daemon)
         return 0;
     (void)close(fd); /* nothing was written to it */
@@ -450,7 +471,7 @@ struct own_sockets http_server_sockets(const struct http_server *s)
 
 int http_server_publish(struct http_server *s, enum http_body body, char *data, size_t length)
 {
-    struct MHD_Response *next = new_response(length, data, MHD_RESPMEM_MUST_FREE, body_types[body]), *previous;
+    struct MHD_Response *next = new_response(length, data, body_types[body]), *previous;
 
     if (!next)
         return -ENOMEM;

@@ -15,11 +15,12 @@ static const char head[] =
     "a{color:#0550ae}\n"
     "</style>\n</head>\n<body>\n<main>\n<h1>sockwatch</h1>\n";
 
-static const char links[] = "<h2>Endpoints</h2>\n<ul>\n"
-                            "<li><a href=\"/metrics\">/metrics</a>: Prometheus metrics</li>\n"
-                            "<li><a href=\"/-/healthy\">/-/healthy</a>: the process answers</li>\n"
-                            "<li><a href=\"/-/ready\">/-/ready</a>: a poll has completed and is not stale</li>\n"
-                            "</ul>\n";
+static const char links[] =
+    "<h2>Endpoints</h2>\n<ul>\n"
+    "<li><a href=\"/metrics\">/metrics</a>: Prometheus metrics</li>\n"
+    "<li><a href=\"/-/healthy\">/-/healthy</a>: the process answers</li>\n"
+    "<li><a href=\"/-/ready\">/-/ready</a>: a poll has completed and is not stale</li>\n"
+    "</ul>\n";
 
 static void escaped(struct buf *out, const char *text)
 {
@@ -45,7 +46,8 @@ static void render_numbers(const struct view *view, struct buf *out)
     buf_str(out, "<h2>Listeners</h2>\n<table>\n<tr><th scope=\"col\">Protocol</th>"
                  "<th scope=\"col\">Listeners</th></tr>\n");
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        const struct class_view *class = listener_table_class(view->snapshot->listeners, (enum protocol)protocol);
+        const struct class_view *class =
+            listener_table_class(view->snapshot->listeners, (enum protocol)protocol);
 
         if (class->visibility == VISIBILITY_ABSENT)
             continue;

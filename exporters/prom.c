@@ -21,27 +21,35 @@ static const struct {
     [PROM_POLLS_TOTAL] = {"polls_total", "counter", "Polls by what became of them."},
     [PROM_SOCKET_CLASS_VISIBLE] = {"socket_class_visible", "gauge",
                                    "1: sockets of the class were read, 0: they cannot be read on this host."},
-    [PROM_ROUTE_LOCALNET] = {"route_localnet", "gauge",
-                             "1: an interface routes 127.0.0.0/8, so scope \"loopback\" may be reachable from outside."},
+    [PROM_ROUTE_LOCALNET] =
+        {"route_localnet", "gauge",
+         "1: an interface routes 127.0.0.0/8, so scope \"loopback\" may be reachable from outside."},
     [PROM_CONFIG_LAST_RELOAD_SUCCESSFUL] = {"config_last_reload_successful", "gauge",
                                             "Whether the last attempt to load the configuration succeeded."},
-    [PROM_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS] = {"config_last_reload_success_timestamp_seconds", "gauge",
+    [PROM_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS] = {"config_last_reload_success_timestamp_seconds",
+                                                           "gauge",
                                                            "When the configuration in use was loaded."},
-    [PROM_EXPECTED_LISTENING] = {"expected_listening", "gauge",
-                                 "Whether an expected service has a listener; absent while its class cannot be read."},
+    [PROM_EXPECTED_LISTENING] =
+        {"expected_listening", "gauge",
+         "Whether an expected service has a listener; absent while its class cannot be read."},
     [PROM_ALERT_FIRING] = {"alert_firing", "gauge", "Whether an alert fires."},
     [PROM_ALERTS] = {"alerts", "gauge", "Number of alerts by severity and state."},
     [PROM_LISTENERS] = {"listeners", "gauge", "Number of listeners by protocol and bind scope."},
     [PROM_SOCKETS] = {"sockets", "gauge", "Number of all sockets by protocol and state."},
-    [PROM_CONNECTIONS] = {"connections", "gauge", "Sockets whose local port has a listener here, per port and state."},
+    [PROM_CONNECTIONS] = {"connections", "gauge",
+                          "Sockets whose local port has a listener here, per port and state."},
     [PROM_LISTENER_INFO] = {"listener_info", "gauge", "What is known about a listener; always 1."},
-    [PROM_LISTENER_SOCKETS] = {"listener_sockets", "gauge", "Sockets that share the listener's address (SO_REUSEPORT)."},
-    [PROM_LISTENER_ACCEPT_QUEUE_LENGTH] = {"listener_accept_queue_length", "gauge",
-                                           "Connections completed but not yet accepted, summed over the sockets."},
-    [PROM_LISTENER_ACCEPT_QUEUE_LIMIT] = {"listener_accept_queue_limit", "gauge",
-                                          "Backlog limit, summed over the sockets; each holds one more than its limit."},
-    [PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO] = {"listener_accept_queue_saturation_ratio", "gauge",
-                                                     "Queue length / (limit + 1) of the fullest socket; 1 is full."},
+    [PROM_LISTENER_SOCKETS] = {"listener_sockets", "gauge",
+                               "Sockets that share the listener's address (SO_REUSEPORT)."},
+    [PROM_LISTENER_ACCEPT_QUEUE_LENGTH] =
+        {"listener_accept_queue_length", "gauge",
+         "Connections completed but not yet accepted, summed over the sockets."},
+    [PROM_LISTENER_ACCEPT_QUEUE_LIMIT] =
+        {"listener_accept_queue_limit", "gauge",
+         "Backlog limit, summed over the sockets; each holds one more than its limit."},
+    [PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO] =
+        {"listener_accept_queue_saturation_ratio", "gauge",
+         "Queue length / (limit + 1) of the fullest socket; 1 is full."},
     [PROM_SERIES_DROPPED_TOTAL] = {"series_dropped_total", "counter",
                                    "Series left out of an exposition because of limits.series."},
 };
@@ -323,7 +331,8 @@ static size_t add_standing_series(const struct view *view, struct alert_series *
                 }
     }
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        const struct class_view *class = listener_table_class(view->snapshot->listeners, (enum protocol)protocol);
+        const struct class_view *class =
+            listener_table_class(view->snapshot->listeners, (enum protocol)protocol);
         enum severity severity;
 
         if (!rules_need(policy, (enum protocol)protocol, class->visibility, &severity))
@@ -504,7 +513,9 @@ static void render_connections(struct prom *p)
     capacity = listener_count + 1;
     for (size_t i = 0; i < policy->expect_count; i++)
         for (size_t k = 0; k < policy->expects[i].match.port_count; k++)
-            capacity += (size_t)(policy->expects[i].match.ports[k].last - policy->expects[i].match.ports[k].first) + 1;
+            capacity +=
+                (size_t)(policy->expects[i].match.ports[k].last - policy->expects[i].match.ports[k].first) +
+                1;
     ports = calloc(capacity, sizeof *ports);
     if (!ports) {
         p->out->failed = true;

@@ -11,8 +11,8 @@ static const struct {
     const char *heading;
     bool right_aligned;
 } columns[COLUMN_COUNT] = {
-    {"PROTO", false},   {"ADDRESS:PORT", false}, {"SCOPE", false}, {"CLASS", false}, {"SERVICE", false},
-    {"QUEUE", true},    {"CONNS", true},         {"OWNER", false}, {"RULES", false},
+    {"PROTO", false}, {"ADDRESS:PORT", false}, {"SCOPE", false}, {"CLASS", false}, {"SERVICE", false},
+    {"QUEUE", true},  {"CONNS", true},         {"OWNER", false}, {"RULES", false},
 };
 
 typedef char row_cells[COLUMN_COUNT][CELL_MAX];
@@ -27,8 +27,8 @@ static void fill_rules(uint32_t mask, char *cell)
                                      rule_name((enum rule)rule));
 }
 
-static void fill_row(const struct view *view, const struct listener *l, uint32_t rules, table_user_fn *user_name,
-                     row_cells cells)
+static void fill_row(const struct view *view, const struct listener *l, uint32_t rules,
+                     table_user_fn *user_name, row_cells cells)
 {
     const uint32_t *counts = snapshot_connections(view->snapshot, l->protocol, l->port);
 

@@ -6,7 +6,8 @@ static void parses_each_unit(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } cases[] = {{"0s", 0}, {"1ms", 1}, {"500ms", 500}, {"1s", 1000}, {"5m", 300000}, {"2h", 7200000}, {"7d", 604800000}};
+    } cases[] = {{"0s", 0},      {"1ms", 1},      {"500ms", 500},   {"1s", 1000},
+                 {"5m", 300000}, {"2h", 7200000}, {"7d", 604800000}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -19,7 +20,8 @@ static void parses_each_unit(void **state)
 
 static void refuses_what_is_no_duration(void **state)
 {
-    static const char *const cases[] = {"", "s", "1", "-1s", "+1s", " 1s", "1 s", "1sec", "1.5s", "0x1s", "1s ", "1S"};
+    static const char *const cases[] = {"",    "s",    "1",    "-1s",  "+1s", " 1s",
+                                        "1 s", "1sec", "1.5s", "0x1s", "1s ", "1S"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -48,8 +50,8 @@ static void formats_with_the_largest_exact_unit(void **state)
     static const struct {
         int64_t ms;
         const char *text;
-    } cases[] = {{0, "0s"},      {1, "1ms"},      {1000, "1s"},      {1500, "1500ms"},
-                 {60000, "1m"},  {90000, "90s"},  {3600000, "1h"},   {86400000, "1d"}};
+    } cases[] = {{0, "0s"},     {1, "1ms"},     {1000, "1s"},    {1500, "1500ms"},
+                 {60000, "1m"}, {90000, "90s"}, {3600000, "1h"}, {86400000, "1d"}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

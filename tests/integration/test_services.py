@@ -1,0 +1,159 @@
+"""Redis, dnsmasq, programs nobody declared: real servers, each seen for what it is."""
+
+import signal
+import socket
+import subprocess
+
+from harness import SCRATCH, Server, TestCase, list_json, require, tcp_listener, udp_socket
+
+FAST = 'poll: { listeners = "50ms"; };\n'
+
+REDIS = FAST + 'expect = ( { name = "redis"; port = 6379; scope = "loopback"; severity = "warning"; } );'
+
+DNS = FAST + """
+expect = ( { name = "dns"; port = 5353; protocol = "udp"; scope = "loopback"; },
+           { name = "dns"; port = 5353; scope = "loopback"; } );
+"""
+
+STRICT = FAST + """
+expect = ( { name = "web"; ports = "8000-8001"; } );
+allow = ( { ports = "22,9000-9010"; }, { ports = "9100"; scope = "loopback"; },
+          { ports = "5000"; protocol = "udp"; } );
+unexpected: { severity = "critical"; };
+"""
+
+
+class RedisTest(TestCase):
+    def redis(self, *bind):
+        require("redis-server")
+        server = Server(["redis-server", "--port", "6379", "--bind", *bind, "--save", "", "--appendonly", "no",
+                         "--protected-mode", "no", "--dir", SCRATCH], 6379)
+        self.addCleanup(server.end, signal.SIGKILL)
+        return server
+
+    def test_exposed_where_loopback_is_expected(self):
+        daemon = self.daemon(REDIS)
+        daemon.wait_firing({("NotListening", "redis", 6379)})
+        server = self.redis("0.0.0.0")
+        daemon.wait_firing({("Exposed", "redis", 6379)})
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.get("alert_firing", rule="Exposed", severity="warning"), 1)
+        self.assertEqual(metrics.get("alert_firing", rule="NotListening", name="redis"), 0)
+        self.assertEqual(metrics.get("alerts", severity="warning", state="firing"), 1)
+        server.end()
+        self.redis("127.0.0.1", "::1")
+        daemon.wait_firing(set())
+        self.assertEqual(daemon.metrics().get("listeners", protocol="tcp", scope="loopback"), 4)
+
+
+class DnsmasqTest(TestCase):
+    def test_udp_service_with_tcp_beside_it(self):
+        require("dnsmasq")
+        daemon = self.daemon(DNS)
+        daemon.wait_firing({("NotListening", "dns", 5353)})
+        server = Server(["dnsmasq", "-k", "--no-resolv", "--no-hosts", "--port=5353", "--listen-address=127.0.0.1",
+                         "--bind-interfaces", "--user=nobody", "--pid-file=", "--conf-file=/dev/null"], 5353, "udp")
+        self.addCleanup(server.end, signal.SIGKILL)
+        daemon.wait_firing(set())
+        metrics = daemon.metrics()
+        for protocol in ("udp", "tcp"):
+            self.assertEqual(metrics.get("expected_listening", name="dns", protocol=protocol), 1)
+            self.assertEqual(metrics.get("listener_info", protocol=protocol, port=5353, scope="loopback"), 1)
+        self.assertIsNone(metrics.get("listener_accept_queue_limit", protocol="udp", port=5353))
+        server.end()
+        daemon.wait_firing({("NotListening", "dns", 5353)})
+
+
+class UnexpectedTest(TestCase):
+    def test_undeclared_listener_appears_and_leaves(self):
+        web = [tcp_listener("0.0.0.0", 8000), tcp_listener("::1", 8001)]
+        daemon = self.daemon(STRICT)
+        daemon.wait_firing(set())
+        with subprocess.Popen(["python3", "-c", "import socket, time; s = socket.create_server(('0.0.0.0', 4444)); "
+                               "time.sleep(600)"]) as intruder:
+            daemon.wait_firing({("UnexpectedListener", "", 4444)})
+            self.assertEqual(daemon.metrics().get("alerts", severity="critical", state="firing"), 1)
+            intruder.kill()
+        daemon.wait_firing(set())
+        self.assertEqual(daemon.metrics().find("alert_firing", port=4444), [])
+        log = daemon.log()
+        self.assertEqual(log.count("alert UnexpectedListener firing, critical: tcp 0.0.0.0:4444 listens, "
+                                   "but is neither expected nor allowed"), 1, log)
+        self.assertEqual(log.count("alert UnexpectedListener resolved"), 1, log)
+        for s in web:
+            s.close()
+        daemon.wait_firing({("NotListening", "web", 8000), ("NotListening", "web", 8001)})
+
+    def test_allow_covers_ranges_protocols_and_scopes(self):
+        sockets = [tcp_listener("0.0.0.0", 8000), tcp_listener("0.0.0.0", 8001), tcp_listener("::", 22),
+                   tcp_listener("127.0.0.1", 9005), tcp_listener("127.0.0.1", 9100), udp_socket("0.0.0.0", 5000)]
+        daemon = self.daemon(STRICT)
+        daemon.wait_firing(set())
+        sockets.append(tcp_listener("0.0.0.0", 9011))
+        sockets.append(tcp_listener("::", 9100, v6only=True))
+        sockets.append(tcp_listener("0.0.0.0", 5000))
+        daemon.wait_firing({("UnexpectedListener", "", 9011), ("Exposed", "", 9100),
+                            ("UnexpectedListener", "", 5000)})
+        for s in sockets:
+            s.close()
+
+    def test_own_socket_is_always_allowed(self):
+        daemon = self.daemon(FAST + "unexpected: {};", arguments=("--listen", "0.0.0.0:10070"), port=10070)
+        daemon.wait_firing(set())
+        self.assertEqual(daemon.metrics().get("listener_info", port=10070, scope="any"), 1)
+
+    def test_kernel_chosen_udp_ports_are_no_listeners(self):
+        with udp_socket("0.0.0.0", 0) as client, udp_socket("0.0.0.0", 7777) as server:
+            ports = {entry["port"] for entry in list_json()["listeners"] if entry["protocol"] == "udp"}
+            self.assertIn(server.getsockname()[1], ports)
+            self.assertNotIn(client.getsockname()[1], ports)
+
+    def test_ignore_loopback(self):
+        with tcp_listener("127.0.0.1", 4444), tcp_listener("0.0.0.0", 4445):
+            daemon = self.daemon(FAST + "unexpected: { ignore_loopback = true; };")
+            daemon.wait_firing({("UnexpectedListener", "", 4445)})
+
+
+class AddressTest(TestCase):
+    def test_expected_address(self):
+        subprocess.run(["ip", "addr", "add", "192.0.2.10/32", "dev", "lo"], check=True)
+        config = FAST + 'expect = ( { name = "db"; port = 5432; address = "192.0.2.10"; } );'
+        daemon = self.daemon(config)
+        daemon.wait_firing({("NotListening", "db", 5432)})
+        with tcp_listener("127.0.0.1", 5432):
+            daemon.wait_firing({("WrongAddress", "db", 5432)})
+            with tcp_listener("192.0.2.10", 5432):
+                daemon.wait_firing(set())
+                # An address that only lo has is still reachable from outside.
+                self.assertEqual(daemon.metrics().get("listener_info", address="192.0.2.10", scope="address"), 1)
+        with tcp_listener("0.0.0.0", 5432):
+            daemon.wait_firing(set())
+        with tcp_listener("::", 5432, v6only=False):
+            daemon.wait_firing(set())
+        with tcp_listener("::", 5432, v6only=True):
+            daemon.wait_firing({("WrongAddress", "db", 5432)})
+
+    def test_wildcard_bound_to_the_loopback_device_is_loopback(self):
+        config = FAST + 'expect = ( { name = "db"; port = 5432; scope = "public"; } );'
+        with tcp_listener("0.0.0.0", 5432, device="lo"):
+            daemon = self.daemon(config)
+            daemon.wait_firing({("LoopbackOnly", "db", 5432)})
+            self.assertEqual(daemon.metrics().get("listener_info", port=5432, interface="lo", scope="loopback"), 1)
+
+    def test_route_localnet_is_said(self):
+        daemon = self.daemon(FAST)
+        self.assertEqual(daemon.metrics().get("route_localnet"), 0)
+        with open("/proc/sys/net/ipv4/conf/lo/route_localnet", "w") as setting:
+            setting.write("1")
+        second = self.daemon(FAST, arguments=("--listen", "127.0.0.1:10071"), port=10071)
+        self.assertEqual(second.metrics().get("route_localnet"), 1)
+        self.assertIn("route_localnet is set", second.log())
+
+
+class AcceptQueueTest(TestCase):
+    def test_queue_of_a_backlog_of_zero(self):
+
+        with tcp_listener("127.0.0.1", 5555, backlog=0), socket.create_connection(("127.0.0.1", 5555)):
+            entry = next(e for e in list_json()["listeners"] if e["port"] == 5555)
+            self.assertEqual(entry["accept_queue"], {"length": 1, "limit": 0, "saturation_ratio": 1.0})
+            self.assertEqual(entry["connections"]["established"], 1)

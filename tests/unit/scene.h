@@ -1,0 +1,202 @@
+/* A scene: a policy, the sockets of a host and what the rules make of both, as
+ * the view that an exporter renders. Built step by step:
+ *
+ *     scene_init(&s);  scene_expect(...);  scene_listen(...);  scene_count(...);
+ *     scene_seal(&s);  scene_raise_alerts(&s, ...);
+ *     prom_render(&s.view, ...);
+ *     scene_done(&s); */
+#ifndef SOCKWATCH_TESTS_UNIT_SCENE_H
+#define SOCKWATCH_TESTS_UNIT_SCENE_H
+
+#include "exporters/view.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+/* 2023-11-14 22:13:20.123 UTC */
+#define SCENE_WALL_MS INT64_C(1700000000123)
+
+enum { SCENE_EXPECTS_MAX = 8, SCENE_ALERTS_MAX = 16 };
+
+struct scene {
+    struct policy policy;
+    struct listener_builder *builder; /* until sealed */
+    struct conn_counter *counter;     /* until sealed */
+    uint64_t next_cookie;
+    struct snapshot snapshot;
+    struct verdict verdict;
+    struct alert alert_items[SCENE_ALERTS_MAX];
+    struct alerts alerts; /* borrows alert_items */
+    struct counters counters;
+    struct view view;
+};
+
+/* TCP, UDP and raw sockets are read; UDP-Lite is absent; SCTP cannot be read. */
+static inline void scene_init(struct scene *s)
+{
+    *s = (struct scene){.next_cookie = 1};
+    s->policy.expects = calloc(SCENE_EXPECTS_MAX, sizeof *s->policy.expects);
+    s->builder = listener_builder_new(100, &s->policy);
+    s->counter = conn_counter_new();
+    assert_non_null(s->policy.expects);
+    assert_non_null(s->builder);
+    assert_non_null(s->counter);
+    listener_builder_set_class(s->builder, PROTOCOL_TCP, VISIBILITY_OK, 0);
+    listener_builder_set_class(s->builder, PROTOCOL_UDP, VISIBILITY_OK, 0);
+    listener_builder_set_class(s->builder, PROTOCOL_UDPLITE, VISIBILITY_ABSENT, 0);
+    listener_builder_set_class(s->builder, PROTOCOL_SCTP, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_set_class(s->builder, PROTOCOL_RAW, VISIBILITY_OK, 0);
+    s->view = (struct view){
+        .snapshot = &s->snapshot,
+        .policy = &s->policy,
+        .verdict = &s->verdict,
+        .alerts = &s->alerts,
+        .counters = &s->counters,
+        .series_limit = 20000,
+        .version = "0.1.0",
+        .revision = "0123abc",
+        .last_reload_successful = true,
+        .last_reload_success_ms = SCENE_WALL_MS,
+    };
+}
+
+/* Returns the entry, critical and without delay, for changes before sealing. */
+static inline struct expect *scene_expect(struct scene *s, const char *name, enum protocol protocol,
+                                          const char *ports, enum want_scope scope)
+{
+    struct expect *e = &s->policy.expects[s->policy.expect_count++];
+
+    assert_in_range(s->policy.expect_count, 1, SCENE_EXPECTS_MAX);
+    *e = (struct expect){.match = {.protocol = protocol, .scope = scope}, .severity = SEVERITY_CRITICAL};
+    (void)snprintf(e->name, sizeof e->name, "%s", name);
+    assert_int_equal(port_ranges_parse(ports, &e->match.ports, &e->match.port_count), 0);
+    return e;
+}
+
+/* Adds a socket, written as row_of() reads it, of uid 0.
+ *
+ * interface   the name of the interface it is bound to, "" for none; its index
+ *             is 2
+ * queue       "LENGTH/LIMIT", or NULL for no accept queue */
+static inline void scene_listen_on(struct scene *s, const char *socket, const char *interface,
+                                   const char *queue)
+{
+    struct listener_row row = row_of(socket);
+
+    row.cookie = s->next_cookie++;
+    row.ifindex = *interface ? 2 : 0;
+    (void)snprintf(row.interface, sizeof row.interface, "%s", interface);
+    row.has_queue = queue;
+    if (queue)
+        assert_int_equal(sscanf(queue, "%u/%u", &row.queue_length, &row.queue_limit), 2);
+    assert_int_equal(listener_builder_add(s->builder, &row), 0);
+}
+
+static inline void scene_listen(struct scene *s, const char *socket, const char *queue)
+{
+    scene_listen_on(s, socket, "", queue);
+}
+
+/* Counts sockets of a local port, and the protocol as read to the end. */
+static inline void scene_count(struct scene *s, enum protocol protocol, uint16_t port, enum sock_state state,
+                               unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(conn_counter_add(s->counter, protocol, port, (uint8_t)state), 0);
+    conn_counter_complete(s->counter, protocol);
+}
+
+/* Ends the building: the snapshot and the verdict about it are there. */
+static inline void scene_seal(struct scene *s)
+{
+    static const struct own_sockets none = {.count = 0};
+
+    s->snapshot.listeners = listener_table_seal(s->builder, NULL);
+    s->builder = NULL;
+    assert_non_null(s->snapshot.listeners);
+    s->snapshot.connections = conn_counter_seal(s->counter);
+    conn_counter_free(s->counter);
+    s->counter = NULL;
+    assert_non_null(s->snapshot.connections);
+    assert_int_equal(rules_evaluate(&s->snapshot, &s->policy, &none, &s->verdict), 0);
+}
+
+/* Makes an alert of each finding: pending where the condition has to last,
+ * firing otherwise. */
+static inline void scene_raise_alerts(struct scene *s)
+{
+    s->alerts = (struct alerts){.items = s->alert_items, .capacity = SCENE_ALERTS_MAX};
+    assert_in_range(s->verdict.count, 0, SCENE_ALERTS_MAX);
+    for (size_t i = 0; i < s->verdict.count; i++) {
+        const struct finding *f = &s->verdict.findings[i];
+        struct alert *a = &s->alert_items[s->alerts.count++];
+
+        *a = (struct alert){
+            .key = f->key,
+            .severity = f->severity,
+            .state = f->for_ms > 0 ? ALERT_PENDING : ALERT_FIRING,
+            .since = {.mono_ms = 1000, .wall_ms = SCENE_WALL_MS},
+        };
+        memcpy(a->summary, f->summary, sizeof a->summary);
+    }
+}
+
+static inline void scene_done(struct scene *s)
+{
+    listener_builder_free(s->builder);
+    conn_counter_free(s->counter);
+    snapshot_done(&s->snapshot);
+    verdict_done(&s->verdict);
+    policy_done(&s->policy);
+}
+
+/* A host with something of everything: dual-stack and single-stack sockets, a
+ * SO_REUSEPORT pair, interfaces, services that are fine, bound to the wrong
+ * address, missing and unexpected, and a name that every format must escape. */
+static inline void scene_of_a_mixed_host(struct scene *s)
+{
+    scene_init(s);
+    scene_expect(s, "mysql", PROTOCOL_TCP, "3306", WANT_PUBLIC);
+    scene_expect(s, "web \"A\\B\" <b>&", PROTOCOL_TCP, "80-81", WANT_ANY)->for_ms = 10000;
+    scene_expect(s, "dns", PROTOCOL_UDP, "53", WANT_ANY)->severity = SEVERITY_WARNING;
+    s->policy.expects[2].families[0] = true;
+    scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY);
+    s->policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
+    scene_listen(s, "0.0.0.0:22", "0/128");
+    scene_listen(s, "[::]:22", "0/128");
+    scene_listen(s, "*:80", "0/511");
+    scene_listen(s, "*:80", "384/511");
+    scene_listen(s, "127.0.0.1:3306", "1/80");
+    scene_listen_on(s, "192.0.2.10:8080", "eth0", "0/0");
+    scene_listen_on(s, "[fe80::1]:8080", "eth0", "0/5");
+    scene_listen(s, "udp/127.0.0.1:53", NULL);
+    scene_listen(s, "udp/[2001:db8::12:3456]:51820", NULL);
+    scene_listen(s, "raw/0.0.0.0:1", NULL);
+    scene_count(s, PROTOCOL_TCP, 22, STATE_LISTEN, 2);
+    scene_count(s, PROTOCOL_TCP, 22, STATE_ESTABLISHED, 3);
+    scene_count(s, PROTOCOL_TCP, 22, STATE_CLOSE_WAIT, 1);
+    scene_count(s, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 10);
+    scene_count(s, PROTOCOL_TCP, 80, STATE_TIME_WAIT, 5);
+    scene_count(s, PROTOCOL_TCP, 40000, STATE_ESTABLISHED, 2);
+    scene_count(s, PROTOCOL_UDP, 53, STATE_CLOSE, 1);
+    scene_seal(s);
+    scene_raise_alerts(s);
+    s->snapshot.polled[POLL_LISTENERS] = (struct instant){.mono_ms = 1000, .wall_ms = SCENE_WALL_MS};
+    s->snapshot.polled[POLL_CONNECTIONS] = (struct instant){.mono_ms = 900, .wall_ms = SCENE_WALL_MS - 100};
+    s->snapshot.caveats = (struct caveats){.route_localnet_known = true};
+    s->snapshot.run_count = 3;
+    s->snapshot.runs[0] = (struct collector_run){
+        .name = "tcp", .poll = POLL_LISTENERS, .ran = true, .up = true, .duration_seconds = 0.000125};
+    s->snapshot.runs[1] = (struct collector_run){.name = "sctp", .poll = POLL_LISTENERS, .up = true};
+    s->snapshot.runs[2] = (struct collector_run){.name = "connections",
+                                                 .poll = POLL_CONNECTIONS,
+                                                 .ran = true,
+                                                 .error = -ENOBUFS,
+                                                 .duration_seconds = 0.5};
+    s->counters.polls[POLL_LISTENERS][RESULT_SUCCESS] = 12;
+    s->counters.polls[POLL_CONNECTIONS][RESULT_FAILURE] = 1;
+    s->counters.malformed[0] = 7;
+}
+
+#endif

@@ -1,0 +1,399 @@
+#include "exporters/json.h"
+#include "tests/unit/scene.h"
+
+#include <jansson.h>
+#include <time.h>
+
+/* JSON written with ' for ". Returns owned. */
+static json_t *json_of(const char *text)
+{
+    char *copy = strdup(text);
+    json_error_t error;
+    json_t *value;
+
+    assert_non_null(copy);
+    for (char *c = copy; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    value = json_loads(copy, JSON_REJECT_DUPLICATES, &error);
+    if (!value)
+        fail_msg("%s: %s", error.text, copy);
+    free(copy);
+    return value;
+}
+
+static void assert_json(const json_t *value, const char *expected_text)
+{
+    json_t *expected = json_of(expected_text);
+
+    if (!json_equal(value, expected)) {
+        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+        print_error("is:     %s\nshould: %s\n", text ? text : "nothing", expected_text);
+        free(text);
+        fail();
+    }
+    json_decref(expected);
+}
+
+/* Takes what was rendered and parses it. Returns owned. */
+static json_t *parse(struct buf *out)
+{
+    size_t length;
+    char *text = buf_take(out, &length);
+    json_error_t error;
+    json_t *root;
+
+    assert_non_null(text);
+    assert_true(length > 0 && text[length - 1] == '\n');
+    root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        fail_msg("line %d: %s", error.line, error.text);
+    free(text);
+    return root;
+}
+
+static json_t *listeners_of(const struct scene *s)
+{
+    struct buf out;
+
+    buf_init(&out);
+    json_listeners(&s->view, &out);
+    return parse(&out);
+}
+
+static json_t *alerts_of(const struct scene *s)
+{
+    const struct alert *order[SCENE_ALERTS_MAX];
+    struct buf out;
+
+    for (size_t i = 0; i < s->alerts.count; i++)
+        order[i] = &s->alerts.items[i];
+    buf_init(&out);
+    json_alerts(order, s->alerts.count, &out);
+    return parse(&out);
+}
+
+/* The listener of an address and port, or NULL. Borrowed from root. */
+static json_t *find_listener(const json_t *root, const char *address, int port)
+{
+    json_t *listener;
+    size_t i;
+
+    json_array_foreach(
+        json_object_get(root, "listeners"), i,
+        listener) if (strcmp(json_string_value(json_object_get(listener, "address")), address) == 0 &&
+                      json_integer_value(json_object_get(listener, "port")) == port) return listener;
+    return NULL;
+}
+
+static void a_listener_has_the_shape_of_the_contract(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = listeners_of(&s);
+    assert_int_equal(json_object_size(root), 2);
+    assert_int_equal(json_array_size(json_object_get(root, "listeners")), 9);
+    assert_json(find_listener(root, "0.0.0.0", 22),
+                "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 22, 'interface': null, "
+                "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'ssh', "
+                "'sockets': 1, 'accept_queue': {'length': 0, 'limit': 128, 'saturation_ratio': 0.0}, "
+                "'drops': null, 'connections': {'established': 3, 'close-wait': 1, 'listen': 2}, "
+                "'owners': null, 'uid': 0, 'unit': null, 'rules': []}");
+    assert_json(find_listener(root, "::", 80),
+                "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'port': 80, 'interface': null, "
+                "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
+                "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
+                "'drops': null, 'connections': {'established': 10, 'time-wait': 5}, "
+                "'owners': null, 'uid': 0, 'unit': null, 'rules': []}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void what_is_not_known_is_null(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = listeners_of(&s);
+    assert_json(find_listener(root, "2001:db8::12:3456", 51820),
+                "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'port': 51820, "
+                "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
+                "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, 'drops': null, "
+                "'connections': {'established': 0}, 'owners': null, 'uid': 0, 'unit': null, "
+                "'rules': ['UnexpectedListener']}");
+    assert_json(find_listener(root, "0.0.0.0", 1),
+                "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 1, 'interface': null, "
+                "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
+                "'accept_queue': null, 'drops': null, 'connections': null, 'owners': null, 'uid': 0, "
+                "'unit': null, 'rules': ['UnexpectedListener']}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void a_service_nobody_names_and_an_owner_that_is_not_one_are_null(void **state)
+{
+    struct listener_row row = row_of("0.0.0.0:12345");
+    struct scene s;
+    json_t *root, *listener;
+
+    (void)state;
+    scene_init(&s);
+    for (uint32_t i = 1; i <= 2; i++) {
+        row.uid = i;
+        row.cookie = i;
+        assert_int_equal(listener_builder_add(s.builder, &row), 0);
+    }
+    scene_seal(&s);
+    root = listeners_of(&s);
+    listener = find_listener(root, "0.0.0.0", 12345);
+    assert_int_equal(json_integer_value(json_object_get(listener, "sockets")), 2);
+    assert_true(json_is_null(json_object_get(listener, "service_name")));
+    assert_true(json_is_null(json_object_get(listener, "uid")));
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void every_listener_has_every_key(void **state)
+{
+    static const char *const keys[] = {"protocol",     "family", "address",     "port",         "interface",
+                                       "netns",        "scope",  "port_class",  "service_name", "sockets",
+                                       "accept_queue", "drops",  "connections", "owners",       "uid",
+                                       "unit",         "rules"};
+    struct scene s;
+    json_t *root, *listener;
+    size_t i;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = listeners_of(&s);
+    json_array_foreach(json_object_get(root, "listeners"), i, listener)
+    {
+        assert_int_equal(json_object_size(listener), ARRAY_LENGTH(keys));
+        for (size_t k = 0; k < ARRAY_LENGTH(keys); k++)
+            assert_non_null(json_object_get(listener, keys[k]));
+    }
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void an_interface_is_told_beside_the_address(void **state)
+{
+    struct scene s;
+    json_t *root, *listener;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = listeners_of(&s);
+    listener = find_listener(root, "fe80::1", 8080);
+    assert_string_equal(json_string_value(json_object_get(listener, "scope")), "link-local");
+    assert_string_equal(json_string_value(json_object_get(listener, "interface")), "eth0");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void connections_not_read_are_null(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_init(&s);
+    scene_listen(&s, "0.0.0.0:22", "0/128");
+    scene_seal(&s);
+    root = listeners_of(&s);
+    assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 22), "connections")));
+    json_decref(root);
+    conn_table_unref(s.snapshot.connections);
+    s.snapshot.connections = NULL;
+    root = listeners_of(&s);
+    assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 22), "connections")));
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void a_collector_that_did_not_run_has_nulls_and_a_reason(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = listeners_of(&s);
+    assert_json(json_object_get(root, "collectors"),
+                "{'tcp': {'up': true, 'duration_seconds': 0.000125, 'error': null}, "
+                "'sctp': {'up': null, 'duration_seconds': null, "
+                "'error': 'the kernel has no handler for this class of sockets'}, "
+                "'connections': {'up': false, 'duration_seconds': 0.5, "
+                "'error': 'No buffer space available'}}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void no_listeners_are_an_empty_array(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_init(&s);
+    scene_seal(&s);
+    root = listeners_of(&s);
+    assert_json(root, "{'listeners': [], 'collectors': {}}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void no_alerts_are_an_empty_array(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_init(&s);
+    scene_seal(&s);
+    root = alerts_of(&s);
+    assert_json(root, "{'alerts': []}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void an_alert_has_the_shape_of_the_contract(void **state)
+{
+    struct scene s;
+    json_t *root, *alerts;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = alerts_of(&s);
+    alerts = json_object_get(root, "alerts");
+    assert_int_equal(json_object_size(root), 1);
+    assert_int_equal(json_array_size(alerts), 7);
+    assert_json(
+        json_array_get(alerts, 0),
+        "{'rule': 'LoopbackOnly', 'name': 'mysql', 'severity': 'critical', 'state': 'firing', "
+        "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': null, 'port': 3306, "
+        "'summary': 'mysql: tcp port 3306 is bound only to loopback (127.0.0.1:3306), expected beyond "
+        "it', 'labels': {'rule': 'LoopbackOnly', 'name': 'mysql', 'protocol': 'tcp', "
+        "'severity': 'critical', 'port': '3306'}}");
+    assert_json(json_array_get(alerts, 3),
+                "{'rule': 'UnexpectedListener', 'name': null, 'severity': 'warning', 'state': 'firing', "
+                "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': 'fe80::1', 'port': 8080, "
+                "'summary': 'tcp [fe80::1%eth0]:8080 (http-alt) listens, but is neither expected nor "
+                "allowed', 'labels': {'rule': 'UnexpectedListener', 'name': '', 'protocol': 'tcp', "
+                "'severity': 'warning', 'port': '8080', 'family': 'ipv6', 'address': 'fe80::1', "
+                "'interface': 'eth0'}}");
+    assert_json(json_array_get(alerts, 6),
+                "{'rule': 'Blind', 'name': null, 'severity': 'warning', 'state': 'firing', "
+                "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'sctp', 'address': null, 'port': null, "
+                "'summary': 'sctp sockets cannot be read: the kernel has no handler for this class of "
+                "sockets', 'labels': {'rule': 'Blind', 'name': '', 'protocol': 'sctp', "
+                "'severity': 'warning'}}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void alerts_come_in_the_order_given_with_their_state(void **state)
+{
+    static const enum alert_state states[] = {ALERT_RESOLVED, ALERT_PENDING, ALERT_FIRING};
+    static const char *const names[] = {"resolved", "pending", "firing"};
+    struct alert alerts[ARRAY_LENGTH(states)];
+    const struct alert *order[ARRAY_LENGTH(states)];
+    struct buf out;
+    json_t *root;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
+        alerts[i] = (struct alert){.state = states[i], .key.has_port = true, .key.port = (uint16_t)i};
+        order[i] = &alerts[i];
+    }
+    buf_init(&out);
+    json_alerts(order, ARRAY_LENGTH(states), &out);
+    root = parse(&out);
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
+        const json_t *alert = json_array_get(json_object_get(root, "alerts"), i);
+
+        assert_string_equal(json_string_value(json_object_get(alert, "state")), names[i]);
+        assert_int_equal(json_integer_value(json_object_get(alert, "port")), i);
+    }
+    json_decref(root);
+}
+
+static void a_name_comes_through_unchanged_whatever_is_in_it(void **state)
+{
+    static const char name[] = "q\"b\\n\nt\tc\x01 </script> \xc3\xa4\xe2\x82\xac";
+    struct alert alert = {.state = ALERT_FIRING};
+    const struct alert *order[] = {&alert};
+    const json_t *parsed;
+    struct buf out;
+    json_t *root;
+
+    (void)state;
+    memcpy(alert.key.name, name, sizeof name);
+    memcpy(alert.summary, name, sizeof name);
+    buf_init(&out);
+    json_alerts(order, 1, &out);
+    root = parse(&out);
+    parsed = json_array_get(json_object_get(root, "alerts"), 0);
+    assert_string_equal(json_string_value(json_object_get(parsed, "name")), name);
+    assert_string_equal(json_string_value(json_object_get(parsed, "summary")), name);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(parsed, "labels"), "name")), name);
+    json_decref(root);
+}
+
+static void since_is_in_utc_whatever_the_time_zone(void **state)
+{
+    static const struct {
+        int64_t wall_ms;
+        const char *text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00.000Z"},
+        {951782399999, "2000-02-28T23:59:59.999Z"},
+        {951782400000, "2000-02-29T00:00:00.000Z"},
+        {4102444800007, "2100-01-01T00:00:00.007Z"},
+    };
+
+    (void)state;
+    assert_int_equal(setenv("TZ", "EST5", 1), 0);
+    tzset();
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct alert alert = {.since.wall_ms = cases[i].wall_ms};
+        const struct alert *order[] = {&alert};
+        const json_t *parsed;
+        struct buf out;
+        json_t *root;
+
+        buf_init(&out);
+        json_alerts(order, 1, &out);
+        root = parse(&out);
+        parsed = json_array_get(json_object_get(root, "alerts"), 0);
+        assert_string_equal(json_string_value(json_object_get(parsed, "since")), cases[i].text);
+        json_decref(root);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_listener_has_the_shape_of_the_contract),
+        cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(a_service_nobody_names_and_an_owner_that_is_not_one_are_null),
+        cmocka_unit_test(every_listener_has_every_key),
+        cmocka_unit_test(an_interface_is_told_beside_the_address),
+        cmocka_unit_test(connections_not_read_are_null),
+        cmocka_unit_test(a_collector_that_did_not_run_has_nulls_and_a_reason),
+        cmocka_unit_test(no_listeners_are_an_empty_array),
+        cmocka_unit_test(no_alerts_are_an_empty_array),
+        cmocka_unit_test(an_alert_has_the_shape_of_the_contract),
+        cmocka_unit_test(alerts_come_in_the_order_given_with_their_state),
+        cmocka_unit_test(a_name_comes_through_unchanged_whatever_is_in_it),
+        cmocka_unit_test(since_is_in_utc_whatever_the_time_zone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,572 @@
+#include "core/listener_table.h"
+#include "core/err.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+static const struct policy no_policy;
+
+static struct listener_builder *builder(size_t limit, const struct policy *policy)
+{
+    struct listener_builder *b = listener_builder_new(limit, policy);
+
+    assert_non_null(b);
+    return b;
+}
+
+static struct listener_table *seal(struct listener_builder *b)
+{
+    struct listener_table *t = listener_table_seal(b, NULL);
+
+    assert_non_null(t);
+    return t;
+}
+
+static struct listener_table *table_of(const char *sockets)
+{
+    struct listener_builder *b = builder(100, &no_policy);
+
+    add_rows(b, sockets, 1);
+    return seal(b);
+}
+
+/* The table's listeners must be exactly these, in this order. */
+static void assert_listeners(const struct listener_table *t, const char *wanted)
+{
+    char have[2048] = "";
+    size_t count, length = 0;
+    const struct listener *listeners = listener_table_all(t, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct listener *l = &listeners[i];
+        char text[ENDPOINT_TEXT_MAX];
+
+        endpoint_format(&l->address, l->family, l->port, l->interface, text);
+        length += (size_t)snprintf(have + length, sizeof have - length, "%s%s/%s", i > 0 ? " " : "",
+                                   protocol_name(l->protocol), text);
+        assert_true(length < sizeof have);
+    }
+    assert_string_equal(have, wanted);
+}
+
+static void an_empty_table_has_nothing(void **state)
+{
+    struct listener_table *t = seal(builder(0, &no_policy));
+    size_t count = 42;
+
+    (void)state;
+    assert_listeners(t, "");
+    assert_null(listener_table_port(t, PROTOCOL_TCP, 80, &count));
+    assert_int_equal(count, 0);
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        assert_int_equal(listener_table_class(t, (enum protocol)i)->visibility, VISIBILITY_UNKNOWN);
+        assert_int_equal(listener_table_class(t, (enum protocol)i)->cut, 0);
+    }
+    listener_table_unref(t);
+}
+
+static void the_family_says_which_ip_versions_are_served(void **state)
+{
+    static const struct {
+        const char *address;
+        enum protocol protocol;
+        bool v6only;
+        enum family family;
+    } cases[] = {
+        {"0.0.0.0", PROTOCOL_TCP, false, FAMILY_IPV4},
+        {"0.0.0.0", PROTOCOL_TCP, true, FAMILY_IPV4},
+        {"::", PROTOCOL_TCP, false, FAMILY_DUAL},
+        {"::", PROTOCOL_TCP, true, FAMILY_IPV6},
+        {"::", PROTOCOL_UDP, false, FAMILY_DUAL},
+        {"::", PROTOCOL_SCTP, false, FAMILY_DUAL},
+        {"::", PROTOCOL_RAW, false, FAMILY_IPV6},
+        {"::1", PROTOCOL_TCP, false, FAMILY_IPV6},
+        {"2001:db8::1", PROTOCOL_TCP, false, FAMILY_IPV6},
+        {"::ffff:0.0.0.0", PROTOCOL_TCP, false, FAMILY_IPV4},
+        {"::ffff:192.0.2.1", PROTOCOL_TCP, false, FAMILY_IPV4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct listener_builder *b = builder(1, &no_policy);
+        const struct listener_row row = {.protocol = cases[i].protocol,
+                                         .address = address_of(cases[i].address),
+                                         .port = 80,
+                                         .v6only = cases[i].v6only};
+        struct listener_table *t;
+        size_t count;
+
+        assert_int_equal(listener_builder_add(b, &row), 0);
+        t = seal(b);
+        assert_int_equal(listener_table_all(t, &count)->family, cases[i].family);
+        assert_int_equal(count, 1);
+        listener_table_unref(t);
+    }
+}
+
+static void a_listener_tells_all_about_its_socket(void **state)
+{
+    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_row row = row_of("[fe80::1%3]:3306");
+    const struct listener *l;
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    row.cookie = 77;
+    row.uid = 101;
+    row.has_queue = true;
+    row.queue_length = 3;
+    row.queue_limit = 11;
+    assert_int_equal(listener_builder_add(b, &row), 0);
+    t = seal(b);
+    l = listener_table_all(t, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(l->protocol, PROTOCOL_TCP);
+    assert_int_equal(l->family, FAMILY_IPV6);
+    assert_int_equal(ip_addr_compare(&l->address, &row.address), 0);
+    assert_int_equal(l->port, 3306);
+    assert_int_equal(l->ifindex, 3);
+    assert_string_equal(l->interface, "if3");
+    assert_int_equal(l->scope, SCOPE_LINK_LOCAL);
+    assert_string_equal(l->service_name, "mysql");
+    assert_int_equal(l->sockets, 1);
+    assert_true(l->uid_known);
+    assert_int_equal(l->uid, 101);
+    assert_true(l->has_queue);
+    assert_int_equal(l->queue_length, 3);
+    assert_int_equal(l->queue_limit, 11);
+    assert_true(l->saturation_ratio == 0.25);
+    listener_table_unref(t);
+}
+
+static void the_scope_comes_from_the_address_and_the_interface(void **state)
+{
+    struct listener_table *t = table_of("0.0.0.0%1:1 127.0.0.9:2 [::ffff:127.0.0.1]:3 10.1.1.1:4 *:5 [::]:6");
+    static const enum scope scopes[] = {SCOPE_LOOPBACK, SCOPE_LOOPBACK, SCOPE_LOOPBACK,
+                                        SCOPE_ADDRESS,  SCOPE_ANY,      SCOPE_ANY};
+
+    (void)state;
+    for (uint16_t i = 0; i < ARRAY_LENGTH(scopes); i++) {
+        size_t count;
+        const struct listener *l = listener_table_port(t, PROTOCOL_TCP, (uint16_t)(i + 1), &count);
+
+        assert_non_null(l);
+        assert_int_equal(l->scope, scopes[i]);
+    }
+    listener_table_unref(t);
+}
+
+static void a_mapped_address_joins_the_plain_one(void **state)
+{
+    struct listener_table *t = table_of("[::ffff:192.0.2.1]:80 192.0.2.1:80 [::ffff:0.0.0.0]:81 0.0.0.0:81");
+    size_t count;
+
+    (void)state;
+    assert_listeners(t, "tcp/192.0.2.1:80 tcp/0.0.0.0:81");
+    assert_int_equal(listener_table_all(t, &count)[0].sockets, 2);
+    assert_int_equal(listener_table_all(t, &count)[1].sockets, 2);
+    listener_table_unref(t);
+}
+
+/* Legal together on one port: v6only :: beside 0.0.0.0, two loopback
+ * addresses, the wildcard on two interfaces. None of them is one service. */
+static void different_binds_stay_different_services(void **state)
+{
+    struct listener_table *t = table_of(
+        "[::1]:80 *:80 0.0.0.0%3:80 [::]:80 127.0.0.2:80 0.0.0.0%2:80 127.0.0.1:80 udp/0.0.0.0:80 0.0.0.0:80 "
+        "0.0.0.0:79");
+
+    (void)state;
+    assert_listeners(t,
+                     "tcp/0.0.0.0:79 tcp/0.0.0.0:80 tcp/0.0.0.0%if2:80 tcp/0.0.0.0%if3:80 tcp/127.0.0.1:80 "
+                     "tcp/127.0.0.2:80 tcp/[::]:80 tcp/[::1]:80 tcp/*:80 udp/0.0.0.0:80");
+    listener_table_unref(t);
+}
+
+static void adds_a_member(struct listener_builder *b, uint64_t cookie, uint32_t length, uint32_t limit,
+                          uint32_t uid)
+{
+    struct listener_row row = row_of("0.0.0.0:80");
+
+    row.cookie = cookie;
+    row.has_queue = true;
+    row.queue_length = length;
+    row.queue_limit = limit;
+    row.uid = uid;
+    assert_int_equal(listener_builder_add(b, &row), 0);
+}
+
+static void a_group_sums_its_queues_and_shows_the_fullest_member(void **state)
+{
+    struct listener_builder *b = builder(1, &no_policy);
+    const struct listener *l;
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    adds_a_member(b, 1, 1, 127, 33);
+    adds_a_member(b, 2, 4, 3, 33); /* full: the queue holds limit + 1 */
+    adds_a_member(b, 3, UINT32_MAX, UINT32_MAX, 33);
+    adds_a_member(b, 4, 0, UINT32_MAX, 33);
+    t = seal(b);
+    l = listener_table_all(t, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(l->sockets, 4);
+    assert_int_equal(l->queue_length, UINT64_C(5) + UINT32_MAX);
+    assert_int_equal(l->queue_limit, UINT64_C(130) + 2 * (uint64_t)UINT32_MAX);
+    assert_true(l->saturation_ratio == 1.0);
+    assert_true(l->uid_known);
+    assert_int_equal(l->uid, 33);
+    listener_table_unref(t);
+}
+
+static void a_limit_of_zero_divides_by_nothing(void **state)
+{
+    static const struct {
+        uint32_t length;
+        double ratio;
+    } cases[] = {{0, 0.0}, {1, 1.0}, {2, 2.0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct listener_builder *b = builder(1, &no_policy);
+        struct listener_table *t;
+        size_t count;
+
+        adds_a_member(b, 1, cases[i].length, 0, 0);
+        t = seal(b);
+        assert_true(listener_table_all(t, &count)->saturation_ratio == cases[i].ratio);
+        listener_table_unref(t);
+    }
+}
+
+static void a_group_of_several_owners_has_no_known_one(void **state)
+{
+    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    adds_a_member(b, 1, 0, 1, 33);
+    adds_a_member(b, 2, 0, 1, 0);
+    adds_a_member(b, 3, 0, 1, 33);
+    t = seal(b);
+    assert_false(listener_table_all(t, &count)->uid_known);
+    listener_table_unref(t);
+}
+
+static void a_socket_seen_twice_counts_once(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        adds_a_member(b, 1, 2, 9, 0);
+        adds_a_member(b, 2, 5, 9, 0);
+        add_rows(b, "udp/0.0.0.0:80 [::]:80", 1); /* the same cookies elsewhere are other sockets */
+    }
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:80 tcp/[::]:80 udp/0.0.0.0:80");
+    assert_int_equal(listener_table_all(t, &count)[0].sockets, 2);
+    assert_int_equal(listener_table_all(t, &count)[0].queue_length, 7);
+    assert_int_equal(listener_table_all(t, &count)[1].sockets, 1);
+    assert_int_equal(listener_table_all(t, &count)[2].sockets, 1);
+    listener_table_unref(t);
+}
+
+static void sockets_of_unknown_cookie_are_all_counted(void **state)
+{
+    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    adds_a_member(b, 0, 1, 1, 0);
+    adds_a_member(b, 0, 1, 1, 0);
+    t = seal(b);
+    assert_int_equal(listener_table_all(t, &count)->sockets, 2);
+    listener_table_unref(t);
+}
+
+static void the_limit_cuts_services_and_counts_them_by_class(void **state)
+{
+    struct listener_builder *b = builder(2, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    add_rows(b, "0.0.0.0:3 0.0.0.0:3 0.0.0.0:1 0.0.0.0:2 0.0.0.0:1 udp/0.0.0.0:1 udp/0.0.0.0:1 udp/0.0.0.0:2",
+             1);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:2");
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 2);
+    listener_table_unref(t);
+}
+
+static void the_limit_never_cuts_an_expected_port(void **state)
+{
+    struct port_range ports[] = {{3, 3}, {9, 9}};
+    struct expect expects[] = {{.match = {.protocol = PROTOCOL_TCP, .ports = ports, .port_count = 2}}};
+    const struct policy policy = {.expects = expects, .expect_count = 1};
+    struct listener_builder *b = builder(1, &policy);
+    struct listener_table *t;
+
+    (void)state;
+    add_rows(b, "0.0.0.0:1 0.0.0.0:2 0.0.0.0:3 127.0.0.1:3 0.0.0.0:9 udp/0.0.0.0:9", 1);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:3 tcp/127.0.0.1:3 tcp/0.0.0.0:9");
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
+    listener_table_unref(t);
+}
+
+static void a_limit_of_zero_keeps_expected_ports_only(void **state)
+{
+    struct port_range ports[] = {{3, 3}};
+    struct expect expects[] = {{.match = {.protocol = PROTOCOL_UDP, .ports = ports, .port_count = 1}}};
+    const struct policy policy = {.expects = expects, .expect_count = 1};
+    struct listener_builder *b = builder(0, &policy);
+    struct listener_table *t;
+
+    (void)state;
+    add_rows(b, "0.0.0.0:3 udp/0.0.0.0:3", 1);
+    t = seal(b);
+    assert_listeners(t, "udp/0.0.0.0:3");
+    listener_table_unref(t);
+}
+
+/* However many sockets others open, the expected port is still added, and what
+ * a builder holds has an end. */
+static void a_flood_of_sockets_is_cut_but_for_expected_ports(void **state)
+{
+    struct port_range ports[] = {{60000, 60000}};
+    struct expect expects[] = {{.match = {.protocol = PROTOCOL_TCP, .ports = ports, .port_count = 1}}};
+    const struct policy policy = {.expects = expects, .expect_count = 1};
+    struct listener_builder *b = builder(1, &policy);
+    struct listener_row row = row_of("0.0.0.0:1"), expected = row_of("0.0.0.0:60000");
+    struct listener_table *t;
+    int r = 0;
+    size_t count, expected_count = 0;
+
+    (void)state;
+    for (row.port = 1; row.port <= 1000; row.port++)
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    while (r == 0 && expected_count < 1000000) {
+        r = listener_builder_add(b, &expected);
+        expected_count += r == 0;
+    }
+    assert_int_equal(r, ERR_LIMIT);
+    assert_true(expected_count >= 16);
+    assert_int_equal(listener_builder_add(b, &row), 0);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:60000");
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1000);
+    assert_int_equal(listener_table_all(t, &count)[1].sockets, expected_count);
+    listener_table_unref(t);
+}
+
+static void dropping_takes_back_one_class(void **state)
+{
+    struct listener_builder *b = builder(0, &no_policy);
+    struct listener_row row = row_of("0.0.0.0:1");
+    struct listener_table *t;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    row.protocol = PROTOCOL_UDP;
+    assert_int_equal(listener_builder_add(b, &row), 0);
+    listener_builder_drop(b, PROTOCOL_TCP);
+    t = seal(b);
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
+    listener_table_unref(t);
+}
+
+static void after_a_drop_the_class_may_be_added_again(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    add_rows(b, "0.0.0.0:1 udp/0.0.0.0:1 0.0.0.0:2 udp/0.0.0.0:2 0.0.0.0:3", 1);
+    listener_builder_drop(b, PROTOCOL_TCP);
+    listener_builder_drop(b, PROTOCOL_SCTP);
+    add_rows(b, "0.0.0.0:2", 3);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:2 udp/0.0.0.0:1 udp/0.0.0.0:2");
+    listener_table_unref(t);
+}
+
+static void missing_counts_the_sockets_that_are_not_there_again(void **state)
+{
+    struct listener_table *previous = table_of("0.0.0.0:80 0.0.0.0:80 0.0.0.0:22 udp/0.0.0.0:53");
+    static const struct {
+        const char *sockets;
+        uint64_t first_cookie;
+        int64_t tcp, udp;
+    } cases[] = {
+        {"", 0, 3, 1},
+        {"0.0.0.0:80 0.0.0.0:80 0.0.0.0:22 udp/0.0.0.0:53", 1, 0, 0},
+        {"udp/0.0.0.0:53", 4, 3, 0},
+        {"0.0.0.0:80 0.0.0.0:80", 2, 1, 1},
+        {"0.0.0.0:80 0.0.0.0:80 0.0.0.0:22 udp/0.0.0.0:53", 11, 3, 1},        /* all replaced */
+        {"udp/0.0.0.0:80 udp/0.0.0.0:80 udp/0.0.0.0:22 0.0.0.0:53", 1, 3, 1}, /* other protocols */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct listener_builder *b = builder(10, &no_policy);
+
+        add_rows(b, cases[i].sockets, cases[i].first_cookie);
+        assert_int_equal(listener_builder_missing(b, previous, PROTOCOL_TCP), cases[i].tcp);
+        assert_int_equal(listener_builder_missing(b, previous, PROTOCOL_UDP), cases[i].udp);
+        assert_int_equal(listener_builder_missing(b, previous, PROTOCOL_SCTP), 0);
+        assert_int_equal(listener_builder_missing(b, NULL, PROTOCOL_TCP), 0);
+        listener_builder_free(b);
+    }
+    listener_table_unref(previous);
+}
+
+/* A resumed dump repeats sockets and passes over others. */
+static void missing_is_not_fooled_by_repeated_sockets(void **state)
+{
+    struct listener_table *previous = table_of("0.0.0.0:80 0.0.0.0:80 0.0.0.0:80");
+    struct listener_builder *b = builder(10, &no_policy);
+
+    (void)state;
+    add_rows(b, "0.0.0.0:80 0.0.0.0:80", 1);
+    add_rows(b, "0.0.0.0:80 0.0.0.0:80", 1);
+    assert_int_equal(listener_builder_missing(b, previous, PROTOCOL_TCP), 1);
+    listener_builder_free(b);
+    listener_table_unref(previous);
+}
+
+static void classes_are_kept_apart(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
+    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EACCES);
+    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
+    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_FAILED, -EIO);
+    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    t = seal(b);
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->visibility, VISIBILITY_OK);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->visibility, VISIBILITY_FAILED);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->error, -EACCES);
+    assert_int_equal(listener_table_class(t, PROTOCOL_SCTP)->visibility, VISIBILITY_ABSENT);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDPLITE)->visibility, VISIBILITY_UNSUPPORTED);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDPLITE)->error, 0);
+    assert_int_equal(listener_table_class(t, PROTOCOL_RAW)->visibility, VISIBILITY_UNKNOWN);
+    listener_table_unref(t);
+}
+
+static void a_port_is_found_with_all_its_listeners(void **state)
+{
+    struct listener_table *t = table_of("0.0.0.0:0 0.0.0.0:22 0.0.0.0:80 [::]:80 127.0.0.1:80 0.0.0.0:65535 "
+                                        "udp/0.0.0.0:80 raw/0.0.0.0:1");
+    static const struct {
+        enum protocol protocol;
+        uint16_t port;
+        size_t count;
+    } cases[] = {
+        {PROTOCOL_TCP, 0, 1},     {PROTOCOL_TCP, 22, 1}, {PROTOCOL_TCP, 80, 3},    {PROTOCOL_TCP, 65535, 1},
+        {PROTOCOL_UDP, 80, 1},    {PROTOCOL_RAW, 1, 1},  {PROTOCOL_TCP, 1, 0},     {PROTOCOL_TCP, 81, 0},
+        {PROTOCOL_UDP, 65535, 0}, {PROTOCOL_UDP, 0, 0},  {PROTOCOL_UDPLITE, 0, 0}, {PROTOCOL_RAW, 255, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        size_t count = 42;
+        const struct listener *l = listener_table_port(t, cases[i].protocol, cases[i].port, &count);
+
+        assert_int_equal(count, cases[i].count);
+        assert_int_equal(l != NULL, cases[i].count > 0);
+        for (size_t k = 0; k < count; k++) {
+            assert_int_equal(l[k].protocol, cases[i].protocol);
+            assert_int_equal(l[k].port, cases[i].port);
+        }
+    }
+    listener_table_unref(t);
+}
+
+static void names_come_from_the_given_services(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct services *services = services_new();
+    const struct listener *l;
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(services_add(services, PROTOCOL_TCP, 80, "www"), 0);
+    services_seal(services);
+    add_rows(b, "0.0.0.0:80 0.0.0.0:22 0.0.0.0:4000", 1);
+    t = listener_table_seal(b, services);
+    services_free(services); /* the table owns all that it refers to */
+    l = listener_table_all(t, &count);
+    assert_string_equal(l[0].service_name, "ssh");
+    assert_string_equal(l[1].service_name, "www");
+    assert_string_equal(l[2].service_name, "");
+    listener_table_unref(t);
+}
+
+static void only_a_raw_listener_has_no_port_class(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROTOCOL_COUNT; i++) {
+        const struct listener l = {.protocol = (enum protocol)i};
+
+        assert_int_equal(listener_has_port_class(&l), i != PROTOCOL_RAW);
+    }
+}
+
+static void a_table_lives_until_its_last_reference(void **state)
+{
+    struct listener_table *t = table_of("0.0.0.0:80");
+
+    (void)state;
+    assert_ptr_equal(listener_table_ref(t), t);
+    listener_table_unref(t);
+    assert_listeners(t, "tcp/0.0.0.0:80");
+    listener_table_unref(t);
+    listener_table_unref(NULL);
+    listener_builder_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_table_has_nothing),
+        cmocka_unit_test(the_family_says_which_ip_versions_are_served),
+        cmocka_unit_test(a_listener_tells_all_about_its_socket),
+        cmocka_unit_test(the_scope_comes_from_the_address_and_the_interface),
+        cmocka_unit_test(a_mapped_address_joins_the_plain_one),
+        cmocka_unit_test(different_binds_stay_different_services),
+        cmocka_unit_test(a_group_sums_its_queues_and_shows_the_fullest_member),
+        cmocka_unit_test(a_limit_of_zero_divides_by_nothing),
+        cmocka_unit_test(a_group_of_several_owners_has_no_known_one),
+        cmocka_unit_test(a_socket_seen_twice_counts_once),
+        cmocka_unit_test(sockets_of_unknown_cookie_are_all_counted),
+        cmocka_unit_test(the_limit_cuts_services_and_counts_them_by_class),
+        cmocka_unit_test(the_limit_never_cuts_an_expected_port),
+        cmocka_unit_test(a_limit_of_zero_keeps_expected_ports_only),
+        cmocka_unit_test(a_flood_of_sockets_is_cut_but_for_expected_ports),
+        cmocka_unit_test(dropping_takes_back_one_class),
+        cmocka_unit_test(after_a_drop_the_class_may_be_added_again),
+        cmocka_unit_test(missing_counts_the_sockets_that_are_not_there_again),
+        cmocka_unit_test(missing_is_not_fooled_by_repeated_sockets),
+        cmocka_unit_test(classes_are_kept_apart),
+        cmocka_unit_test(a_port_is_found_with_all_its_listeners),
+        cmocka_unit_test(names_come_from_the_given_services),
+        cmocka_unit_test(only_a_raw_listener_has_no_port_class),
+        cmocka_unit_test(a_table_lives_until_its_last_reference),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+#include "core/policy.h"
+#include "tests/unit/unit.h"
+
+static struct ip_addr address_of(const char *text)
+{
+    struct ip_addr address = {0};
+
+    assert_int_equal(ip_addr_parse(text, &address), 0);
+    return address;
+}
+
+static void names_are_as_in_the_configuration(void **state)
+{
+    (void)state;
+    assert_string_equal(severity_name(SEVERITY_WARNING), "warning");
+    assert_string_equal(severity_name(SEVERITY_CRITICAL), "critical");
+    assert_string_equal(want_scope_name(WANT_ANY), "any");
+    assert_string_equal(want_scope_name(WANT_PUBLIC), "public");
+    assert_string_equal(want_scope_name(WANT_LOOPBACK), "loopback");
+}
+
+static void critical_is_worse_than_warning(void **state)
+{
+    (void)state;
+    assert_true(SEVERITY_CRITICAL > SEVERITY_WARNING);
+}
+
+static void expects_the_ports_of_every_entry_and_protocol(void **state)
+{
+    struct port_range web[] = {{80, 80}, {8000, 8100}}, dns[] = {{53, 53}};
+    struct expect expects[] = {
+        {.match = {.protocol = PROTOCOL_TCP, .ports = web, .port_count = 2}},
+        {.match = {.protocol = PROTOCOL_UDP, .ports = dns, .port_count = 1}},
+    };
+    struct allow allows[] = {{.match = {.protocol = PROTOCOL_TCP, .ports = dns, .port_count = 1}}};
+    struct policy policy = {
+        .expects = expects, .expect_count = 2, .allows = allows, .allow_count = 1, .unexpected = {0}};
+    static const struct {
+        enum protocol protocol;
+        uint16_t port;
+        bool expected;
+    } cases[] = {
+        {PROTOCOL_TCP, 80, true},   {PROTOCOL_TCP, 79, false},   {PROTOCOL_TCP, 81, false},
+        {PROTOCOL_TCP, 8000, true}, {PROTOCOL_TCP, 8100, true},  {PROTOCOL_TCP, 7999, false},
+        {PROTOCOL_UDP, 53, true},   {PROTOCOL_TCP, 8101, false}, {PROTOCOL_UDP, 80, false},
+        {PROTOCOL_TCP, 53, false},  {PROTOCOL_SCTP, 80, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_int_equal(policy_expects_port(&policy, cases[i].protocol, cases[i].port), cases[i].expected);
+}
+
+static void an_empty_policy_expects_nothing(void **state)
+{
+    const struct policy policy = {0};
+
+    (void)state;
+    assert_false(policy_expects_port(&policy, PROTOCOL_TCP, 0));
+}
+
+static void a_loopback_address_asks_for_loopback(void **state)
+{
+    static const struct {
+        const char *address; /* NULL for none */
+        enum want_scope scope, wanted;
+    } cases[] = {
+        {NULL, WANT_ANY, WANT_ANY},
+        {NULL, WANT_PUBLIC, WANT_PUBLIC},
+        {NULL, WANT_LOOPBACK, WANT_LOOPBACK},
+        {"192.0.2.1", WANT_ANY, WANT_ANY},
+        {"192.0.2.1", WANT_PUBLIC, WANT_PUBLIC},
+        {"127.0.0.1", WANT_ANY, WANT_LOOPBACK},
+        {"127.255.0.3", WANT_ANY, WANT_LOOPBACK},
+        {"::1", WANT_ANY, WANT_LOOPBACK},
+        {"::ffff:127.0.0.1", WANT_ANY, WANT_LOOPBACK},
+        {"::2", WANT_ANY, WANT_ANY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct matcher match = {.scope = cases[i].scope, .has_address = cases[i].address != NULL};
+
+        if (cases[i].address)
+            match.address = address_of(cases[i].address);
+        assert_int_equal(matcher_scope(&match), cases[i].wanted);
+    }
+}
+
+static void done_frees_all_and_leaves_an_empty_policy(void **state)
+{
+    struct policy policy = {.expect_count = 1, .allow_count = 1, .unexpected = {.enabled = true}};
+
+    (void)state;
+    policy.expects = calloc(1, sizeof *policy.expects);
+    policy.allows = calloc(1, sizeof *policy.allows);
+    assert_non_null(policy.expects);
+    assert_non_null(policy.allows);
+    assert_int_equal(port_ranges_parse("80", &policy.expects->match.ports, &policy.expects->match.port_count),
+                     0);
+    assert_int_equal(port_ranges_parse("22", &policy.allows->match.ports, &policy.allows->match.port_count),
+                     0);
+    policy_done(&policy);
+    assert_null(policy.expects);
+    assert_int_equal(policy.expect_count + policy.allow_count, 0);
+    assert_false(policy.unexpected.enabled);
+    policy_done(&policy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_as_in_the_configuration),
+        cmocka_unit_test(critical_is_worse_than_warning),
+        cmocka_unit_test(expects_the_ports_of_every_entry_and_protocol),
+        cmocka_unit_test(an_empty_policy_expects_nothing),
+        cmocka_unit_test(a_loopback_address_asks_for_loopback),
+        cmocka_unit_test(done_frees_all_and_leaves_an_empty_policy),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,524 @@
+#include "exporters/prom.h"
+#include "tests/unit/scene.h"
+
+/* Read from the root of the source tree. UPDATE_GOLDEN=1 writes it anew. */
+#define GOLDEN_PATH "tests/unit/golden/metrics.txt"
+
+enum { LINES_MAX = 512 };
+
+/* An exposition, taken apart. */
+struct exposition {
+    char *text;         /* owned; its newlines are overwritten */
+    char *copy;         /* owned; as it was rendered */
+    char *comments[64]; /* "# HELP ..." and "# TYPE ..." */
+    char *samples[LINES_MAX];
+    size_t comment_count, sample_count;
+};
+
+static struct exposition render_and_count(const struct scene *s, struct prom_dropped *dropped)
+{
+    struct exposition e = {0};
+    char *rest = NULL;
+    struct buf out;
+    size_t length;
+
+    buf_init(&out);
+    prom_render(&s->view, dropped, &out);
+    e.text = buf_take(&out, &length);
+    assert_non_null(e.text);
+    assert_int_equal(strlen(e.text), length);
+    assert_int_equal(e.text[length - 1], '\n');
+    e.copy = strdup(e.text);
+    assert_non_null(e.copy);
+    for (char *line = strtok_r(e.text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (*line == '#') {
+            assert_in_range(e.comment_count, 0, ARRAY_LENGTH(e.comments) - 1);
+            e.comments[e.comment_count++] = line;
+        } else {
+            assert_in_range(e.sample_count, 0, LINES_MAX - 1);
+            e.samples[e.sample_count++] = line;
+        }
+    }
+    return e;
+}
+
+static struct exposition render(const struct scene *s)
+{
+    struct prom_dropped dropped = {{0}};
+
+    return render_and_count(s, &dropped);
+}
+
+static void exposition_done(struct exposition *e)
+{
+    free(e->text);
+    free(e->copy);
+}
+
+/* How many samples begin like that. */
+static size_t count_samples(const struct exposition *e, const char *beginning)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < e->sample_count; i++)
+        count += strncmp(e->samples[i], beginning, strlen(beginning)) == 0;
+    return count;
+}
+
+static bool has_sample(const struct exposition *e, const char *sample)
+{
+    for (size_t i = 0; i < e->sample_count; i++)
+        if (strcmp(e->samples[i], sample) == 0)
+            return true;
+    return false;
+}
+
+static void assert_sample(const struct exposition *e, const char *sample)
+{
+    if (!has_sample(e, sample))
+        fail_msg("missing: %s", sample);
+}
+
+/* The length of name and labels; a value has no space in it, a label may. */
+static size_t series_length(const char *sample)
+{
+    const char *space = strrchr(sample, ' ');
+
+    assert_non_null(space);
+    return (size_t)(space - sample);
+}
+
+static void assert_no_series_twice(const struct exposition *e)
+{
+    for (size_t i = 0; i < e->sample_count; i++) {
+        for (size_t k = i + 1; k < e->sample_count; k++) {
+            size_t length = series_length(e->samples[i]);
+
+            if (length == series_length(e->samples[k]) && memcmp(e->samples[i], e->samples[k], length) == 0)
+                fail_msg("twice: %s", e->samples[i]);
+        }
+    }
+}
+
+static uint64_t sum_dropped(const struct prom_dropped *dropped)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < PROM_FAMILY_COUNT; i++)
+        sum += dropped->series[i];
+    return sum;
+}
+
+/* Returns owned; NULL when there is no such file. */
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+    size_t capacity = 0;
+    ssize_t n;
+
+    if (!file)
+        return NULL;
+    n = getdelim(&text, &capacity, '\0', file);
+    (void)fclose(file); /* it was only read */
+    if (n >= 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void a_mixed_host_is_exposed_as_in_the_golden_file(void **state)
+{
+    struct exposition e;
+    struct scene s;
+    char *golden;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    e = render(&s);
+    if (getenv("UPDATE_GOLDEN")) {
+        FILE *file = fopen(GOLDEN_PATH, "we");
+
+        assert_non_null(file);
+        assert_true(fputs(e.copy, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+    }
+    golden = read_file(GOLDEN_PATH);
+    assert_non_null(golden);
+    assert_string_equal(e.copy, golden);
+    free(golden);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void no_series_is_there_twice(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    e = render(&s);
+    assert_no_series_twice(&e);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+/* Two entries may share a port when their addresses differ. */
+static void entries_that_share_a_port_give_no_series_twice(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    for (size_t i = 0; i < 2; i++) {
+        struct expect *expect = scene_expect(&s, i ? "b" : "a", PROTOCOL_TCP, "80,81-82", WANT_ANY);
+
+        expect->match.has_address = true;
+        expect->match.address = address_of(i ? "192.0.2.2" : "192.0.2.1");
+    }
+    scene_listen(&s, "192.0.2.1:80", "0/5");
+    scene_count(&s, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 1);
+    scene_seal(&s);
+    scene_raise_alerts(&s);
+    e = render(&s);
+    assert_no_series_twice(&e);
+    assert_sample(&e, "sockwatch_expected_listening{name=\"a\",protocol=\"tcp\",port=\"80\"} 1");
+    assert_sample(&e, "sockwatch_expected_listening{name=\"b\",protocol=\"tcp\",port=\"80\"} 0");
+    assert_int_equal(count_samples(&e, "sockwatch_connections{protocol=\"tcp\",port=\"80\""), 1);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+/* HELP and TYPE once, in this order, before the samples, which stand together. */
+static void each_family_is_declared_once_and_stands_together(void **state)
+{
+    char seen[PROM_FAMILY_COUNT][80], name[80] = "", type[16], word[80];
+    size_t families = 0;
+    struct scene s;
+    struct exposition e;
+    char *line, *rest = NULL;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    e = render(&s);
+    assert_int_equal(e.comment_count, 2 * (size_t)PROM_FAMILY_COUNT);
+    for (line = strtok_r(e.copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (sscanf(line, "# HELP %79s", name) == 1) {
+            for (size_t i = 0; i < families; i++)
+                assert_string_not_equal(seen[i], name);
+            assert_in_range(families, 0, PROM_FAMILY_COUNT - 1);
+            (void)snprintf(seen[families++], sizeof seen[0], "%s", name);
+            line = strtok_r(NULL, "\n", &rest);
+            assert_non_null(line);
+            assert_int_equal(sscanf(line, "# TYPE %79s %15s", word, type), 2);
+            assert_string_equal(word, name);
+            assert_true(strcmp(type, "gauge") == 0 || strcmp(type, "counter") == 0);
+            assert_int_equal(strcmp(type, "counter") == 0, strstr(name, "_total") != NULL);
+        } else {
+            assert_int_equal(sscanf(line, "%79[a-z_]", word), 1);
+            assert_string_equal(word, name);
+        }
+    }
+    assert_int_equal(families, PROM_FAMILY_COUNT);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void label_values_are_escaped(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "a\\b\"c\nd", PROTOCOL_TCP, "80", WANT_ANY);
+    scene_seal(&s);
+    s.view.version = "\"";
+    s.view.revision = "\\n\n";
+    e = render(&s);
+    assert_sample(&e,
+                  "sockwatch_expected_listening{name=\"a\\\\b\\\"c\\nd\",protocol=\"tcp\",port=\"80\"} 0");
+    assert_sample(&e, "sockwatch_build_info{version=\"\\\"\",revision=\"\\\\n\\n\"} 1");
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void alerts_about_several_listeners_of_a_port_share_a_series(void **state)
+{
+    static const char beginning[] =
+        "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\",protocol=\"tcp\",port=\"8080\",";
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
+    scene_listen(&s, "192.0.2.1:8080", "0/5");
+    scene_listen(&s, "192.0.2.2:8080", "0/5");
+    scene_seal(&s);
+    scene_raise_alerts(&s);
+    for (unsigned firing = 0; firing < 4; firing++) {
+        size_t about_listeners = 0;
+
+        for (size_t i = 0; i < s.alerts.count; i++)
+            if (s.alert_items[i].key.rule == RULE_UNEXPECTED_LISTENER)
+                s.alert_items[i].state = firing & 1u << about_listeners++ ? ALERT_FIRING : ALERT_PENDING;
+        assert_int_equal(about_listeners, 2);
+        e = render(&s);
+        assert_no_series_twice(&e);
+        assert_int_equal(count_samples(&e, beginning), 1);
+        assert_sample(&e, firing ? "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\","
+                                   "protocol=\"tcp\",port=\"8080\",severity=\"warning\"} 1"
+                                 : "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\","
+                                   "protocol=\"tcp\",port=\"8080\",severity=\"warning\"} 0");
+        exposition_done(&e);
+    }
+    scene_done(&s);
+}
+
+/* Its alert keeps its series, since nothing can be said about it anew. */
+static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state)
+{
+    static const enum visibility unseen[] = {VISIBILITY_ABSENT, VISIBILITY_UNSUPPORTED, VISIBILITY_FAILED};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(unseen); i++) {
+        struct exposition e;
+        struct scene s;
+
+        scene_init(&s);
+        scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
+        scene_expect(&s, "dns", PROTOCOL_UDP, "53", WANT_ANY);
+        listener_builder_set_class(s.builder, PROTOCOL_TCP, unseen[i], -EPERM);
+        scene_listen(&s, "udp/0.0.0.0:53", NULL);
+        scene_seal(&s);
+        e = render(&s);
+        assert_sample(&e, "sockwatch_socket_class_visible{class=\"tcp\"} 0");
+        assert_int_equal(count_samples(&e, "sockwatch_listeners{protocol=\"tcp\""), 0);
+        assert_int_equal(count_samples(&e, "sockwatch_listeners{protocol=\"udp\""), SCOPE_COUNT);
+        assert_int_equal(count_samples(&e, "sockwatch_expected_listening{name=\"web\""), 0);
+        assert_int_equal(count_samples(&e, "sockwatch_expected_listening{name=\"dns\""), 1);
+        assert_int_equal(count_samples(&e, "sockwatch_listener_"), 2); /* info and sockets of 53 */
+        assert_sample(&e, "sockwatch_alert_firing{rule=\"NotListening\",name=\"web\",protocol=\"tcp\","
+                          "port=\"80\",severity=\"critical\"} 0");
+        exposition_done(&e);
+        scene_done(&s);
+    }
+}
+
+static void a_class_not_asked_for_yet_is_not_called_invisible(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    listener_builder_set_class(s.builder, PROTOCOL_TCP, VISIBILITY_UNKNOWN, 0);
+    scene_seal(&s);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_socket_class_visible{class=\"tcp\"}"), 0);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void connections_not_read_have_no_series(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
+    scene_expect(&s, "dns", PROTOCOL_UDP, "53", WANT_ANY);
+    scene_listen(&s, "*:80", "0/5");
+    scene_count(&s, PROTOCOL_UDP, 53, STATE_CLOSE, 1); /* TCP is not complete */
+    scene_seal(&s);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_connections{protocol=\"tcp\""), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_sockets{protocol=\"tcp\""), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_connections{protocol=\"udp\""), 2);
+    assert_int_equal(count_samples(&e, "sockwatch_sockets{protocol=\"udp\""), 2);
+    exposition_done(&e);
+    conn_table_unref(s.snapshot.connections);
+    s.snapshot.connections = NULL;
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_connections"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_sockets"), 0);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void an_expected_port_without_listener_has_0_established(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
+    scene_count(&s, PROTOCOL_TCP, 0, STATE_ESTABLISHED, 0);
+    scene_seal(&s);
+    e = render(&s);
+    assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"80\",state=\"established\"} 0");
+    assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+/* 40000 is a client's port: nothing listens there. */
+static void a_port_without_listener_has_no_connections_series(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_listen(&s, "0.0.0.0:22", "0/5");
+    scene_count(&s, PROTOCOL_TCP, 22, STATE_ESTABLISHED, 1);
+    scene_count(&s, PROTOCOL_TCP, 40000, STATE_ESTABLISHED, 1);
+    scene_seal(&s);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
+    assert_sample(&e, "sockwatch_sockets{protocol=\"tcp\",state=\"established\"} 2");
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void what_has_not_happened_yet_has_no_time(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_seal(&s);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_last_poll_timestamp_seconds"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_route_localnet"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_collector_"), 0);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+/* The expectations, their standing alerts and their connections. */
+static void assert_expected_series(const struct exposition *e)
+{
+    assert_int_equal(count_samples(e, "sockwatch_expected_listening{"), 5);
+    assert_int_equal(count_samples(e, "sockwatch_alert_firing{rule=\"NotListening\""), 5);
+    assert_int_equal(count_samples(e, "sockwatch_alert_firing{rule=\"LoopbackOnly\""), 1);
+    assert_int_equal(count_samples(e, "sockwatch_alert_firing{rule=\"WrongAddress\""), 1);
+    assert_int_equal(count_samples(e, "sockwatch_alert_firing{rule=\"Blind\""), 4);
+    assert_sample(e, "sockwatch_connections{protocol=\"tcp\",port=\"22\",state=\"established\"} 3");
+    assert_sample(e, "sockwatch_connections{protocol=\"tcp\",port=\"80\",state=\"established\"} 10");
+    assert_sample(e, "sockwatch_connections{protocol=\"tcp\",port=\"81\",state=\"established\"} 0");
+    assert_sample(e, "sockwatch_connections{protocol=\"tcp\",port=\"3306\",state=\"established\"} 0");
+    assert_sample(e, "sockwatch_connections{protocol=\"udp\",port=\"53\",state=\"established\"} 0");
+}
+
+static void a_limit_cuts_counts_and_spares_what_is_expected(void **state)
+{
+    struct exposition e;
+    struct scene s;
+    size_t all;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    e = render(&s);
+    all = e.sample_count;
+    exposition_done(&e);
+    for (size_t limit = 0; limit <= all + 1; limit++) {
+        struct prom_dropped dropped = {{0}};
+
+        s.view.series_limit = limit;
+        e = render_and_count(&s, &dropped);
+        assert_int_equal(e.sample_count + sum_dropped(&dropped), all);
+        assert_true(e.sample_count >= limit || limit > all);
+        assert_expected_series(&e);
+        assert_no_series_twice(&e);
+        exposition_done(&e);
+    }
+    scene_done(&s);
+}
+
+static void what_was_cut_is_counted_over_all_renderings(void **state)
+{
+    struct prom_dropped dropped = {{0}};
+    struct exposition e;
+    struct scene s;
+    uint64_t once;
+    char sample[120];
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    s.view.series_limit = 0;
+    e = render_and_count(&s, &dropped);
+    once = dropped.series[PROM_LISTENER_INFO];
+    assert_true(once > 0);
+    for (uint64_t times = 1; times <= 3; times++) {
+        (void)snprintf(sample, sizeof sample,
+                       "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} %llu",
+                       (unsigned long long)(times * once));
+        assert_sample(&e, sample);
+        exposition_done(&e);
+        e = render_and_count(&s, &dropped);
+    }
+    exposition_done(&e);
+    s.view.series_limit = 20000;
+    e = render_and_count(&s, &dropped);
+    assert_int_equal(dropped.series[PROM_LISTENER_INFO], 4 * once);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+/* Listeners nobody expects must not push out an expected port's connections. */
+static void expected_ports_come_before_others_where_a_limit_cuts(void **state)
+{
+    struct prom_dropped dropped = {{0}};
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "late", PROTOCOL_TCP, "60000", WANT_ANY);
+    for (unsigned port = 1; port <= 60; port++) {
+        char socket[24];
+
+        (void)snprintf(socket, sizeof socket, "0.0.0.0:%u", port);
+        scene_listen(&s, socket, "0/5");
+    }
+    scene_count(&s, PROTOCOL_TCP, 60000, STATE_ESTABLISHED, 1);
+    scene_count(&s, PROTOCOL_TCP, 60000, STATE_TIME_WAIT, 1);
+    scene_seal(&s);
+    s.view.series_limit = 50;
+    e = render_and_count(&s, &dropped);
+    assert_true(dropped.series[PROM_CONNECTIONS] > 0);
+    assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"60000\",state=\"established\"} 1");
+    assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"60000\",state=\"time-wait\"} 1");
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mixed_host_is_exposed_as_in_the_golden_file),
+        cmocka_unit_test(no_series_is_there_twice),
+        cmocka_unit_test(entries_that_share_a_port_give_no_series_twice),
+        cmocka_unit_test(each_family_is_declared_once_and_stands_together),
+        cmocka_unit_test(label_values_are_escaped),
+        cmocka_unit_test(alerts_about_several_listeners_of_a_port_share_a_series),
+        cmocka_unit_test(a_class_not_seen_has_neither_listeners_nor_expectations),
+        cmocka_unit_test(a_class_not_asked_for_yet_is_not_called_invisible),
+        cmocka_unit_test(connections_not_read_have_no_series),
+        cmocka_unit_test(an_expected_port_without_listener_has_0_established),
+        cmocka_unit_test(a_port_without_listener_has_no_connections_series),
+        cmocka_unit_test(what_has_not_happened_yet_has_no_time),
+        cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),
+        cmocka_unit_test(what_was_cut_is_counted_over_all_renderings),
+        cmocka_unit_test(expected_ports_come_before_others_where_a_limit_cuts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

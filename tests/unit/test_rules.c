@@ -1,0 +1,901 @@
+#include "core/rules.h"
+#include "core/err.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+enum { FINDINGS_TEXT_MAX = 4096 };
+
+static struct port_range port_80[] = {{80, 80}};
+static struct port_range ports_80_to_82[] = {{80, 82}};
+static struct port_range port_53[] = {{53, 53}};
+
+static const struct own_sockets no_own;
+
+static struct matcher on_ports(struct port_range *ports, enum want_scope scope, const char *address)
+{
+    struct matcher match = {.ports = ports, .port_count = 1, .scope = scope, .has_address = address != NULL};
+
+    if (address)
+        match.address = ip_addr_unmap(address_of(address));
+    return match;
+}
+
+static struct expect expect_of(const char *name, const struct matcher *match)
+{
+    struct expect e = {.match = *match, .severity = SEVERITY_CRITICAL};
+
+    (void)snprintf(e.name, sizeof e.name, "%s", name);
+    return e;
+}
+
+static struct listener_builder *builder(const char *sockets, const struct policy *policy, size_t limit)
+{
+    struct listener_builder *b = listener_builder_new(limit, policy);
+
+    assert_non_null(b);
+    add_rows(b, sockets, 1);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+    return b;
+}
+
+/* Takes b. */
+static struct verdict judge(struct listener_builder *b, const struct policy *policy,
+                            const struct own_sockets *own)
+{
+    struct snapshot snapshot = {.listeners = listener_table_seal(b, NULL)};
+    struct verdict verdict;
+
+    assert_non_null(snapshot.listeners);
+    assert_int_equal(rules_evaluate(&snapshot, policy, own, &verdict), 0);
+    snapshot_done(&snapshot);
+    return verdict;
+}
+
+/* "NotListening(web:80) UnexpectedListener(tcp/0.0.0.0:81) Blind(udp)" */
+static void findings_text(const struct verdict *v, char ret_text[static FINDINGS_TEXT_MAX])
+{
+    size_t length = 0;
+
+    *ret_text = '\0';
+    for (size_t i = 0; i < v->count; i++) {
+        const struct alert_key *key = &v->findings[i].key;
+        char endpoint[ENDPOINT_TEXT_MAX] = "", about[ENDPOINT_TEXT_MAX + EXPECT_NAME_MAX + 16];
+
+        if (key->has_endpoint)
+            endpoint_format(&key->address, key->family, key->port, key->interface, endpoint);
+        if (*key->name)
+            (void)snprintf(about, sizeof about, "%s:%u", key->name, key->port);
+        else
+            (void)snprintf(about, sizeof about, "%s%s%s", protocol_name(key->protocol), *endpoint ? "/" : "",
+                           endpoint);
+        length += (size_t)snprintf(ret_text + length, FINDINGS_TEXT_MAX - length, "%s%s(%s)",
+                                   i > 0 ? " " : "", rule_name(key->rule), about);
+        assert_true(length < FINDINGS_TEXT_MAX);
+    }
+}
+
+/* Takes b. */
+static void assert_judged(struct listener_builder *b, const struct policy *policy,
+                          const struct own_sockets *own, const char *wanted)
+{
+    struct verdict verdict = judge(b, policy, own);
+    char have[FINDINGS_TEXT_MAX];
+
+    findings_text(&verdict, have);
+    assert_string_equal(have, wanted);
+    verdict_done(&verdict);
+}
+
+static void assert_findings(const char *sockets, const struct policy *policy, const char *wanted)
+{
+    assert_judged(builder(sockets, policy, 100), policy, &no_own, wanted);
+}
+
+struct expect_case {
+    const char *sockets;
+    enum want_scope scope;
+    const char *address; /* NULL for none */
+    const char *families;
+    const char *findings;
+};
+
+static void assert_expect_cases(const struct expect_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
+        struct expect e = expect_of("web", &match);
+        const struct policy policy = {.expects = &e, .expect_count = 1};
+
+        e.families[0] = strchr(cases[i].families, '4') != NULL;
+        e.families[1] = strchr(cases[i].families, '6') != NULL;
+        assert_findings(cases[i].sockets, &policy, cases[i].findings);
+    }
+}
+
+static void not_listening_means_no_listener_at_all(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"", WANT_ANY, NULL, "", "NotListening(web:80)"},
+        {"", WANT_PUBLIC, NULL, "46", "NotListening(web:80)"},
+        {"", WANT_LOOPBACK, NULL, "", "NotListening(web:80)"},
+        {"", WANT_ANY, "192.0.2.1", "", "NotListening(web:80)"},
+        {"0.0.0.0:79 0.0.0.0:81", WANT_ANY, NULL, "", "NotListening(web:80)"},
+        {"udp/0.0.0.0:80 sctp/0.0.0.0:80", WANT_ANY, NULL, "", "NotListening(web:80)"},
+        {"0.0.0.0:80", WANT_ANY, NULL, "", ""},
+        {"127.0.0.1:80", WANT_ANY, NULL, "", ""},
+        {"[fe80::1%2]:80", WANT_ANY, NULL, "", ""},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
+}
+
+static void loopback_only_means_that_nothing_is_bound_beyond_it(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"127.0.0.1:80", WANT_PUBLIC, NULL, "", "LoopbackOnly(web:80)"},
+        {"127.0.0.1:80 127.0.0.2:80 [::1]:80", WANT_PUBLIC, NULL, "", "LoopbackOnly(web:80)"},
+        {"[::ffff:127.0.0.1]:80", WANT_PUBLIC, NULL, "", "LoopbackOnly(web:80)"},
+        {"0.0.0.0%1:80", WANT_PUBLIC, NULL, "", "LoopbackOnly(web:80)"},
+        {"0.0.0.0:80", WANT_PUBLIC, NULL, "", ""},
+        {"*:80", WANT_PUBLIC, NULL, "", ""},
+        {"[::]:80", WANT_PUBLIC, NULL, "", ""},
+        {"10.1.1.1:80", WANT_PUBLIC, NULL, "", ""},
+        {"169.254.1.1:80", WANT_PUBLIC, NULL, "", ""},
+        {"127.0.0.1:80 192.0.2.1:80", WANT_PUBLIC, NULL, "", ""},
+        {"127.0.0.1:80 192.0.2.1:81 udp/0.0.0.0:80", WANT_PUBLIC, NULL, "", "LoopbackOnly(web:80)"},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
+}
+
+static void exposed_means_that_something_is_bound_beyond_loopback(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"0.0.0.0:80", WANT_LOOPBACK, NULL, "", "Exposed(web:80)"},
+        {"*:80", WANT_LOOPBACK, NULL, "", "Exposed(web:80)"},
+        {"[::ffff:0.0.0.0]:80", WANT_LOOPBACK, NULL, "", "Exposed(web:80)"},
+        {"127.0.0.1:80 10.1.1.1:80", WANT_LOOPBACK, NULL, "", "Exposed(web:80)"},
+        {"127.0.0.1:80 [fe80::1%2]:80", WANT_LOOPBACK, NULL, "", "Exposed(web:80)"},
+        {"10.1.1.1:80 10.1.1.2:80", WANT_LOOPBACK, NULL, "", "Exposed(web:80)"},
+        {"127.0.0.1:80 [::1]:80", WANT_LOOPBACK, NULL, "", ""},
+        {"127.8.8.8:80", WANT_LOOPBACK, NULL, "", ""},
+        {"0.0.0.0%1:80", WANT_LOOPBACK, NULL, "", ""},
+        {"0.0.0.0:80", WANT_LOOPBACK, "127.0.0.1", "", "Exposed(web:80)"},
+        {"0.0.0.0:80", WANT_ANY, "127.0.0.1", "", "Exposed(web:80)"},
+        {"127.0.0.1:80", WANT_ANY, "127.0.0.1", "", ""},
+        {"0.0.0.0:80", WANT_ANY, NULL, "", ""},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
+}
+
+static void wrong_address_means_that_the_address_is_not_served(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"192.0.2.10:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.10:80", WANT_PUBLIC, "192.0.2.10", "", ""},
+        {"[::ffff:192.0.2.10]:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.10:80", WANT_ANY, "::ffff:192.0.2.10", "", ""},
+        {"0.0.0.0:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"*:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.11:80 0.0.0.0:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.11:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"127.0.0.1:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"[::]:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"0.0.0.0%1:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"*:80", WANT_ANY, "2001:db8::1", "", ""},
+        {"[::]:80", WANT_ANY, "2001:db8::1", "", ""},
+        {"0.0.0.0:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80)"},
+        {"[2001:db8::2]:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80)"},
+        {"127.0.0.2:80", WANT_ANY, "127.0.0.1", "", "WrongAddress(web:80)"},
+        {"[::1]:80", WANT_ANY, "127.0.0.1", "", "WrongAddress(web:80)"},
+        {"0.0.0.0%1:80", WANT_ANY, "127.0.0.1", "", ""},
+        {"10.1.1.1:80", WANT_ANY, "127.0.0.1", "", "WrongAddress(web:80) Exposed(web:80)"},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
+}
+
+static void wrong_address_also_means_that_a_family_is_not_served(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"0.0.0.0:80", WANT_ANY, NULL, "4", ""},
+        {"*:80", WANT_ANY, NULL, "4", ""},
+        {"[::]:80", WANT_ANY, NULL, "4", "WrongAddress(web:80)"},
+        {"0.0.0.0:80", WANT_ANY, NULL, "6", "WrongAddress(web:80)"},
+        {"*:80", WANT_ANY, NULL, "46", ""},
+        {"0.0.0.0:80 [::]:80", WANT_ANY, NULL, "46", ""},
+        {"127.0.0.1:80 [2001:db8::1]:80", WANT_ANY, NULL, "46", ""},
+        {"0.0.0.0:80", WANT_ANY, NULL, "46", "WrongAddress(web:80)"},
+        {"[::ffff:0.0.0.0]:80", WANT_ANY, NULL, "6", "WrongAddress(web:80)"},
+
+        /* Where the outside is meant, a family on loopback serves nobody. */
+        {"0.0.0.0:80 [::1]:80", WANT_PUBLIC, NULL, "46", "WrongAddress(web:80)"},
+        {"0.0.0.0:80 [::1]:80", WANT_ANY, NULL, "46", ""},
+        {"127.0.0.1:80 [::1]:80", WANT_PUBLIC, NULL, "46", "LoopbackOnly(web:80)"},
+        {"127.0.0.1:80", WANT_PUBLIC, NULL, "46", "LoopbackOnly(web:80) WrongAddress(web:80)"},
+        {"127.0.0.1:80", WANT_LOOPBACK, NULL, "46", "WrongAddress(web:80)"},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
+}
+
+/* That nothing is bound beyond loopback says already that the address is not. */
+static void an_address_not_served_is_not_reported_beside_loopback_only(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"127.0.0.1:80", WANT_PUBLIC, "192.0.2.10", "", "LoopbackOnly(web:80)"},
+        {"127.0.0.1:80 192.0.2.11:80", WANT_PUBLIC, "192.0.2.10", "", "WrongAddress(web:80)"},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
+}
+
+static void every_port_of_an_entry_must_listen(void **state)
+{
+    const struct matcher match = on_ports(ports_80_to_82, WANT_PUBLIC, NULL);
+    struct expect e = expect_of("web", &match);
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_findings("0.0.0.0:80 0.0.0.0:81 0.0.0.0:82", &policy, "");
+    assert_findings("0.0.0.0:80 127.0.0.1:82 0.0.0.0:83", &policy,
+                    "NotListening(web:81) LoopbackOnly(web:82)");
+    assert_findings("", &policy, "NotListening(web:80) NotListening(web:81) NotListening(web:82)");
+}
+
+static void the_highest_port_ends_a_range(void **state)
+{
+    struct port_range ports[] = {{65534, 65535}};
+    const struct matcher match = on_ports(ports, WANT_ANY, NULL);
+    struct expect e = expect_of("top", &match);
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_findings("0.0.0.0:65534", &policy, "NotListening(top:65535)");
+}
+
+static void two_entries_share_a_port_by_their_addresses(void **state)
+{
+    const struct matcher inner = on_ports(port_80, WANT_ANY, "127.0.0.1");
+    const struct matcher outer = on_ports(port_80, WANT_PUBLIC, "192.0.2.10");
+    struct expect expects[] = {expect_of("inner", &inner), expect_of("outer", &outer)};
+    const struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("127.0.0.1:80 192.0.2.10:80", &policy, "");
+    assert_findings("127.0.0.1:80", &policy, "NotListening(outer:80)");
+    assert_findings("192.0.2.10:80", &policy, "NotListening(inner:80)");
+    assert_findings("", &policy, "NotListening(inner:80) NotListening(outer:80)");
+    /* One wildcard serves both, which exposes the inner one. */
+    assert_findings("0.0.0.0:80", &policy, "Exposed(inner:80)");
+}
+
+static void an_entry_with_an_address_leaves_the_others_to_one_without(void **state)
+{
+    const struct matcher admin = on_ports(port_80, WANT_ANY, "127.0.0.1");
+    const struct matcher site = on_ports(port_80, WANT_PUBLIC, NULL);
+    struct expect expects[] = {expect_of("admin", &admin), expect_of("site", &site)};
+    const struct policy policy = {.expects = expects, .expect_count = 2};
+
+    (void)state;
+    /* The admin's listener does not make the site one on loopback. */
+    assert_findings("127.0.0.1:80", &policy, "NotListening(site:80)");
+}
+
+static void a_listener_not_declared_is_unexpected(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
+    struct expect e = expect_of("web", &match);
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("0.0.0.0:80 [::]:80", &policy, "");
+    assert_findings("0.0.0.0:80 0.0.0.0:81 udp/0.0.0.0:80 [::1]:22 raw/0.0.0.0:1", &policy,
+                    "UnexpectedListener(tcp/[::1]:22) UnexpectedListener(tcp/0.0.0.0:81) "
+                    "UnexpectedListener(udp/0.0.0.0:80) UnexpectedListener(raw/0.0.0.0:1)");
+    policy.unexpected.enabled = false;
+    assert_findings("0.0.0.0:80 0.0.0.0:81", &policy, "");
+}
+
+static void ignore_loopback_ignores_no_more_than_loopback(void **state)
+{
+    const struct policy policy = {.unexpected = {.enabled = true, .ignore_loopback = true}};
+
+    (void)state;
+    assert_findings("127.0.0.1:80 127.9.9.9:81 [::1]:82 0.0.0.0%1:83 [::ffff:127.0.0.1]:84", &policy, "");
+    assert_findings("10.1.1.1:80 [fe80::1%2]:80 0.0.0.0%2:80", &policy,
+                    "UnexpectedListener(tcp/0.0.0.0%if2:80) UnexpectedListener(tcp/10.1.1.1:80) "
+                    "UnexpectedListener(tcp/[fe80::1%if2]:80)");
+}
+
+static void an_expected_address_does_not_cover_another_one(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_ANY, "192.0.2.10");
+    struct expect e = expect_of("web", &match);
+    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("192.0.2.10:80 192.0.2.11:80", &policy, "UnexpectedListener(tcp/192.0.2.11:80)");
+    assert_findings("192.0.2.10:80 127.0.0.1:80", &policy, "UnexpectedListener(tcp/127.0.0.1:80)");
+    assert_findings("192.0.2.10:80 0.0.0.0:80", &policy, "");
+}
+
+static void one_condition_never_has_two_alerts(void **state)
+{
+    static const struct {
+        const char *sockets;
+        enum want_scope scope;
+        const char *address, *findings;
+    } cases[] = {
+        {"127.0.0.1:80", WANT_PUBLIC, NULL, "LoopbackOnly(web:80)"},
+        {"0.0.0.0:80", WANT_LOOPBACK, NULL, "Exposed(web:80)"},
+        {"127.0.0.1:80 10.0.0.1:80", WANT_LOOPBACK, NULL, "Exposed(web:80)"},
+        {"127.0.0.1:80 10.0.0.1:80", WANT_ANY, "127.0.0.1", "Exposed(web:80)"},
+        {"127.0.0.1:80 10.0.0.1:80", WANT_LOOPBACK, "127.0.0.1", "Exposed(web:80)"},
+        {"192.0.2.11:80", WANT_ANY, "192.0.2.10", "WrongAddress(web:80)"},
+        {"127.0.0.1:80", WANT_PUBLIC, "192.0.2.10", "LoopbackOnly(web:80)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
+        struct expect e = expect_of("web", &match);
+        const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+
+        assert_findings(cases[i].sockets, &policy, cases[i].findings);
+    }
+}
+
+struct allow_case {
+    const char *sockets;
+    enum want_scope scope;
+    const char *address; /* NULL for none */
+    const char *findings;
+};
+
+static void allowed_listeners_are_fine_within_their_scope(void **state)
+{
+    static const struct allow_case cases[] = {
+        {"", WANT_ANY, NULL, ""},
+        {"0.0.0.0:80 [::1]:81 [fe80::1%2]:82", WANT_ANY, NULL, ""},
+        {"0.0.0.0:79 0.0.0.0:83 udp/0.0.0.0:80", WANT_ANY, NULL,
+         "UnexpectedListener(tcp/0.0.0.0:79) UnexpectedListener(tcp/0.0.0.0:83) "
+         "UnexpectedListener(udp/0.0.0.0:80)"},
+        {"127.0.0.1:80 [::1]:81 0.0.0.0%1:82", WANT_LOOPBACK, NULL, ""},
+        {"0.0.0.0:80 10.1.1.1:81", WANT_LOOPBACK, NULL, "Exposed(tcp/0.0.0.0:80) Exposed(tcp/10.1.1.1:81)"},
+        {"0.0.0.0:80 10.1.1.1:81", WANT_PUBLIC, NULL, ""},
+        {"127.0.0.1:80", WANT_PUBLIC, NULL, "UnexpectedListener(tcp/127.0.0.1:80)"},
+        {"10.1.1.1:80 [::ffff:10.1.1.1]:81", WANT_ANY, "10.1.1.1", ""},
+        {"10.1.1.2:80 0.0.0.0:81", WANT_ANY, "10.1.1.1",
+         "UnexpectedListener(tcp/10.1.1.2:80) UnexpectedListener(tcp/0.0.0.0:81)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct allow a = {.match = on_ports(ports_80_to_82, cases[i].scope, cases[i].address)};
+        const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+        assert_findings(cases[i].sockets, &policy, cases[i].findings);
+    }
+}
+
+static void an_allowed_scope_is_judged_without_unexpected(void **state)
+{
+    struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {.allows = &a, .allow_count = 1};
+
+    (void)state;
+    assert_findings("0.0.0.0:80 0.0.0.0:81", &policy, "Exposed(tcp/0.0.0.0:80)");
+}
+
+static void the_most_generous_allow_entry_counts(void **state)
+{
+    struct allow allows[] = {{.match = on_ports(port_80, WANT_LOOPBACK, NULL)},
+                             {.match = on_ports(port_80, WANT_ANY, "10.1.1.1")},
+                             {.match = on_ports(port_80, WANT_LOOPBACK, NULL)}};
+    const struct policy policy = {.allows = allows, .allow_count = 3, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("10.1.1.1:80 127.0.0.1:80", &policy, "");
+    assert_findings("10.1.1.2:80", &policy, "Exposed(tcp/10.1.1.2:80)");
+}
+
+static void our_own_sockets_are_always_allowed(void **state)
+{
+    const struct own_socket items[] = {{address_of("127.0.0.1"), 80}, {address_of("::"), 80}};
+    const struct own_sockets own = {items, 2};
+    struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_judged(builder("127.0.0.1:80 [::]:80 *:80", &policy, 100), &policy, &own, "");
+    assert_judged(builder("0.0.0.0:80 udp/127.0.0.1:80 127.0.0.1:81 127.0.0.2:81", &policy, 100), &policy,
+                  &own,
+                  "Exposed(tcp/0.0.0.0:80) UnexpectedListener(tcp/127.0.0.1:81) "
+                  "UnexpectedListener(tcp/127.0.0.2:81) UnexpectedListener(udp/127.0.0.1:80)");
+}
+
+static void a_class_that_was_not_read_yields_no_findings_but_blind(void **state)
+{
+    static const struct {
+        enum visibility visibility;
+        const char *findings;
+    } cases[] = {
+        {VISIBILITY_OK, "NotListening(dns:53) UnexpectedListener(udp/0.0.0.0:54)"},
+        {VISIBILITY_UNKNOWN, ""},
+        {VISIBILITY_FAILED, "Blind(udp)"},
+        {VISIBILITY_UNSUPPORTED, "Blind(udp)"},
+        {VISIBILITY_ABSENT, "Blind(udp)"}, /* for the sake of the expected service */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct matcher match = on_ports(port_53, WANT_ANY, NULL);
+        struct expect e = expect_of("dns", &match);
+        const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+        struct listener_builder *b;
+
+        e.match.protocol = PROTOCOL_UDP;
+        b = builder("udp/0.0.0.0:54", &policy, 100);
+        listener_builder_set_class(b, PROTOCOL_UDP, cases[i].visibility, -EIO);
+        assert_judged(b, &policy, &no_own, cases[i].findings);
+    }
+}
+
+static void blindness_is_reported_only_where_a_rule_needs_to_see(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
+    struct expect e = expect_of("web", &match);
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct listener_builder *b = builder("0.0.0.0:80", &policy, 100);
+
+    (void)state;
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (i != PROTOCOL_TCP)
+            listener_builder_set_class(b, (enum protocol)i, VISIBILITY_FAILED, -EIO);
+    assert_judged(b, &policy, &no_own, "");
+}
+
+static void an_absent_protocol_hides_no_unexpected_listener(void **state)
+{
+    const struct policy policy = {.unexpected.enabled = true};
+    struct listener_builder *b = builder("", &policy, 100);
+
+    (void)state;
+    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
+    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    assert_judged(b, &policy, &no_own, "Blind(udplite)");
+}
+
+static void a_cut_class_is_blind_for_unexpected_listeners_only(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
+    struct expect e = expect_of("web", &match);
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct verdict v;
+
+    (void)state;
+    assert_judged(builder("0.0.0.0:1 0.0.0.0:2 0.0.0.0:80", &policy, 1), &policy, &no_own,
+                  "UnexpectedListener(tcp/0.0.0.0:1) Blind(tcp)");
+    policy.unexpected.enabled = false;
+    assert_judged(builder("0.0.0.0:1 0.0.0.0:2", &policy, 1), &policy, &no_own, "NotListening(web:80)");
+
+    v = judge(builder("0.0.0.0:1 0.0.0.0:2", &policy, 1), &policy, &no_own);
+    assert_true(v.seen[PROTOCOL_TCP]);
+    assert_false(v.complete[PROTOCOL_TCP]);
+    assert_true(v.seen[PROTOCOL_UDP]);
+    assert_true(v.complete[PROTOCOL_UDP]);
+    verdict_done(&v);
+}
+
+/* An Exposed that an allow entry may find needs every listener, too. */
+static void a_cut_class_is_blind_for_allowed_scopes(void **state)
+{
+    struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {.allows = &a, .allow_count = 1};
+
+    (void)state;
+    assert_judged(builder("0.0.0.0:1 0.0.0.0:80", &policy, 1), &policy, &no_own, "Blind(tcp)");
+}
+
+static void a_verdict_says_which_classes_were_seen(void **state)
+{
+    static const struct policy policy;
+    struct listener_builder *b = builder("", &policy, 1);
+    struct verdict v;
+
+    (void)state;
+    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EIO);
+    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
+    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_UNKNOWN, 0);
+    v = judge(b, &policy, &no_own);
+    for (int i = 0; i < PROTOCOL_COUNT; i++) {
+        assert_int_equal(v.seen[i], i == PROTOCOL_TCP);
+        assert_int_equal(v.complete[i], i == PROTOCOL_TCP);
+    }
+    verdict_done(&v);
+}
+
+static void findings_carry_severity_and_for_of_their_entry(void **state)
+{
+    const struct matcher web = on_ports(port_80, WANT_ANY, NULL), dns = on_ports(port_53, WANT_ANY, NULL);
+    struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
+    struct allow a = {.match = on_ports(ports_80_to_82, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {.expects = expects,
+                                  .expect_count = 2,
+                                  .allows = &a,
+                                  .allow_count = 1,
+                                  .unexpected = {true, SEVERITY_CRITICAL, 3000, false}};
+    static const struct {
+        enum rule rule;
+        enum severity severity;
+        int64_t for_ms;
+    } wanted[] = {{RULE_NOT_LISTENING, SEVERITY_CRITICAL, 1000},
+                  {RULE_NOT_LISTENING, SEVERITY_WARNING, 2000},
+                  {RULE_UNEXPECTED_LISTENER, SEVERITY_CRITICAL, 3000},
+                  {RULE_EXPOSED, SEVERITY_CRITICAL, 3000}};
+    struct verdict v;
+
+    (void)state;
+    expects[0].for_ms = 1000;
+    expects[1].for_ms = 2000;
+    expects[1].severity = SEVERITY_WARNING;
+    v = judge(builder("0.0.0.0:22 0.0.0.0:81", &policy, 100), &policy, &no_own);
+    assert_int_equal(v.count, ARRAY_LENGTH(wanted));
+    for (size_t i = 0; i < v.count; i++) {
+        assert_int_equal(v.findings[i].key.rule, wanted[i].rule);
+        assert_int_equal(v.findings[i].severity, wanted[i].severity);
+        assert_int_equal(v.findings[i].for_ms, wanted[i].for_ms);
+    }
+    verdict_done(&v);
+}
+
+static void keys_say_what_a_finding_is_about(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
+    struct expect e = expect_of("web", &match);
+    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct listener_builder *b = builder("udp/[fe80::1%2]:53", &policy, 100);
+    struct ip_addr address = address_of("fe80::1");
+    const struct alert_key *key;
+    struct verdict v;
+
+    (void)state;
+    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_FAILED, -EIO);
+    v = judge(b, &policy, &no_own);
+    assert_int_equal(v.count, 3);
+    key = &v.findings[0].key;
+    assert_int_equal(key->rule, RULE_NOT_LISTENING);
+    assert_string_equal(key->name, "web");
+    assert_true(key->has_port);
+    assert_int_equal(key->port, 80);
+    assert_false(key->has_endpoint);
+    key = &v.findings[1].key;
+    assert_int_equal(key->rule, RULE_UNEXPECTED_LISTENER);
+    assert_string_equal(key->name, "");
+    assert_int_equal(key->protocol, PROTOCOL_UDP);
+    assert_true(key->has_port);
+    assert_int_equal(key->port, 53);
+    assert_true(key->has_endpoint);
+    assert_int_equal(key->family, FAMILY_IPV6);
+    assert_int_equal(ip_addr_compare(&key->address, &address), 0);
+    assert_string_equal(key->interface, "if2");
+    key = &v.findings[2].key;
+    assert_int_equal(key->rule, RULE_BLIND);
+    assert_int_equal(key->protocol, PROTOCOL_SCTP);
+    assert_false(key->has_port);
+    assert_false(key->has_endpoint);
+    verdict_done(&v);
+}
+
+static void assert_summary(struct listener_builder *b, const struct policy *policy, const char *wanted)
+{
+    struct verdict v = judge(b, policy, &no_own);
+
+    assert_int_equal(v.count, 1);
+    assert_string_equal(v.findings[0].summary, wanted);
+    verdict_done(&v);
+}
+
+static void summaries_say_it_in_one_line(void **state)
+{
+    static const struct {
+        const char *sockets;
+        enum want_scope scope;
+        const char *address, *families, *summary;
+    } cases[] = {
+        {"", WANT_ANY, NULL, "", "web: tcp port 80 has no listener"},
+        {"127.0.0.1:80 [::1]:80", WANT_PUBLIC, NULL, "",
+         "web: tcp port 80 is bound only to loopback (127.0.0.1:80, [::1]:80), expected beyond it"},
+        {"127.0.0.1:80 *%2:80", WANT_LOOPBACK, NULL, "",
+         "web: tcp port 80 is bound beyond loopback (*%if2:80), expected only on loopback"},
+        {"10.0.0.1:80", WANT_ANY, "10.0.0.2", "",
+         "web: tcp port 80 is not served on 10.0.0.2, bound to 10.0.0.1:80"},
+        {"0.0.0.0:80", WANT_ANY, NULL, "46", "web: tcp port 80 is not served on IPv6, bound to 0.0.0.0:80"},
+        {"10.0.0.1:80 10.0.0.2:80 10.0.0.3:80 10.0.0.4:80", WANT_LOOPBACK, NULL, "",
+         "web: tcp port 80 is bound beyond loopback (10.0.0.1:80, 10.0.0.2:80, 10.0.0.3:80, 10.0.0.4:80), "
+         "expected only on loopback"},
+        {"10.0.0.1:80 10.0.0.2:80 10.0.0.3:80 10.0.0.4:80 10.0.0.5:80 10.0.0.6:80", WANT_LOOPBACK, NULL, "",
+         "web: tcp port 80 is bound beyond loopback (10.0.0.1:80, 10.0.0.2:80, 10.0.0.3:80, 10.0.0.4:80 and "
+         "2 "
+         "more), expected only on loopback"},
+    };
+    struct policy policy = {.expect_count = 1};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
+        struct expect e = expect_of("web", &match);
+
+        e.families[0] = strchr(cases[i].families, '4') != NULL;
+        e.families[1] = strchr(cases[i].families, '6') != NULL;
+        policy.expects = &e;
+        assert_summary(builder(cases[i].sockets, &policy, 100), &policy, cases[i].summary);
+    }
+}
+
+static void summaries_about_one_listener_name_it(void **state)
+{
+    struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+    struct listener_builder *b = builder("", &policy, 100);
+
+    (void)state;
+    assert_summary(builder("0.0.0.0:22", &policy, 100), &policy,
+                   "tcp 0.0.0.0:22 (ssh) listens, but is neither expected nor allowed");
+    assert_summary(builder("udp/[::1]:4000", &policy, 100), &policy,
+                   "udp [::1]:4000 listens, but is neither expected nor allowed");
+    assert_summary(builder("*:80", &policy, 100), &policy,
+                   "tcp *:80 (http) is bound beyond loopback, allowed only on loopback");
+    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EACCES);
+    assert_summary(b, &policy, "raw sockets cannot be read: Permission denied");
+}
+
+static void a_long_summary_is_cut(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_LOOPBACK, NULL);
+    char name[EXPECT_NAME_MAX], sockets[512] = "";
+    struct policy policy = {.expect_count = 1};
+    struct expect e;
+    struct verdict v;
+
+    (void)state;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    e = expect_of(name, &match);
+    policy.expects = &e;
+    for (int i = 1; i <= 6; i++) {
+        size_t length = strlen(sockets);
+
+        (void)snprintf(sockets + length, sizeof sockets - length,
+                       "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff%d%%200000000%d]:80 ", i, i);
+    }
+    v = judge(builder(sockets, &policy, 100), &policy, &no_own);
+    assert_int_equal(v.count, 1);
+    assert_in_range(strlen(v.findings[0].summary), 300, SUMMARY_MAX - 1);
+    verdict_done(&v);
+}
+
+static void listeners_carry_the_rules_that_concern_them(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_LOOPBACK, NULL);
+    struct expect e = expect_of("web", &match);
+    struct allow a = {.match = on_ports(ports_80_to_82, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {
+        .expects = &e, .expect_count = 1, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
+    struct verdict v =
+        judge(builder("0.0.0.0:22 10.0.0.1:80 127.0.0.1:80 0.0.0.0:81", &policy, 100), &policy, &no_own);
+    static const uint32_t masks[] = {1u << RULE_UNEXPECTED_LISTENER, 1u << RULE_EXPOSED, 0,
+                                     1u << RULE_EXPOSED};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(masks); i++)
+        assert_int_equal(v.listener_rules[i], masks[i]);
+    verdict_done(&v);
+}
+
+static void rules_are_named_as_in_the_contract(void **state)
+{
+    (void)state;
+    assert_string_equal(rule_name(RULE_NOT_LISTENING), "NotListening");
+    assert_string_equal(rule_name(RULE_LOOPBACK_ONLY), "LoopbackOnly");
+    assert_string_equal(rule_name(RULE_EXPOSED), "Exposed");
+    assert_string_equal(rule_name(RULE_WRONG_ADDRESS), "WrongAddress");
+    assert_string_equal(rule_name(RULE_UNEXPECTED_LISTENER), "UnexpectedListener");
+    assert_string_equal(rule_name(RULE_BLIND), "Blind");
+}
+
+static void an_entry_uses_the_rules_that_can_fire_for_it(void **state)
+{
+    static const struct {
+        enum want_scope scope;
+        const char *address;
+        bool ipv4, ipv6;
+        uint32_t used;
+    } cases[] = {
+        {WANT_ANY, NULL, false, false, 1u << RULE_NOT_LISTENING},
+        {WANT_PUBLIC, NULL, false, false, 1u << RULE_NOT_LISTENING | 1u << RULE_LOOPBACK_ONLY},
+        {WANT_LOOPBACK, NULL, false, false, 1u << RULE_NOT_LISTENING | 1u << RULE_EXPOSED},
+        {WANT_ANY, NULL, true, false, 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS},
+        {WANT_ANY, NULL, false, true, 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS},
+        {WANT_ANY, "192.0.2.1", false, false, 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS},
+        {WANT_ANY, "127.0.0.1", false, false,
+         1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS | 1u << RULE_EXPOSED},
+        {WANT_PUBLIC, "192.0.2.1", true, false,
+         1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS | 1u << RULE_LOOPBACK_ONLY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
+        struct expect e = expect_of("web", &match);
+
+        e.families[0] = cases[i].ipv4;
+        e.families[1] = cases[i].ipv6;
+        assert_int_equal(rules_used(&e), cases[i].used);
+    }
+}
+
+struct need_case {
+    enum protocol protocol;
+    enum visibility visibility;
+    bool needed;
+    enum severity severity;
+};
+
+static void assert_needs(const struct policy *policy, const struct need_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum severity severity = SEVERITY_COUNT;
+        bool needed = rules_need(policy, cases[i].protocol, cases[i].visibility, &severity);
+
+        assert_int_equal(needed, cases[i].needed);
+        if (needed)
+            assert_int_equal(severity, cases[i].severity);
+    }
+}
+
+static void an_expected_service_needs_its_class_only(void **state)
+{
+    static const struct need_case cases[] = {
+        {PROTOCOL_TCP, VISIBILITY_UNSUPPORTED, true, SEVERITY_CRITICAL},
+        {PROTOCOL_TCP, VISIBILITY_ABSENT, true, SEVERITY_CRITICAL},
+        {PROTOCOL_UDP, VISIBILITY_UNSUPPORTED, true, SEVERITY_WARNING},
+        {PROTOCOL_UDP, VISIBILITY_FAILED, true, SEVERITY_WARNING},
+        {PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, false, SEVERITY_WARNING},
+    };
+    const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
+    struct expect expects[] = {expect_of("a", &match), expect_of("b", &match), expect_of("c", &match),
+                               expect_of("d", &match)};
+    const struct policy policy = {.expects = expects, .expect_count = 4};
+
+    (void)state;
+    expects[0].severity = SEVERITY_WARNING;
+    expects[2].severity = SEVERITY_WARNING;
+    expects[3].severity = SEVERITY_WARNING;
+    expects[3].match.protocol = PROTOCOL_UDP;
+    assert_needs(&policy, cases, ARRAY_LENGTH(cases));
+}
+
+static void unexpected_needs_every_class_that_the_kernel_has(void **state)
+{
+    static const struct need_case cases[] = {
+        {PROTOCOL_TCP, VISIBILITY_FAILED, true, SEVERITY_CRITICAL},
+        {PROTOCOL_UDP, VISIBILITY_UNSUPPORTED, true, SEVERITY_CRITICAL},
+        {PROTOCOL_SCTP, VISIBILITY_ABSENT, false, SEVERITY_CRITICAL},
+    };
+    const struct policy policy = {.unexpected = {.enabled = true, .severity = SEVERITY_CRITICAL}};
+    const struct policy none = {.unexpected = {.severity = SEVERITY_CRITICAL}};
+    enum severity severity;
+
+    (void)state;
+    assert_needs(&policy, cases, ARRAY_LENGTH(cases));
+    assert_false(rules_need(&none, PROTOCOL_TCP, VISIBILITY_FAILED, &severity));
+}
+
+static void an_allowed_scope_needs_its_class(void **state)
+{
+    static const struct need_case loopback[] = {
+        {PROTOCOL_TCP, VISIBILITY_FAILED, true, SEVERITY_WARNING},
+        {PROTOCOL_TCP, VISIBILITY_UNSUPPORTED, true, SEVERITY_WARNING},
+        {PROTOCOL_TCP, VISIBILITY_ABSENT, false, SEVERITY_WARNING},
+        {PROTOCOL_UDP, VISIBILITY_FAILED, false, SEVERITY_WARNING},
+    };
+    static const struct need_case any[] = {{PROTOCOL_TCP, VISIBILITY_FAILED, false, SEVERITY_WARNING}};
+    struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {.allows = &a, .allow_count = 1};
+
+    (void)state;
+    assert_needs(&policy, loopback, ARRAY_LENGTH(loopback));
+    a.match.scope = WANT_ANY;
+    assert_needs(&policy, any, ARRAY_LENGTH(any));
+}
+
+static void is_listening_is_the_opposite_of_not_listening(void **state)
+{
+    static const char *const sockets[] = {"",           "127.0.0.1:80", "192.0.2.10:80", "10.0.0.1:80",
+                                          "0.0.0.0:80", "0.0.0.0:81",   "udp/0.0.0.0:80"};
+    const struct matcher inner = on_ports(port_80, WANT_ANY, "127.0.0.1");
+    const struct matcher outer = on_ports(port_80, WANT_ANY, "192.0.2.10");
+    struct expect expects[] = {expect_of("inner", &inner), expect_of("outer", &outer)};
+    const struct policy policy = {.expects = expects, .expect_count = 2};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
+        struct listener_table *t = listener_table_seal(builder(sockets[i], &policy, 100), NULL);
+        struct verdict v = judge(builder(sockets[i], &policy, 100), &policy, &no_own);
+        char text[FINDINGS_TEXT_MAX];
+
+        findings_text(&v, text);
+        assert_int_equal(rules_is_listening(t, &policy, &expects[0], 80),
+                         strstr(text, "NotListening(inner:80)") == NULL);
+        assert_int_equal(rules_is_listening(t, &policy, &expects[1], 80),
+                         strstr(text, "NotListening(outer:80)") == NULL);
+        verdict_done(&v);
+        listener_table_unref(t);
+    }
+}
+
+static void no_policy_finds_nothing(void **state)
+{
+    static const struct policy policy;
+    struct listener_builder *b = builder("0.0.0.0:80 *:22 udp/0.0.0.0:53", &policy, 1);
+
+    (void)state;
+    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
+    assert_judged(b, &policy, &no_own, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(not_listening_means_no_listener_at_all),
+        cmocka_unit_test(loopback_only_means_that_nothing_is_bound_beyond_it),
+        cmocka_unit_test(exposed_means_that_something_is_bound_beyond_loopback),
+        cmocka_unit_test(wrong_address_means_that_the_address_is_not_served),
+        cmocka_unit_test(wrong_address_also_means_that_a_family_is_not_served),
+        cmocka_unit_test(an_address_not_served_is_not_reported_beside_loopback_only),
+        cmocka_unit_test(every_port_of_an_entry_must_listen),
+        cmocka_unit_test(the_highest_port_ends_a_range),
+        cmocka_unit_test(two_entries_share_a_port_by_their_addresses),
+        cmocka_unit_test(an_entry_with_an_address_leaves_the_others_to_one_without),
+        cmocka_unit_test(a_listener_not_declared_is_unexpected),
+        cmocka_unit_test(ignore_loopback_ignores_no_more_than_loopback),
+        cmocka_unit_test(an_expected_address_does_not_cover_another_one),
+        cmocka_unit_test(one_condition_never_has_two_alerts),
+        cmocka_unit_test(allowed_listeners_are_fine_within_their_scope),
+        cmocka_unit_test(an_allowed_scope_is_judged_without_unexpected),
+        cmocka_unit_test(the_most_generous_allow_entry_counts),
+        cmocka_unit_test(our_own_sockets_are_always_allowed),
+        cmocka_unit_test(a_class_that_was_not_read_yields_no_findings_but_blind),
+        cmocka_unit_test(blindness_is_reported_only_where_a_rule_needs_to_see),
+        cmocka_unit_test(an_absent_protocol_hides_no_unexpected_listener),
+        cmocka_unit_test(a_cut_class_is_blind_for_unexpected_listeners_only),
+        cmocka_unit_test(a_cut_class_is_blind_for_allowed_scopes),
+        cmocka_unit_test(a_verdict_says_which_classes_were_seen),
+        cmocka_unit_test(findings_carry_severity_and_for_of_their_entry),
+        cmocka_unit_test(keys_say_what_a_finding_is_about),
+        cmocka_unit_test(summaries_say_it_in_one_line),
+        cmocka_unit_test(summaries_about_one_listener_name_it),
+        cmocka_unit_test(a_long_summary_is_cut),
+        cmocka_unit_test(listeners_carry_the_rules_that_concern_them),
+        cmocka_unit_test(rules_are_named_as_in_the_contract),
+        cmocka_unit_test(an_entry_uses_the_rules_that_can_fire_for_it),
+        cmocka_unit_test(an_expected_service_needs_its_class_only),
+        cmocka_unit_test(unexpected_needs_every_class_that_the_kernel_has),
+        cmocka_unit_test(an_allowed_scope_needs_its_class),
+        cmocka_unit_test(is_listening_is_the_opposite_of_not_listening),
+        cmocka_unit_test(no_policy_finds_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
