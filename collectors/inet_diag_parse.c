@@ -55,21 +55,32 @@ int inet_diag_parse_state(const struct nlmsghdr *msg, uint16_t *ret_port, uint8_
     return 0;
 }
 
-/* The byte of an attribute, or fallback when its length is not 1. */
-static uint8_t attribute_u8(const struct nlattr *attribute, uint8_t fallback)
+static void take_attribute(const struct nlattr *attribute, struct inet_diag_row *row)
 {
-    return mnl_attr_get_payload_len(attribute) == 1 ? mnl_attr_get_u8(attribute) : fallback;
+    if (mnl_attr_get_payload_len(attribute) != 1)
+        return; /* neither of the two below */
+    if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY)
+        row->v6only = mnl_attr_get_u8(attribute) != 0;
+    else if (mnl_attr_get_type(attribute) == INET_DIAG_PROTOCOL)
+        row->port = mnl_attr_get_u8(attribute);
 }
 
-static int take_attribute(const struct nlattr *attribute, void *arg)
+/* Not libmnl's own loop, which looks at a header before it knows that there
+ * are bytes for one. */
+static void take_attributes(const char *bytes, size_t left, struct inet_diag_row *row)
 {
-    struct inet_diag_row *row = arg;
+    while (left >= sizeof(struct nlattr)) {
+        const struct nlattr *attribute = (const struct nlattr *)bytes;
+        size_t step = MNL_ALIGN(attribute->nla_len);
 
-    if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY)
-        row->v6only = attribute_u8(attribute, 0) != 0;
-    else if (mnl_attr_get_type(attribute) == INET_DIAG_PROTOCOL)
-        row->port = attribute_u8(attribute, (uint8_t)row->port);
-    return MNL_CB_OK;
+        if (attribute->nla_len < sizeof *attribute || attribute->nla_len > left)
+            return;
+        take_attribute(attribute, row);
+        if (step >= left)
+            return;
+        bytes += step;
+        left -= step;
+    }
 }
 
 int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
@@ -91,7 +102,7 @@ int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
         .inode = head->idiag_inode,
     };
     memcpy(row.address.bytes, head->id.idiag_src, row.address.version == 4 ? 4 : 16);
-    (void)mnl_attr_parse(msg, sizeof *head, take_attribute, &row); /* fails only where the callback does */
+    take_attributes((const char *)(head + 1), mnl_nlmsg_get_payload_len(msg) - sizeof *head, &row);
     *ret_row = row;
     return 0;
 }
@@ -132,7 +143,7 @@ int inet_diag_walk(const void *bytes, size_t length, uint32_t sequence, uint32_t
     int left = (int)length, r;
 
     for (; mnl_nlmsg_ok(msg, left); msg = mnl_nlmsg_next(msg, &left)) {
-        if (!mnl_nlmsg_seq_ok(msg, sequence) || !mnl_nlmsg_portid_ok(msg, port_id))
+        if (msg->nlmsg_seq != sequence || msg->nlmsg_pid != port_id)
             return ERR_SEQUENCE;
         if (msg->nlmsg_flags & NLM_F_DUMP_INTR)
             return ERR_INTERRUPTED;

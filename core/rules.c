@@ -246,15 +246,16 @@ static int find_wrong_address(struct evaluation *ev, const struct expect *e, uin
 }
 
 /* A listener on an expected port is the entry's matter, unless the entry wants
- * one address, has it, and this is another one. */
+ * one address, has it, and this is another one that is not exposed. */
 static void cover(struct evaluation *ev, const struct expect *e, const struct candidates *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct listener *l = &c->first[i];
+        bool exposed = matcher_scope(&e->match) == WANT_LOOPBACK && l->scope != SCOPE_LOOPBACK;
 
         if (!is_candidate(ev->policy, e, l))
             continue;
-        if (!e->match.has_address || !c->serves_address || serves_address(l, &e->match.address))
+        if (!e->match.has_address || !c->serves_address || exposed || serves_address(l, &e->match.address))
             ev->covered[l - ev->listeners] = true;
     }
 }
@@ -350,7 +351,7 @@ static int evaluate_listener(struct evaluation *ev, const struct listener *l)
     const struct policy *policy = ev->policy;
     bool only_loopback_allowed = false;
 
-    if (ev->covered[l - ev->listeners] || is_own(ev->own, l))
+    if (!ev->verdict->seen[l->protocol] || ev->covered[l - ev->listeners] || is_own(ev->own, l))
         return 0;
     for (size_t i = 0; i < policy->allow_count; i++) {
         const struct allow *a = &policy->allows[i];
@@ -368,6 +369,15 @@ static int evaluate_listener(struct evaluation *ev, const struct listener *l)
     return find_about_listener(ev, l, RULE_UNEXPECTED_LISTENER);
 }
 
+/* Whether a rule is about listeners on ports that no entry expects. */
+static bool judges_other_ports(const struct policy *policy, enum protocol protocol)
+{
+    for (size_t i = 0; i < policy->allow_count; i++)
+        if (policy->allows[i].match.protocol == protocol && policy->allows[i].match.scope == WANT_LOOPBACK)
+            return true;
+    return policy->unexpected.enabled;
+}
+
 static int evaluate_class(struct evaluation *ev, enum protocol protocol)
 {
     const struct class_view *view = listener_table_class(ev->table, protocol);
@@ -378,7 +388,7 @@ static int evaluate_class(struct evaluation *ev, enum protocol protocol)
         return 0;
     if (!rules_need(ev->policy, protocol, view->visibility, &f.severity))
         return 0;
-    if (view->visibility == VISIBILITY_OK && !ev->policy->unexpected.enabled)
+    if (view->visibility == VISIBILITY_OK && !judges_other_ports(ev->policy, protocol))
         return 0; /* expected ports are never cut */
     buf_init(&summary);
     if (view->visibility == VISIBILITY_OK) {
@@ -404,15 +414,11 @@ bool rules_need(const struct policy *policy, enum protocol protocol, enum visibi
         if (policy->expects[i].severity > *ret_severity)
             *ret_severity = policy->expects[i].severity;
     }
-    for (size_t i = 0; i < policy->allow_count; i++)
-        needed |= policy->allows[i].match.protocol == protocol &&
-                  policy->allows[i].match.scope == WANT_LOOPBACK && visibility != VISIBILITY_ABSENT;
-    if (policy->unexpected.enabled && visibility != VISIBILITY_ABSENT) {
-        needed = true;
-        if (policy->unexpected.severity > *ret_severity)
-            *ret_severity = policy->unexpected.severity;
-    }
-    return needed;
+    if (visibility == VISIBILITY_ABSENT || !judges_other_ports(policy, protocol))
+        return needed;
+    if (policy->unexpected.enabled && policy->unexpected.severity > *ret_severity)
+        *ret_severity = policy->unexpected.severity;
+    return true;
 }
 
 uint32_t rules_used(const struct expect *e)

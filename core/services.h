@@ -18,8 +18,8 @@ struct services;
 struct services *services_new(void);
 void services_free(struct services *s);
 
-/* Adds a name; of several for one port the first one added is kept.
- * Returns 0 or -ENOMEM. */
+/* Adds a name; of several for one port the first one added is kept, and one
+ * that is not printable ASCII is passed over. Returns 0 or -ENOMEM. */
 int services_add(struct services *s, enum protocol protocol, uint16_t port, const char *name);
 
 /* Must be called after the last services_add() and before services_name(). */

@@ -478,7 +478,7 @@ static void port_samples(struct prom *p, enum protocol protocol, uint16_t port, 
     for (int state = STATE_ESTABLISHED; counts && state < STATE_COUNT; state++) {
         if (state != STATE_ESTABLISHED && counts[state] == 0)
             continue;
-        if (!begin_sample(p, essential && state == STATE_ESTABLISHED))
+        if (!begin_sample(p, essential))
             continue;
         label(p, "protocol", protocol_name(protocol));
         label_port(p, port);
@@ -544,7 +544,9 @@ static void listener_sample(struct prom *p, const struct listener *l)
     bool is_queue = p->family >= PROM_LISTENER_ACCEPT_QUEUE_LENGTH &&
                     p->family <= PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO;
 
-    if ((is_queue && !l->has_queue) || !begin_sample(p, false))
+    if (is_queue && !l->has_queue)
+        return;
+    if (!begin_sample(p, policy_expects_port(p->view->policy, l->protocol, l->port)))
         return;
     service_labels(p, l);
     switch (p->family) {

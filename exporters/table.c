@@ -86,8 +86,12 @@ void table_listeners(const struct view *view, table_user_fn *user_name, struct b
     if (widths[COLUMN_COUNT - 1] == 0)
         shown--;
     for (size_t i = 0; i <= count; i++) {
-        for (size_t c = 0; c < shown; c++)
-            write_cell(rows[i][c], c, widths[c], c + 1 == shown, out);
+        size_t last = shown;
+
+        while (!*rows[i][last - 1])
+            last--;
+        for (size_t c = 0; c < last; c++)
+            write_cell(rows[i][c], c, widths[c], c + 1 == last, out);
         buf_char(out, '\n');
     }
     free(rows);

@@ -1,0 +1,160 @@
+"""The unit file, under a real systemd that boots in a container of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import unittest
+
+from harness import BUILD, ROOT, SCRATCH, TestCase, require, wait_for
+
+UNIT = os.path.join(ROOT, "systemd/sockwatch.service")
+CONFIG = "/etc/sockwatch/sockwatch.conf"
+SECURITY_THRESHOLD = 20  # tenths of systemd-analyze's exposure level
+
+
+def cgroup_parents():
+    """Where nspawn makes control groups: the unified hierarchy and systemd's own."""
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            left, right = line.split(" - ")
+            kind, _, options = right.split()[:3]
+            if kind == "cgroup2" or "name=systemd" in options:
+                yield os.path.join(left.split()[4], f"sockwatch-test-{os.getpid()}-{os.path.basename(SCRATCH)}")
+
+
+def remove_cgroups(parents):
+    for parent in parents:
+        for directory, _, _ in os.walk(parent, topdown=False):
+            os.rmdir(directory)
+
+
+def boot(groups):
+    """Boots systemd on an overlay of this system, with sockwatch installed.
+    Returns nspawn's process and the PID of the container's init."""
+    base = os.path.join(SCRATCH, "container")
+    os.mkdir(base)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", base], check=True)
+    for name in ("upper", "work", "root"):
+        os.mkdir(os.path.join(base, name))
+    root = os.path.join(base, "root")
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
+                    f"lowerdir=/,upperdir={base}/upper,workdir={base}/work", root], check=True)
+    for service in ("mariadb", "redis-server", "prometheus", "prometheus-alertmanager", "postgresql"):
+        os.makedirs(f"{root}/etc/systemd/system", exist_ok=True)
+        link = f"{root}/etc/systemd/system/{service}.service"
+        if not os.path.lexists(link):
+            os.symlink("/dev/null", link)
+    subprocess.run(["make", "-s", "-C", ROOT, f"O={BUILD}", "install", f"DESTDIR={root}", "PREFIX=/usr"],
+                   check=True, capture_output=True)
+
+    def join_groups():
+        for group in groups:
+            with open(os.path.join(group, "cgroup.procs"), "w") as file:
+                file.write("0")
+
+    for group in groups:
+        os.mkdir(group)
+    with open(os.path.join(base, "log"), "w") as log:
+        nspawn = subprocess.Popen(
+            ["systemd-nspawn", "--boot", f"--directory={root}", "--register=no", "--keep-unit", "--private-network",
+             "--console=pipe"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            preexec_fn=join_groups, env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
+
+    def init():
+        if nspawn.poll() is not None:
+            with open(log.name) as text:
+                raise unittest.SkipTest(f"systemd-nspawn cannot boot here: {text.read().strip()[-300:]}")
+        children = subprocess.run(["pgrep", "-P", str(nspawn.pid)], capture_output=True, text=True).stdout.split()
+        return int(children[0]) if children else None
+
+    pid = wait_for("nspawn has a child", init)
+    wait_for("systemd has booted", lambda: init() and re.search(
+        "running|degraded", enter(pid, "systemctl", "is-system-running").stdout), 60)
+    return nspawn, pid
+
+
+def enter(pid, *command):
+    return subprocess.run(["nsenter", "-t", str(pid), "-a", *command], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL)
+
+
+class UnitFileTest(TestCase):
+    def test_systemd_has_nothing_to_say_about_it(self):
+        text = open_text(UNIT).replace("/usr/bin/sockwatch", os.path.join(BUILD, "sockwatch"))
+        path = os.path.join(SCRATCH, "sockwatch.service")
+        with open(path, "w") as file:
+            file.write(text)
+        verify = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True)
+        self.assertEqual((verify.returncode, verify.stderr), (0, ""))
+        security = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager",
+                                   f"--threshold={SECURITY_THRESHOLD}", path], capture_output=True, text=True)
+        self.assertEqual(security.returncode, 0, security.stdout[-200:])
+
+
+def open_text(path):
+    with open(path) as file:
+        return file.read()
+
+
+class ServiceTest(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        require("systemd-nspawn", "nsenter", "pgrep")
+        groups = list(cgroup_parents())
+        cls.addClassCleanup(remove_cgroups, groups)
+        cls.nspawn, cls.init = boot(groups)
+
+    @classmethod
+    def tearDownClass(cls):
+        enter(cls.init, "systemctl", "poweroff", "--force", "--force")
+        try:
+            cls.nspawn.wait(20)
+        except subprocess.TimeoutExpired:
+            cls.nspawn.kill()
+            cls.nspawn.wait()
+
+    def inside(self, *command, status=0):
+        result = enter(self.init, *command)
+        if status is not None:
+            self.assertEqual(result.returncode, status, f"{command}: {result.stdout}{result.stderr}{self.journal()}")
+        return result.stdout
+
+    def journal(self):
+        return enter(self.init, "journalctl", "-u", "sockwatch", "--no-pager").stdout
+
+    def show(self, name):
+        return self.inside("systemctl", "show", "sockwatch", "--value", "-p", name).strip()
+
+    def test_life_of_the_service(self):
+        self.inside("systemctl", "start", "sockwatch")
+        self.assertEqual(self.show("ActiveState"), "active")
+        self.assertRegex(self.show("StatusText"), r"\d+ listeners, 0 expected services, 0 alerts firing")
+        status = self.inside("cat", f"/proc/{self.show('MainPID')}/status")
+        self.assertRegex(status, r"(?m)^CapEff:\s+0+$")
+        self.assertRegex(status, r"(?m)^NoNewPrivs:\s+1$")
+        self.assertRegex(status, r"(?m)^Seccomp:\s+2$")
+        self.assertNotRegex(status, r"(?m)^Uid:\s+0\b")
+
+        self.inside("systemctl", "reload", "sockwatch")
+        wait_for("the reload is logged", lambda: "configuration reloaded" in self.journal())
+        good = self.inside("cat", CONFIG)
+        self.inside("sh", "-c", f"echo 'nonsense = 1;' >> {CONFIG}")
+        self.inside("systemctl", "reload", "sockwatch", status=1)
+        self.assertIn("nonsense: is not a known key", self.journal())
+        self.assertEqual(self.show("ActiveState"), "active")
+        self.inside("sh", "-c", f"cat > {CONFIG} <<'END'\n{good}\nEND")
+        self.inside("systemctl", "reload", "sockwatch")
+
+        before = self.show("MainPID")
+        os.kill(int(self.pid_outside()), signal.SIGKILL)
+        wait_for("systemd restarts it", lambda: self.show("ActiveState") == "active" and
+                 self.show("MainPID") not in (before, "0"), 20)
+
+        self.inside("systemctl", "stop", "sockwatch")
+        self.assertEqual((self.show("Result"), self.show("ExecMainStatus")), ("success", "0"))
+
+    def pid_outside(self):
+        """The daemon's PID as this namespace numbers it."""
+        return subprocess.run(["pgrep", "-f", "^/usr/bin/sockwatch daemon"], capture_output=True,
+                              text=True, check=True).stdout.split()[0]
