@@ -25,7 +25,8 @@ struct loader {
     struct config *config;
     struct buf *errors;
     unsigned error_count;
-    bool partial; /* the parser gave up: what is missing may stand further on */
+    bool partial;    /* the parser gave up: what is missing may stand further on */
+    bool unparsable; /* the parser would end the process, or say nothing */
     unsigned depth;
 };
 
@@ -150,6 +151,9 @@ static void load_string(struct loader *l, const struct place *place, const char 
     if (r == 0)
         return;
     (void)snprintf(quoted, sizeof quoted, "\"%.100s\"", value);
+    for (char *p = quoted; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?'; /* an error is one line */
     report_value(l, place, quoted, r);
 }
 
@@ -278,7 +282,7 @@ static void load_keys(struct loader *l, const struct schema_key *keys, config_se
 
 /* Reads a whole file.
  *
- * ret_text   returns owned, with a NUL behind it
+ * ret_text   returns owned, with a new line and a NUL behind it
  *
  * Returns the length, or -errno; -EFBIG when it is larger than a configuration
  * can sensibly be. */
@@ -302,7 +306,8 @@ static ssize_t read_file(const char *path, char **ret_text)
         r = -EFBIG;
 out:
     if (r >= 0) {
-        text[r] = '\0';
+        text[r] = '\n'; /* libconfig 1.5 takes a comment without one for wrong syntax */
+        text[r + 1] = '\0';
         *ret_text = text;
     } else {
         free(text);
@@ -321,7 +326,9 @@ static void scan_problem(void *arg, unsigned line, const char *key, const char *
     struct scan_context *context = arg;
 
     report(context->loader, context->file, line, key, "%s, expected %s", what,
-           strstr(what, "32 bits") ? "a number from -2147483648 to 2147483647" : "UTF-8 text");
+           strstr(what, "32 bits")     ? "a number from -2147483648 to 2147483647"
+           : strstr(what, "a comment") ? "*/"
+                                       : "UTF-8 text");
 }
 
 static void scan_include(void *arg, unsigned line, const char *name)
@@ -333,12 +340,19 @@ static void scan_include(void *arg, unsigned line, const char *name)
     char *path = NULL, *text = NULL;
     ssize_t length;
 
-    if (l->depth >= INCLUDE_DEPTH_MAX)
-        return; /* the parser says so, too */
+    if (l->depth > 0 && l->unparsable)
+        return; /* files that include each other have no end */
+    if (l->depth >= INCLUDE_DEPTH_MAX) {
+        report(l, context->file, line, "@include",
+               "\"%s\" is included by too many files, expected at most %d", name, INCLUDE_DEPTH_MAX);
+        l->unparsable = true;
+        return;
+    }
     if (asprintf(&path, "%s/%s", l->directory, name) < 0)
         return;
     length = read_file(path, &text);
     if (length < 0) {
+        l->unparsable |= length != -ENOENT; /* libconfig exits when a read fails, as of a directory */
         report(l, context->file, line, "@include", "\"%s\" cannot be read (%s), expected a file beside %s",
                name, err_str((int)length), l->path);
     } else {
@@ -389,7 +403,8 @@ int config_load(const char *path, struct config **ret, struct buf *errors)
         goto out;
     }
     scan_text(text, (size_t)length, &callbacks);
-    parse(&l, text);
+    if (!l.unparsable)
+        parse(&l, text);
     if (l.error_count > ERRORS_MAX)
         buf_fmt(errors, "%s: %u more errors\n", path, l.error_count - ERRORS_MAX);
     r = l.error_count > 0 ? ERR_CONFIG : 0;

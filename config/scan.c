@@ -44,9 +44,16 @@ static void skip_line(struct scanner *s)
 
 static void skip_block_comment(struct scanner *s)
 {
+    unsigned line = s->line;
+
+    s->p += strlen("/*");
     while (s->p < s->end && !at(s, "*/"))
         step(s);
-    s->p += s->p < s->end ? 2 : 0;
+    if (s->p < s->end) {
+        s->p += strlen("*/");
+        return;
+    }
+    s->callbacks->problem(s->callbacks->arg, line, "", "a comment begins here and does not end");
 }
 
 static void skip_string(struct scanner *s)
@@ -89,6 +96,7 @@ static bool is_misread(const char *number)
 static void read_number(struct scanner *s)
 {
     char number[NUMBER_MAX], what[NUMBER_MAX + 32];
+    const char *start = s->p;
     size_t n = 0;
 
     do {
@@ -97,7 +105,7 @@ static void read_number(struct scanner *s)
         s->p++;
     } while (s->p < s->end && (isalnum((unsigned char)*s->p) || *s->p == '.'));
     number[n] = '\0';
-    if (!is_misread(number))
+    if (s->p - start < NUMBER_MAX && !is_misread(number)) /* a longer one was not read whole */
         return;
     (void)snprintf(what, sizeof what, "%s does not fit in 32 bits", number);
     problem(s, what);
@@ -159,6 +167,18 @@ static size_t utf8_length(const unsigned char *p, size_t left)
         (p[0] == 0xf4 && p[1] > 0x8f))
         return 0;
     return n;
+}
+
+bool scan_is_utf8(const char *text)
+{
+    size_t left = strlen(text), n;
+
+    for (; left > 0; text += n, left -= n) {
+        n = utf8_length((const unsigned char *)text, left);
+        if (n == 0)
+            return false;
+    }
+    return true;
 }
 
 /* Reports the first bad byte of each line. */

@@ -1,12 +1,14 @@
 /* What libconfig does not tell, read off a configuration file's bytes.
  *
  * libconfig 1.5 reads an integer that does not fit in 32 bits as another
- * number, silently; it accepts NUL bytes, a byte order mark and invalid UTF-8
- * in its own ways. This scan finds all of these, and the files that are
- * included. Pure; any thread. */
+ * number and lets a comment that does not end swallow the rest of all files,
+ * both silently; it accepts NUL bytes, a byte order mark and invalid UTF-8 in
+ * its own ways. This scan finds all of these, and the files that are included.
+ * Pure; any thread. */
 #ifndef SOCKWATCH_CONFIG_SCAN_H
 #define SOCKWATCH_CONFIG_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct scan_callbacks {
@@ -17,5 +19,9 @@ struct scan_callbacks {
 };
 
 void scan_text(const char *text, size_t length, const struct scan_callbacks *callbacks);
+
+/* Whether a string is UTF-8: an escape such as "\xff" can make one that is not
+ * in a file that is. */
+bool scan_is_utf8(const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 #include "config/schema.h"
 #include "config/config.h"
+#include "config/scan.h"
 #include "core/duration.h"
 
 #include <assert.h>
@@ -71,7 +72,7 @@ static int parse_name(void *field, const char *text)
 {
     size_t length = strlen(text);
 
-    if (length == 0 || length >= EXPECT_NAME_MAX)
+    if (length == 0 || length >= EXPECT_NAME_MAX || !scan_is_utf8(text))
         return -EINVAL;
     for (const char *p = text; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
@@ -307,7 +308,8 @@ static void check_against_earlier(const struct expect *earlier, const struct exp
     if (strcmp(earlier->name, e->name) == 0)
         (void)snprintf(what, sizeof what, "\"%s\" is used before for the same port, expected another name",
                        e->name);
-    else if (!earlier->match.has_address && !e->match.has_address)
+    else if (earlier->match.has_address == e->match.has_address &&
+             ip_addr_compare(&earlier->match.address, &e->match.address) == 0)
         (void)snprintf(what, sizeof what,
                        "the port is expected before as \"%s\", expected an address that tells the two apart",
                        earlier->name);
@@ -440,7 +442,7 @@ static const struct schema_key expect_keys[] = {
      .type = SCHEMA_TEXT,
      .offset = offsetof(struct expect, name),
      .required = "",
-     .expected = "a name of 1-64 bytes without control characters",
+     .expected = "a name of 1-64 bytes of UTF-8 without control characters",
      .parse = parse_name,
      .print = print_name},
     MATCHER_KEYS(expect),

@@ -43,8 +43,8 @@ static void log_transition(void *arg, const struct alert *alert, bool was_firing
                   rule, severity, alert->summary);
         break;
     case ALERT_RESOLVED:
-        log_write(LOG_NOTICE, "alert %s resolved%s, %s: it was: %s", rule,
-                  was_firing ? "" : " before it fired", severity, alert->summary);
+        log_write(LOG_NOTICE, "alert %s resolved%s, %s, was: %s", rule, was_firing ? "" : " before it fired",
+                  severity, alert->summary);
         break;
     }
 }
@@ -52,26 +52,25 @@ static void log_transition(void *arg, const struct alert *alert, bool was_firing
 /* Says once what cannot be read, and once that it can again. */
 static void log_visibility(struct daemon *d)
 {
-    struct buf text;
-    bool changed = false;
-
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
-        const struct class_view *view = listener_table_class(d->cycle.snapshot.listeners, (enum protocol)i);
+        enum protocol protocol = (enum protocol)i;
+        enum visibility now = listener_table_class(d->cycle.snapshot.listeners, protocol)->visibility;
         enum visibility before = d->visibility[i];
+        struct buf text;
 
-        d->visibility[i] = view->visibility;
-        changed |= before != view->visibility && view->visibility != VISIBILITY_OK;
-        if (view->visibility == VISIBILITY_OK && before != VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
-            log_write(LOG_NOTICE, "%s: sockets can be read again", protocol_name((enum protocol)i));
+        d->visibility[i] = now;
+        if (now == before)
+            continue;
+        buf_init(&text);
+        cycle_describe_class(&d->cycle, protocol, &text);
+        log_lines(now == VISIBILITY_ABSENT ? LOG_NOTICE : LOG_WARNING, buf_text(&text));
+        buf_done(&text);
+        if (now == VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
+            log_write(LOG_NOTICE, "%s: sockets can be read again", protocol_name(protocol));
     }
-    changed |= d->cycle.snapshot.caveats.route_localnet && !d->route_localnet;
+    if (d->cycle.snapshot.caveats.route_localnet && !d->route_localnet)
+        log_write(LOG_WARNING, "%s", CYCLE_ROUTE_LOCALNET_TEXT);
     d->route_localnet = d->cycle.snapshot.caveats.route_localnet;
-    if (!changed)
-        return;
-    buf_init(&text);
-    cycle_describe_blindness(&d->cycle, true, &text);
-    log_lines(LOG_WARNING, buf_text(&text));
-    buf_done(&text);
 }
 
 static void tell_status(struct daemon *d)

@@ -35,7 +35,7 @@ static int run(const struct command *command, int argc, char **argv)
         json_listeners(&view, &out);
     } else {
         table_listeners(&view, user_name, &out);
-        cycle_describe_blindness(&cycle, false, &notes);
+        cycle_describe_blindness(&cycle, &notes);
     }
     status = print_out(&out);
     (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */

@@ -113,7 +113,7 @@ bool cycle_sees_anything(const struct cycle *c, struct buf *why)
                 VISIBILITY_OK &&
             protocol != PROTOCOL_RAW) /* which /proc may have told */
             return true;
-    cycle_describe_blindness(c, true, why);
+    cycle_describe_blindness(c, why);
     return false;
 }
 
@@ -133,31 +133,32 @@ struct view cycle_view(const struct cycle *c, const struct config *config)
     };
 }
 
-void cycle_describe_blindness(const struct cycle *c, bool absent_too, struct buf *out)
+void cycle_describe_class(const struct cycle *c, enum protocol protocol, struct buf *out)
 {
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        const struct class_view *view = listener_table_class(c->snapshot.listeners, (enum protocol)protocol);
-        const char *name = protocol_name((enum protocol)protocol);
+    const struct class_view *view = listener_table_class(c->snapshot.listeners, protocol);
+    const char *name = protocol_name(protocol);
 
-        switch (view->visibility) {
-        case VISIBILITY_UNKNOWN: break;
-        case VISIBILITY_OK:
-            if (view->cut > 0)
-                buf_fmt(out, "%s: %u listeners beyond limits.listeners are left out\n", name, view->cut);
-            break;
-        case VISIBILITY_ABSENT:
-            if (absent_too)
-                buf_fmt(out, "%s: not in this kernel, nothing to watch\n", name);
-            break;
-        case VISIBILITY_UNSUPPORTED:
-            buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(ERR_UNSUPPORTED));
-            break;
-        case VISIBILITY_FAILED:
-            buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(view->error));
-            break;
-        }
+    switch (view->visibility) {
+    case VISIBILITY_UNKNOWN: break;
+    case VISIBILITY_OK:
+        if (view->cut > 0)
+            buf_fmt(out, "%s: %u listeners beyond limits.listeners are left out\n", name, view->cut);
+        break;
+    case VISIBILITY_ABSENT: buf_fmt(out, "%s: not in this kernel, nothing to watch\n", name); break;
+    case VISIBILITY_UNSUPPORTED:
+        buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(ERR_UNSUPPORTED));
+        break;
+    case VISIBILITY_FAILED:
+        buf_fmt(out, "%s: sockets cannot be read: %s\n", name, err_str(view->error));
+        break;
     }
+}
+
+void cycle_describe_blindness(const struct cycle *c, struct buf *out)
+{
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (listener_table_class(c->snapshot.listeners, (enum protocol)i)->visibility != VISIBILITY_ABSENT)
+            cycle_describe_class(c, (enum protocol)i, out);
     if (c->snapshot.caveats.route_localnet)
-        buf_str(out, "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from "
-                     "outside\n");
+        buf_str(out, CYCLE_ROUTE_LOCALNET_TEXT "\n");
 }

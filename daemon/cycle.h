@@ -49,10 +49,14 @@ bool cycle_sees_anything(const struct cycle *c, struct buf *why);
 /* What an exporter may look at; borrows from both. */
 struct view cycle_view(const struct cycle *c, const struct config *config);
 
-/* A line for each class that cannot be read and each caveat of the host.
- *
- * absent_too   also for protocols that the kernel does not have, so that there
- *              is nothing to see */
-void cycle_describe_blindness(const struct cycle *c, bool absent_too, struct buf *out);
+#define CYCLE_ROUTE_LOCALNET_TEXT \
+    "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from outside"
+
+/* A line when the class cannot be read, or only in part, and why. */
+void cycle_describe_class(const struct cycle *c, enum protocol protocol, struct buf *out);
+
+/* Such a line for each class that may hold sockets unseen, and one for each
+ * caveat of the host. */
+void cycle_describe_blindness(const struct cycle *c, struct buf *out);
 
 #endif

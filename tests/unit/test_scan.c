@@ -123,8 +123,8 @@ static void lets_numbers_pass_that_are_read_as_they_are(void **state)
 {
     static const struct scan_case cases[] = {
         {"x = 4294970602L;", ""},   {"x = 0x100000CEAL;", ""}, {"x = 4294970602.5;", ""},
-        {"x = -4294970602.0;", ""}, {"x = 4294970602e3;", ""}, {"x = .4294970602;", ""},
-        {"x = 0xEE;", ""},          {"x = 0000000080;", ""},
+        {"x = -4294970602.0;", ""}, {"x = 4294970602e3;", ""}, {"x = 0xEE;", ""},
+        {"x = 0000000080;", ""},
     };
 
     (void)state;
@@ -156,12 +156,15 @@ static void numbers_in_names_strings_and_comments_are_no_numbers(void **state)
 
 /* The star that opens a comment does not close it: were it so, the quote in
  * it would hide what follows. */
-static void a_comment_is_not_closed_by_its_own_opening(void **state)
+static void a_comment_ends_with_a_star_of_its_own(void **state)
 {
     static const struct scan_case cases[] = {
         {"/*/ \" */ port = 4294970602;", "1:port: 4294970602 does not fit in 32 bits\n"},
         {"/*/ 4294970602 */", ""},
-        {"/*/", ""},
+        {"/*/", "1:: a comment begins here and does not end\n"},
+        {"a = 1;\n /* b = 2;\n/* c = 3;\n", "2:: a comment begins here and does not end\n"},
+        {"/*", "1:: a comment begins here and does not end\n"},
+        {"/* *", "1:: a comment begins here and does not end\n"},
     };
 
     (void)state;
@@ -245,6 +248,18 @@ static void finds_what_is_no_utf8(void **state)
         assert_scanned(good[i], strlen(good[i]), "");
 }
 
+static void strings_are_utf8_or_not(void **state)
+{
+    (void)state;
+    assert_true(scan_is_utf8(""));
+    assert_true(scan_is_utf8("plain"));
+    assert_true(scan_is_utf8("B\xc3\xbc"
+                             "cher \xf0\x9f\x90\x99"));
+    assert_false(scan_is_utf8("caf\xe9"));
+    assert_false(scan_is_utf8("caf\xc3"));
+    assert_false(scan_is_utf8("\xff"));
+}
+
 static void reports_bad_bytes_once_a_line(void **state)
 {
     const char *text = "# \xff\xff\xff\n# fine\n# \xff \xfe\n";
@@ -290,10 +305,11 @@ int main(void)
         cmocka_unit_test(finds_them_behind_any_number_of_zeros),
         cmocka_unit_test(lets_numbers_pass_that_are_read_as_they_are),
         cmocka_unit_test(numbers_in_names_strings_and_comments_are_no_numbers),
-        cmocka_unit_test(a_comment_is_not_closed_by_its_own_opening),
+        cmocka_unit_test(a_comment_ends_with_a_star_of_its_own),
         cmocka_unit_test(ends_wherever_the_text_ends),
         cmocka_unit_test(finds_nul_bytes_and_byte_order_marks),
         cmocka_unit_test(finds_what_is_no_utf8),
+        cmocka_unit_test(strings_are_utf8_or_not),
         cmocka_unit_test(reports_bad_bytes_once_a_line),
         cmocka_unit_test(finds_the_files_that_are_included),
         cmocka_unit_test(a_long_key_is_cut),

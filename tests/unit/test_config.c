@@ -1,0 +1,1018 @@
+#include "config/config.h"
+#include "core/err.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { PATH_TEXT_MAX = 128, FILES_MAX = 16 };
+
+/* A directory of its own for each test. */
+struct fixture {
+    char directory[64];
+    char path[PATH_TEXT_MAX];             /* the main file */
+    char paths[FILES_MAX][PATH_TEXT_MAX]; /* all files written */
+    size_t path_count;
+    struct config *config; /* NULL unless the last load succeeded */
+    struct buf errors;     /* of the last load */
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    if (!f)
+        return -1;
+    (void)snprintf(f->directory, sizeof f->directory, "/tmp/sockwatch-test-XXXXXX");
+    if (!mkdtemp(f->directory)) {
+        free(f);
+        return -1;
+    }
+    (void)snprintf(f->path, sizeof f->path, "%s/main.conf", f->directory);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    int r;
+
+    for (size_t i = 0; i < f->path_count; i++)
+        (void)unlink(f->paths[i]);
+    r = rmdir(f->directory);
+    config_free(f->config);
+    buf_done(&f->errors);
+    free(f);
+    return r;
+}
+
+static void write_file(struct fixture *f, const char *name, const char *text, size_t length)
+{
+    char path[PATH_TEXT_MAX];
+    FILE *file;
+    size_t i = 0;
+
+    (void)snprintf(path, sizeof path, "%s/%s", f->directory, name);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+    while (i < f->path_count && strcmp(f->paths[i], path) != 0)
+        i++;
+    if (i < f->path_count)
+        return;
+    assert_true(f->path_count < FILES_MAX);
+    memcpy(f->paths[f->path_count++], path, sizeof path);
+}
+
+static int load_bytes(struct fixture *f, const char *text, size_t length)
+{
+    write_file(f, "main.conf", text, length);
+    config_free(f->config);
+    f->config = NULL;
+    buf_done(&f->errors);
+    return config_load(f->path, &f->config, &f->errors);
+}
+
+static int load(struct fixture *f, const char *text)
+{
+    return load_bytes(f, text, strlen(text));
+}
+
+static void assert_loads(struct fixture *f, const char *text)
+{
+    int r = load(f, text);
+
+    assert_string_equal(buf_text(&f->errors), "");
+    assert_int_equal(r, 0);
+    assert_non_null(f->config);
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+/* The last load must have failed with exactly these errors, one a line, in any
+ * order. Each is wanted as the beginning of what follows "FILE:". */
+static void assert_reported(const struct fixture *f, int r, const char *const *wanted, size_t count)
+{
+    const char *errors = buf_text(&f->errors);
+
+    assert_int_equal(r, ERR_CONFIG);
+    assert_null(f->config);
+    for (size_t i = 0; i < count; i++) {
+        char line[512];
+
+        (void)snprintf(line, sizeof line, "%s:%s", f->path, wanted[i]);
+        if (!strstr(errors, line))
+            fail_msg("no error \"%s\" in:\n%s", line, errors);
+    }
+    if (count_lines(errors) != count)
+        fail_msg("expected %zu errors:\n%s", count, errors);
+    while (*errors) {
+        size_t length = strcspn(errors, "\n");
+
+        assert_non_null(memmem(errors, length, ", expected ", strlen(", expected ")));
+        errors += length + 1;
+    }
+}
+
+static void assert_refuses(struct fixture *f, const char *text, const char *wanted)
+{
+    int r = load(f, text);
+
+    assert_reported(f, r, &wanted, 1);
+}
+
+struct refused {
+    const char *text, *wanted;
+};
+
+static void assert_refuses_all(struct fixture *f, const struct refused *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_refuses(f, cases[i].text, cases[i].wanted);
+}
+
+/* What a file says must be what is shown after it was loaded. */
+static void assert_shows(struct fixture *f, const char *text, const char *const *wanted, size_t count)
+{
+    struct buf shown;
+
+    assert_loads(f, text);
+    buf_init(&shown);
+    config_show(f->config, &shown);
+    for (size_t i = 0; i < count; i++)
+        if (!strstr(buf_text(&shown), wanted[i]))
+            fail_msg("no \"%s\" in:\n%s", wanted[i], buf_text(&shown));
+    buf_done(&shown);
+}
+
+static void assert_is_default(const struct config *config)
+{
+    char text[ENDPOINT_TEXT_MAX];
+
+    assert_int_equal(config->poll_listeners_ms, 1000);
+    assert_int_equal(config->poll_connections_ms, 10000);
+    assert_int_equal(config->limit_listeners, 4096);
+    assert_int_equal(config->limit_series, 20000);
+    assert_true(config->listen_is_default);
+    assert_int_equal(config->listen.count, 2);
+    listen_address_format(&config->listen.items[0], text);
+    assert_string_equal(text, "127.0.0.1:10066");
+    listen_address_format(&config->listen.items[1], text);
+    assert_string_equal(text, "[::1]:10066");
+    assert_int_equal(config->policy.expect_count, 0);
+    assert_int_equal(config->policy.allow_count, 0);
+    assert_false(config->policy.unexpected.enabled);
+}
+
+static void no_file_means_the_defaults(void **state)
+{
+    struct config *config = config_new();
+
+    (void)state;
+    assert_non_null(config);
+    assert_is_default(config);
+    config_free(config);
+    config_free(NULL);
+}
+
+static void an_empty_file_means_the_defaults(void **state)
+{
+    static const char *const cases[] = {"",
+                                        "\n\n",
+                                        "# nothing\n",
+                                        "poll: { };",
+                                        "web: { };",
+                                        "limits: { };",
+                                        "poll: { }; web: { }; expect = ( ); allow = ( ); limits: { };"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct fixture *f = *state;
+
+        assert_loads(f, cases[i]);
+        assert_is_default(f->config);
+    }
+}
+
+static void every_key_is_read(void **state)
+{
+    struct fixture *f = *state;
+    const struct policy *policy;
+    const struct expect *e;
+    const struct allow *a;
+    struct ip_addr address;
+
+    assert_loads(
+        f, "poll: { listeners = \"250ms\"; connections = \"1m\"; };\n"
+           "web: { listen = [ \"0.0.0.0:80\", \"[::]:81\", \"192.0.2.1:65535\" ]; };\n"
+           "expect = (\n"
+           "  { name = \"db\"; port = 3306; protocol = \"udp\"; scope = \"loopback\";\n"
+           "    address = \"127.0.0.2\"; families = [ \"ipv4\" ]; for = \"10s\"; severity = \"warning\"; },\n"
+           "  { name = \"web\"; ports = \"80,8000-8100\"; scope = \"public\"; families = [ \"ipv4\", "
+           "\"ipv6\" ]; }\n"
+           ");\n"
+           "allow = ( { ports = \"22\"; },\n"
+           "          { port = 1; protocol = \"raw\"; scope = \"any\"; address = \"2001:db8::1\"; } );\n"
+           "unexpected: { severity = \"critical\"; for = \"2m\"; ignore_loopback = true; };\n"
+           "limits: { listeners = 1; series = 0; };\n");
+    assert_int_equal(f->config->poll_listeners_ms, 250);
+    assert_int_equal(f->config->poll_connections_ms, 60000);
+    assert_false(f->config->listen_is_default);
+    assert_int_equal(f->config->listen.count, 3);
+    assert_int_equal(f->config->listen.items[0].port, 80);
+    assert_int_equal(f->config->listen.items[1].address.version, 6);
+    assert_int_equal(f->config->listen.items[2].port, 65535);
+    assert_int_equal(f->config->limit_listeners, 1);
+    assert_int_equal(f->config->limit_series, 0);
+    policy = &f->config->policy;
+    assert_int_equal(policy->expect_count, 2);
+    e = &policy->expects[0];
+    assert_string_equal(e->name, "db");
+    assert_int_equal(e->match.protocol, PROTOCOL_UDP);
+    assert_int_equal(e->match.port_count, 1);
+    assert_int_equal(e->match.ports[0].first, 3306);
+    assert_int_equal(e->match.ports[0].last, 3306);
+    assert_int_equal(e->match.scope, WANT_LOOPBACK);
+    assert_int_equal(ip_addr_parse("127.0.0.2", &address), 0);
+    assert_true(e->match.has_address);
+    assert_int_equal(ip_addr_compare(&e->match.address, &address), 0);
+    assert_true(e->families[0]);
+    assert_false(e->families[1]);
+    assert_int_equal(e->for_ms, 10000);
+    assert_int_equal(e->severity, SEVERITY_WARNING);
+    e = &policy->expects[1];
+    assert_string_equal(e->name, "web");
+    assert_int_equal(e->match.protocol, PROTOCOL_TCP);
+    assert_int_equal(e->match.port_count, 2);
+    assert_int_equal(e->match.ports[1].first, 8000);
+    assert_int_equal(e->match.ports[1].last, 8100);
+    assert_int_equal(e->match.scope, WANT_PUBLIC);
+    assert_false(e->match.has_address);
+    assert_true(e->families[0] && e->families[1]);
+    assert_int_equal(e->for_ms, 0);
+    assert_int_equal(e->severity, SEVERITY_CRITICAL);
+    assert_int_equal(policy->allow_count, 2);
+    a = &policy->allows[0];
+    assert_int_equal(a->match.protocol, PROTOCOL_TCP);
+    assert_int_equal(a->match.ports[0].first, 22);
+    assert_int_equal(a->match.scope, WANT_ANY);
+    assert_false(a->match.has_address);
+    a = &policy->allows[1];
+    assert_int_equal(a->match.protocol, PROTOCOL_RAW);
+    assert_int_equal(a->match.address.version, 6);
+    assert_true(policy->unexpected.enabled);
+    assert_int_equal(policy->unexpected.severity, SEVERITY_CRITICAL);
+    assert_int_equal(policy->unexpected.for_ms, 120000);
+    assert_true(policy->unexpected.ignore_loopback);
+}
+
+static void an_empty_unexpected_group_turns_it_on(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_loads(f, "unexpected: { };");
+    assert_true(f->config->policy.unexpected.enabled);
+    assert_int_equal(f->config->policy.unexpected.severity, SEVERITY_WARNING);
+    assert_int_equal(f->config->policy.unexpected.for_ms, 0);
+    assert_false(f->config->policy.unexpected.ignore_loopback);
+}
+
+static void listen_may_be_empty(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_loads(f, "web: { listen = [ ]; };");
+    assert_int_equal(f->config->listen.count, 0);
+    assert_false(f->config->listen_is_default);
+}
+
+static void bounds_are_inclusive(void **state)
+{
+    static const char *const cases[] = {
+        "poll: { listeners = \"20ms\"; };",
+        "poll: { listeners = \"1h\"; };",
+        "poll: { connections = \"100ms\"; };",
+        "poll: { connections = \"3600s\"; };",
+        "limits: { listeners = 1; };",
+        "limits: { listeners = 65536; };",
+        "limits: { series = 0; };",
+        "limits: { series = 1000000; };",
+        "limits: { series = 0x10; };",
+        "limits: { series = 1000000L; };",
+        "unexpected: { for = \"0s\"; };",
+        "unexpected: { for = \"30d\"; };",
+        "allow = ( { port = 1; } );",
+        "allow = ( { port = 65535; } );",
+        "allow = ( { ports = \"1-65535\"; } );",
+        "allow = ( { ports = \"255\"; protocol = \"raw\"; } );",
+        "expect = ( { name = \"a\"; ports = \"1-1024\"; } );",
+        "expect = ( { name = \"0123456789012345678901234567890123456789012345678901234567890123\"; port = 1; "
+        "} );",
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_loads(*state, cases[i]);
+}
+
+static void refuses_values_out_of_range(void **state)
+{
+    static const struct refused cases[] = {
+        {"poll: { listeners = \"19ms\"; };",
+         "1: poll.listeners: \"19ms\" is out of range, expected a duration 20ms-1h"},
+        {"poll: { listeners = \"0s\"; };", "1: poll.listeners: \"0s\" is out of range"},
+        {"poll: { listeners = \"3600001ms\"; };", "1: poll.listeners: \"3600001ms\" is out of range"},
+        {"poll: { listeners = \"9223372036854775808ms\"; };",
+         "1: poll.listeners: \"9223372036854775808ms\" is out of range"},
+        {"poll: { connections = \"99ms\"; };",
+         "1: poll.connections: \"99ms\" is out of range, expected a duration 100ms-1h"},
+        {"poll: { connections = \"2h\"; };", "1: poll.connections: \"2h\" is out of range"},
+        {"limits: { listeners = 0; };", "1: limits.listeners: 0 is out of range, expected a number 1-65536"},
+        {"limits: { listeners = 65537; };", "1: limits.listeners: 65537 is out of range"},
+        {"limits: { listeners = -1; };", "1: limits.listeners: -1 is out of range"},
+        {"limits: { series = -1; };", "1: limits.series: -1 is out of range, expected a number 0-1000000"},
+        {"limits: { series = 1000001; };", "1: limits.series: 1000001 is out of range"},
+        {"limits: { series = 4294970602L; };", "1: limits.series: 4294970602 is out of range"},
+        {"limits: { series = 99999999999999999999999L; };",
+         "1: limits.series: 9223372036854775807 is out of range"},
+        {"unexpected: { for = \"31d\"; };",
+         "1: unexpected.for: \"31d\" is out of range, expected a duration 0s-30d"},
+        {"allow = ( { port = 0; } );", "1: allow[0].port: 0 is out of range, expected a port 1-65535"},
+        {"allow = ( { port = 65536; } );", "1: allow[0].port: 65536 is out of range"},
+        {"allow = ( { port = 18446744073709554922L; } );",
+         "1: allow[0].port: 9223372036854775807 is out of range"},
+        {"allow = ( { port = -3306; } );", "1: allow[0].port: -3306 is out of range"},
+        {"allow = ( { ports = \"0\"; } );",
+         "1: allow[0].ports: \"0\" is out of range, expected ports 1-65535"},
+        {"allow = ( { ports = \"22,65536\"; } );", "1: allow[0].ports: \"22,65536\" is out of range"},
+        {"allow = ( { ports = \"4294970602\"; } );", "1: allow[0].ports: \"4294970602\" is out of range"},
+        {"allow = ( { ports = \"90-80\"; } );", "1: allow[0].ports: \"90-80\" is out of range"},
+        {"allow = ( { port = 1; address = \"0.0.0.0\"; } );",
+         "1: allow[0].address: \"0.0.0.0\" is out of range, expected one address"},
+        {"allow = ( { port = 256; protocol = \"raw\"; } );",
+         "1: allow[0].port: is out of range, expected an IP protocol number 1-255"},
+        {"expect = ( { name = \"a\"; ports = \"1-1025\"; } );",
+         "1: expect[0].ports: name more than 1024 ports, expected fewer"},
+        {"expect = ( { name = \"a\"; port = 1; for = \"31d\"; } );",
+         "1: expect[0].for: \"31d\" is out of range"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+/* 4294970602 is 3306 in 32 bits: whoever reads it so watches another port. */
+static void refuses_integers_that_overflow(void **state)
+{
+    static const struct refused cases[] = {
+        {"limits: { series = 4294970602; };",
+         "1: series: 4294970602 does not fit in 32 bits, expected a number from"},
+        {"limits: {\n series = 0x100000CEA; };",
+         "2: series: 0x100000CEA does not fit in 32 bits, expected a number from"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char line[512];
+
+        assert_int_equal(load(f, cases[i].text), ERR_CONFIG);
+        (void)snprintf(line, sizeof line, "%s:%s", f->path, cases[i].wanted);
+        assert_non_null(strstr(buf_text(&f->errors), line));
+    }
+    assert_refuses(f, "expect = (\n { name = \"db\";\n   port = 4294970602; }\n);",
+                   "3: port: 4294970602 does not fit in 32 bits, expected a number from");
+    assert_refuses(f, "allow = ( { port = 00000000000000000000000000000000000000000000000004294970602; } );",
+                   "1: port: 0000");
+    assert_refuses(f, "/*/ \" */ allow = ( { port = 4294970602; } ); # \"",
+                   "1: port: 4294970602 does not fit in 32 bits");
+}
+
+static void refuses_values_that_are_none(void **state)
+{
+    static const struct refused cases[] = {
+        {"poll: { listeners = \"1\"; };", "1: poll.listeners: \"1\" is not valid, expected a duration"},
+        {"poll: { listeners = \"\"; };", "1: poll.listeners: \"\" is not valid"},
+        {"poll: { connections = \"-1s\"; };", "1: poll.connections: \"-1s\" is not valid"},
+        {"web: { listen = [ \"localhost:80\" ]; };",
+         "1: web.listen[0]: \"localhost:80\" is not valid, expected ADDRESS:PORT"},
+        {"web: { listen = [ \"127.0.0.1:80\", \"127.0.0.1\" ]; };",
+         "1: web.listen[1]: \"127.0.0.1\" is not valid"},
+        {"web: { listen = [ \"::1:80\" ]; };", "1: web.listen[0]: \"::1:80\" is not valid"},
+        {"web: { listen = [ \"127.0.0.1:0\" ]; };", "1: web.listen[0]: \"127.0.0.1:0\" is not valid"},
+        {"web: { listen = [ \"127.0.0.1:65536\" ]; };", "1: web.listen[0]: \"127.0.0.1:65536\" is not valid"},
+        {"web: { listen = [ \"[::1]:80\", \"[0::1]:80\" ]; };",
+         "1: web.listen[1]: \"[0::1]:80\" is given twice"},
+        {"expect = ( { name = \"\"; port = 1; } );",
+         "1: expect[0].name: \"\" is not valid, expected a name of 1-64 bytes"},
+        {"expect = ( { name = \"a\\nb\"; port = 1; } );",
+         "1: expect[0].name: \"a?b\" is not valid, expected a name"},
+        {"expect = ( { name = \"caf\\xe9\"; port = 1; } );", "1: expect[0].name: \"caf"},
+        {"expect = ( { name = \"01234567890123456789012345678901234567890123456789012345678901234\"; port "
+         "= "
+         "1; } );",
+         "1: expect[0].name: \"01234567890123456789012345678901234567890123456789012345678901234\" is not "
+         "valid"},
+        {"expect = ( { name = \"a\"; port = 1; protocol = \"TCP\"; } );",
+         "1: expect[0].protocol: \"TCP\" is not valid, expected \"tcp\", \"udp\""},
+        {"expect = ( { name = \"a\"; port = 1; scope = \"private\"; } );",
+         "1: expect[0].scope: \"private\" is not valid, expected \"public\""},
+        {"expect = ( { name = \"a\"; port = 1; severity = \"error\"; } );",
+         "1: expect[0].severity: \"error\" is not valid, expected \"warning\""},
+        {"expect = ( { name = \"a\"; port = 1; families = [ \"ipv5\" ]; } );",
+         "1: expect[0].families[0]: \"ipv5\" is not valid, expected \"ipv4\""},
+        {"expect = ( { name = \"a\"; port = 1; for = \"soon\"; } );",
+         "1: expect[0].for: \"soon\" is not valid, expected a duration"},
+        {"expect = ( { name = \"a\"; port = 1; address = \"localhost\"; } );",
+         "1: expect[0].address: \"localhost\" is not valid, expected one address"},
+        {"allow = ( { ports = \"ssh\"; } );", "1: allow[0].ports: \"ssh\" is not valid, expected ports"},
+        {"unexpected: { severity = \"\"; };",
+         "1: unexpected.severity: \"\" is not valid, expected \"warning\""},
+        {"unexpected: { for = \"1 s\"; };", "1: unexpected.for: \"1 s\" is not valid, expected a duration"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void refuses_wrong_types(void **state)
+{
+    static const struct refused cases[] = {
+        {"poll = 1;", "1: poll: is a number, expected a group {...}"},
+        {"poll = ( );", "1: poll: is a list (...), expected a group {...}"},
+        {"poll: { listeners = 1; };", "1: poll.listeners: is a number, expected a duration"},
+        {"poll: { connections = 1.5; };",
+         "1: poll.connections: is a number with a fraction, expected a duration"},
+        {"web: { listen = \"127.0.0.1:80\"; };", "1: web.listen: is a string, expected ADDRESS:PORT"},
+        {"web: { listen = [ 80 ]; };", "1: web.listen[0]: is a number, expected a string"},
+        {"expect: { name = \"a\"; };", "1: expect: is a group {...}, expected a list of groups"},
+        {"expect = [ ];", "1: expect: is an array [...], expected a list of groups"},
+        {"expect = ( \"a\" );", "1: expect[0]: is a string, expected a group {...}"},
+        {"expect = ( { name = 1; port = 1; } );", "1: expect[0].name: is a number, expected a name"},
+        {"expect = ( { name = \"a\"; port = \"1\"; } );",
+         "1: expect[0].port: is a string, expected a port 1-65535"},
+        {"expect = ( { name = \"a\"; port = 1.0; } );",
+         "1: expect[0].port: is a number with a fraction, expected a port"},
+        {"expect = ( { name = \"a\"; port = true; } );",
+         "1: expect[0].port: is true or false, expected a port"},
+        {"expect = ( { name = \"a\"; ports = 80; } );", "1: expect[0].ports: is a number, expected ports"},
+        {"expect = ( { name = \"a\"; ports = [ 80 ]; } );",
+         "1: expect[0].ports: is an array [...], expected ports"},
+        {"expect = ( { name = \"a\"; port = 1; protocol = 6; } );",
+         "1: expect[0].protocol: is a number, expected \"tcp\""},
+        {"expect = ( { name = \"a\"; port = 1; scope = true; } );",
+         "1: expect[0].scope: is true or false, expected \"public\""},
+        {"expect = ( { name = \"a\"; port = 1; address = [ ]; } );",
+         "1: expect[0].address: is an array [...], expected one address"},
+        {"expect = ( { name = \"a\"; port = 1; families = \"ipv4\"; } );",
+         "1: expect[0].families: is a string, expected \"ipv4\""},
+        {"expect = ( { name = \"a\"; port = 1; for = 10; } );",
+         "1: expect[0].for: is a number, expected a duration"},
+        {"expect = ( { name = \"a\"; port = 1; severity = 1; } );",
+         "1: expect[0].severity: is a number, expected \"warning\""},
+        {"allow = \"22\";", "1: allow: is a string, expected a list of groups"},
+        {"unexpected = true;", "1: unexpected: is true or false, expected a group {...}"},
+        {"unexpected: { ignore_loopback = 1; };",
+         "1: unexpected.ignore_loopback: is a number, expected true or false"},
+        {"unexpected: { ignore_loopback = \"true\"; };",
+         "1: unexpected.ignore_loopback: is a string, expected true or false"},
+        {"limits: { listeners = \"1\"; };", "1: limits.listeners: is a string, expected a number"},
+        {"limits: { series = 1e3; };", "1: limits.series: is a number with a fraction, expected a number"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void refuses_unknown_keys(void **state)
+{
+    static const struct refused cases[] = {
+        {"pol: { };",
+         "1: pol: is not a known key, expected one of: poll, web, expect, allow, unexpected, limits"},
+        {"Poll: { };", "1: Poll: is not a known key"},
+        {"\npoll: {\n listener = \"1s\"; };",
+         "3: poll.listener: is not a known key, expected one of: listeners, connections"},
+        {"web: { listening = [ ]; };", "1: web.listening: is not a known key, expected one of: listen"},
+        {"expect = ( { name = \"a\"; port = 1; scopes = \"any\"; } );",
+         "1: expect[0].scopes: is not a known key, expected one of: name, port"},
+        {"allow = ( { port = 1; severity = \"warning\"; } );",
+         "1: allow[0].severity: is not a known key, expected one of: port, ports"},
+        {"unexpected: { enabled = true; };",
+         "1: unexpected.enabled: is not a known key, expected one of: severity, for, ignore_loopback"},
+        {"limits: { sockets = 1; };",
+         "1: limits.sockets: is not a known key, expected one of: listeners, series"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void refuses_entries_without_their_keys(void **state)
+{
+    static const struct refused cases[] = {
+        {"expect = (\n { port = 1; } );", "2: expect[0].name: is missing, expected a name"},
+        {"expect = ( { name = \"a\"; } );", "1: expect[0].port: is missing, expected a port 1-65535"},
+        {"allow = ( { port = 1; },\n { scope = \"any\"; } );",
+         "2: allow[1].port: is missing, expected a port 1-65535"},
+        {"allow = ( { } );", "1: allow[0].port: is missing"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void refuses_contradictions(void **state)
+{
+    static const struct refused cases[] = {
+        {"expect = ( { name = \"a\"; port = 1;\n scope = \"loopback\"; address = \"192.0.2.1\"; } );",
+         "2: expect[0].scope: contradicts address, expected"},
+        {"expect = ( { name = \"a\"; port = 1; scope = \"public\"; address = \"127.0.0.1\"; } );",
+         "1: expect[0].scope: contradicts address"},
+        {"allow = ( { port = 1; scope = \"public\"; address = \"::1\"; } );",
+         "1: allow[0].scope: contradicts address"},
+        {"expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; families = [ \"ipv6\" ]; } );",
+         "1: expect[0].families: contradict address, expected"},
+        {"expect = ( { name = \"a\"; port = 1; address = \"::2\"; families = [ \"ipv6\", \"ipv4\" ]; } );",
+         "1: expect[0].families: contradict address"},
+        {"expect = ( { name = \"a\"; port = 22; ports = \"20-30\"; } );",
+         "1: expect[0].ports: name a port twice, expected each port once"},
+        {"expect = ( { name = \"a\"; ports = \"80,80\"; } );", "1: expect[0].ports: name a port twice"},
+        {"expect = ( { name = \"a\"; ports = \"80-90,90-95\"; } );", "1: expect[0].ports: name a port twice"},
+        {"expect = ( { name = \"a\"; port = 1; },\n { name = \"a\"; port = 1; } );",
+         "2: expect[1].name: \"a\" is used before for the same port, expected"},
+        {"expect = ( { name = \"a\"; port = 85; },\n { name = \"b\"; ports = \"80-90\"; } );",
+         "2: expect[1].name: the port is expected before as \"a\", expected"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+/* The same condition would have two alerts. */
+static void refuses_the_same_address_and_port_under_two_names(void **state)
+{
+    static const struct refused cases[] = {
+        {"expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },\n"
+         "           { name = \"b\"; port = 1; address = \"192.0.2.1\"; } );",
+         "2: expect[1].name: the port is expected before as \"a\", expected an address that tells the two "
+         "apart"},
+        {"expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },\n"
+         "           { name = \"b\"; port = 1; address = \"::ffff:192.0.2.1\"; } );",
+         "2: expect[1].name: the port is expected before as \"a\", expected an address that tells the two "
+         "apart"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void accepts_what_only_looks_like_a_contradiction(void **state)
+{
+    static const char *const cases[] = {
+        "expect = ( { name = \"a\"; port = 1; }, { name = \"b\"; port = 1; protocol = \"udp\"; } );",
+        "expect = ( { name = \"a\"; port = 1; }, { name = \"a\"; port = 2; } );",
+        "expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },"
+        "           { name = \"b\"; port = 1; address = \"192.0.2.2\"; }, { name = \"c\"; port = 1; } );",
+        "expect = ( { name = \"a\"; port = 1; scope = \"any\"; address = \"127.0.0.1\"; } );",
+        "expect = ( { name = \"a\"; port = 1; scope = \"loopback\"; address = \"127.3.2.1\"; } );",
+        "expect = ( { name = \"a\"; port = 1; address = \"::ffff:192.0.2.1\"; families = [ \"ipv4\" ]; } );",
+        "expect = ( { name = \"a\"; port = 1; ports = \"2,3-4\"; } );",
+        "allow = ( { ports = \"22,22\"; }, { port = 22; } );",
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_loads(*state, cases[i]);
+}
+
+static void reports_all_errors_not_only_the_first(void **state)
+{
+    static const char *const wanted[] = {
+        "1: pol: is not a known key",
+        "2: poll.listeners: is a number",
+        "2: poll.connections: \"1ms\" is out of range",
+        "4: expect[0].name: is missing",
+        "4: expect[0].port: 70000 is out of range",
+        "5: expect[1].scope: \"here\" is not valid",
+        "6: expect[1].families[1]: \"ipv5\" is not valid",
+        "6: expect[1].families[2]: \"ipv7\" is not valid",
+        "7: expect[2]: is a number",
+        "9: listeners: 4294967297 does not fit in 32 bits",
+    };
+    struct fixture *f = *state;
+    int r = load(f, "pol = 1;\n"
+                    "poll: { listeners = 1; connections = \"1ms\"; };\n"
+                    "expect = (\n"
+                    "  { port = 70000; },\n"
+                    "  { name = \"b\"; port = 2; scope = \"here\";\n"
+                    "    families = [ \"ipv4\", \"ipv5\", \"ipv7\" ]; },\n"
+                    "  7\n"
+                    ");\n"
+                    "limits: { listeners = 4294967297; };\n");
+
+    assert_reported(f, r, wanted, ARRAY_LENGTH(wanted));
+}
+
+static void a_flood_of_errors_has_an_end(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text;
+
+    buf_init(&text);
+    for (int i = 0; i < 5000; i++)
+        buf_fmt(&text, "key%d = 1;\n", i);
+    assert_int_equal(load(f, buf_text(&text)), ERR_CONFIG);
+    assert_int_equal(count_lines(buf_text(&f->errors)), 101);
+    assert_non_null(strstr(buf_text(&f->errors), ":1: key0: "));
+    assert_non_null(strstr(buf_text(&f->errors), ":100: key99: "));
+    assert_non_null(strstr(buf_text(&f->errors), ": 4900 more errors\n"));
+    buf_done(&text);
+}
+
+static void refuses_duplicates(void **state)
+{
+    static const struct refused cases[] = {
+        {"poll: { };\npoll: { };", "2: "},
+        {"poll: { listeners = \"1s\";\nlisteners = \"2s\"; };", "2: "},
+        {"expect = ( { name = \"a\"; port = 1;\nport = 2; } );", "2: "},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        assert_refuses(f, cases[i].text, cases[i].wanted);
+        assert_non_null(strstr(buf_text(&f->errors), "duplicate"));
+        assert_non_null(strstr(buf_text(&f->errors), "expected each key once"));
+    }
+}
+
+static void refuses_wrong_syntax(void **state)
+{
+    static const struct refused cases[] = {
+        {"poll;", "1: "},
+        {"poll: {\n", "2: "},
+        {"\n\n= 1;", "3: "},
+        {"poll: { listeners = \"1s };", "2: "},
+        {"limits: { series = 1; };\nlimits series;\n", "2: "},
+        {"web: { listen = [ \"127.0.0.1:80\", 80 ]; };", "1: "},
+        {"@include \n", "1: "},
+        {"poll: { };\n/* open\n", "2: a comment begins here and does not end, expected */"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_refuses(f, cases[i].text, cases[i].wanted);
+}
+
+/* What stands before a syntax error is judged as well; what stands behind it
+ * is not called missing. */
+static void a_syntax_error_does_not_hide_the_others(void **state)
+{
+    static const char *const wanted[] = {"1: pol: is not a known key", "2: series: 4294970602 does not fit",
+                                         "4: "};
+    struct fixture *f = *state;
+    int r = load(f, "pol = 1;\nlimits: { series = 4294970602; };\nexpect = ( { name = \"a\";\n;");
+
+    assert_int_equal(r, ERR_CONFIG);
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        char line[512];
+
+        (void)snprintf(line, sizeof line, "%s:%s", f->path, wanted[i]);
+        assert_non_null(strstr(buf_text(&f->errors), line));
+    }
+    assert_null(strstr(buf_text(&f->errors), "is missing"));
+}
+
+static void refuses_bytes_that_are_no_text(void **state)
+{
+    static const char nul[] = "limits: { series = 1; };\n# a\0b\n", mark[] = "\xef\xbb\xbf# marked\n",
+                      latin[] = "\n# caf\xe9\n";
+    static const char *const wanted_nul = "2: contains a NUL byte, expected UTF-8 text";
+    static const char *const wanted_mark = "1: begins with a byte order mark, expected UTF-8 text";
+    static const char *const wanted_latin = "2: is not valid UTF-8, expected UTF-8 text";
+    struct fixture *f = *state;
+    char line[512];
+    int r;
+
+    assert_int_equal(load_bytes(f, nul, sizeof nul - 1), ERR_CONFIG);
+    (void)snprintf(line, sizeof line, "%s:%s", f->path, wanted_nul);
+    assert_non_null(strstr(buf_text(&f->errors), line));
+    assert_int_equal(load_bytes(f, mark, sizeof mark - 1), ERR_CONFIG);
+    (void)snprintf(line, sizeof line, "%s:%s", f->path, wanted_mark);
+    assert_non_null(strstr(buf_text(&f->errors), line));
+    r = load_bytes(f, latin, sizeof latin - 1);
+    assert_reported(f, r, &wanted_latin, 1);
+}
+
+static void names_a_file_that_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    char path[2 * PATH_TEXT_MAX], line[4 * PATH_TEXT_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/absent.conf", f->directory);
+    assert_int_equal(config_load(path, &f->config, &f->errors), -ENOENT);
+    (void)snprintf(line, sizeof line,
+                   "%s: cannot be read: No such file or directory, expected a configuration file\n", path);
+    assert_string_equal(buf_text(&f->errors), line);
+    buf_done(&f->errors);
+    assert_int_equal(config_load(f->directory, &f->config, &f->errors), -EISDIR);
+    assert_int_equal(count_lines(buf_text(&f->errors)), 1);
+    assert_null(f->config);
+}
+
+static void refuses_a_file_too_large_to_be_one(void **state)
+{
+    const size_t length = (1u << 20) + 1;
+    char *text = malloc(length);
+    struct fixture *f = *state;
+
+    assert_non_null(text);
+    memset(text, '\n', length);
+    assert_int_equal(load_bytes(f, text, length), -EFBIG);
+    assert_int_equal(count_lines(buf_text(&f->errors)), 1);
+    assert_int_equal(load_bytes(f, text, length - 1), 0);
+    free(text);
+}
+
+/* libconfig 1.5 itself refuses this. */
+static void the_last_line_may_be_a_comment_without_an_end(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_loads(f, "limits: { series = 7; }; # the end");
+    assert_int_equal(f->config->limit_series, 7);
+}
+
+static void includes_files_beside_the_main_one(void **state)
+{
+    static const char text[] = "limits: { series = 7; };\n";
+    struct fixture *f = *state;
+
+    write_file(f, "more.conf", text, strlen(text));
+    assert_loads(f, "@include \"more.conf\"\npoll: { listeners = \"2s\"; };\n");
+    assert_int_equal(f->config->limit_series, 7);
+    assert_int_equal(f->config->poll_listeners_ms, 2000);
+}
+
+static void errors_in_an_included_file_name_it(void **state)
+{
+    static const char text[] = "\nlimits: { series = -7;\n listeners = 4294967297; };\n# \xff\n";
+    static const char *const wanted[] = {
+        "more.conf:2: limits.series: -7 is out of range, expected ",
+        "more.conf:3: listeners: 4294967297 does not fit in 32 bits, expected ",
+        "more.conf:4: is not valid UTF-8, expected "};
+    struct fixture *f = *state;
+    char main_error[PATH_TEXT_MAX + 64];
+
+    write_file(f, "more.conf", text, strlen(text));
+    assert_int_equal(load(f, "@include \"more.conf\"\npoll: { listeners = 2; };\n"), ERR_CONFIG);
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++)
+        if (!strstr(buf_text(&f->errors), wanted[i]))
+            fail_msg("no \"%s\" in:\n%s", wanted[i], buf_text(&f->errors));
+    (void)snprintf(main_error, sizeof main_error, "%s:2: poll.listeners: is a number, expected ", f->path);
+    assert_non_null(strstr(buf_text(&f->errors), main_error));
+}
+
+static void wrong_syntax_in_an_included_file_names_it(void **state)
+{
+    static const char text[] = "\n\nlimits: {{\n";
+    struct fixture *f = *state;
+
+    write_file(f, "more.conf", text, strlen(text));
+    assert_int_equal(load(f, "@include \"more.conf\"\n"), ERR_CONFIG);
+    assert_non_null(strstr(buf_text(&f->errors), "more.conf:3: "));
+    assert_null(f->config);
+}
+
+static void refuses_a_missing_included_file(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_refuses(
+        f, "poll: { };\n@include \"absent.conf\"\n",
+        "2: @include: \"absent.conf\" cannot be read (No such file or directory), expected a file beside");
+}
+
+/* libconfig 1.5 ends the process when it cannot read what it could open. */
+static void refuses_an_included_directory(void **state)
+{
+    static const char *const wanted[] = {
+        "1: @include: \".\" cannot be read (Is a directory), expected a file beside",
+        "2: @include: \"absent.conf\" cannot be read (No such file or directory), expected a file beside",
+        "3: series: 4294970602 does not fit in 32 bits"};
+    struct fixture *f = *state;
+    int r = load(f, "@include \".\"\n@include \"absent.conf\"\nlimits: { series = 4294970602; };\n");
+
+    assert_reported(f, r, wanted, ARRAY_LENGTH(wanted));
+}
+
+/* Many times each, so that following every path would take forever. */
+static void refuses_files_that_include_each_other(void **state)
+{
+    static const char text[] = "@include \"main.conf\"\n@include \"main.conf\"\n@include \"main.conf\"\n";
+    struct fixture *f = *state;
+
+    write_file(f, "more.conf", text, strlen(text));
+    assert_int_equal(load(f, "@include \"more.conf\"\n@include \"more.conf\"\n@include \"more.conf\"\n"),
+                     ERR_CONFIG);
+    assert_null(f->config);
+    assert_non_null(strstr(buf_text(&f->errors), ".conf:1: @include: \""));
+    assert_non_null(strstr(buf_text(&f->errors), "is included by too many files, expected at most 10\n"));
+}
+
+/* libconfig's own limit is 10. */
+static void includes_may_be_ten_deep(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int depth = 10; depth > 0; depth--) {
+        char name[32], text[64];
+
+        (void)snprintf(name, sizeof name, "%d.conf", depth);
+        (void)snprintf(text, sizeof text, "@include \"%d.conf\"\n", depth + 1);
+        if (depth == 10)
+            (void)snprintf(text, sizeof text, "limits: { series = 7; };\n");
+        write_file(f, name, text, strlen(text));
+    }
+    assert_loads(f, "@include \"1.conf\"\n");
+    assert_int_equal(f->config->limit_series, 7);
+    write_file(f, "10.conf", "@include \"11.conf\"\n", strlen("@include \"11.conf\"\n"));
+    write_file(f, "11.conf", "\n", 1);
+    assert_int_equal(load(f, "@include \"1.conf\"\n"), ERR_CONFIG);
+    assert_non_null(
+        strstr(buf_text(&f->errors), "10.conf:1: @include: \"11.conf\" is included by too many files"));
+}
+
+/* Shows, loads what was shown, and shows again. */
+static void assert_fixed_point(struct fixture *f, const char *text)
+{
+    struct buf first, second;
+
+    buf_init(&first);
+    buf_init(&second);
+    assert_loads(f, text);
+    config_show(f->config, &first);
+    assert_loads(f, buf_text(&first));
+    config_show(f->config, &second);
+    assert_string_equal(buf_text(&second), buf_text(&first));
+    buf_done(&first);
+    buf_done(&second);
+}
+
+static void what_is_shown_loads_again(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "unexpected: { };",
+        "web: { listen = [ ]; };",
+        "web: { listen = [ \"[::]:1\", \"[::ffff:192.0.2.1]:65535\", \"0.0.0.0:80\" ]; };",
+        "poll: { listeners = \"1001ms\"; connections = \"90s\"; }; limits: { series = 0; listeners = 65536; "
+        "};",
+        "expect = ( { name = \"say \\\"hi\\\" \\\\ // # /* B\xc3\xbc"
+        "cher\"; port = 1; } );",
+        "expect = ( { name = \"@include \\\"x\\\"\"; port = 1; }, { name = \"4294970602\"; port = 2; } );",
+        "expect = ( { name = \"a\"; ports = \"80, 8000-8100\"; port = 22; families = [ \"ipv6\", \"ipv4\" ]; "
+        "},\n"
+        "  { name = \"b\"; port = 53; protocol = \"udp\"; address = \"::ffff:192.0.2.1\"; for = \"90s\"; },\n"
+        "  { name = \"c\"; port = 53; protocol = \"udp\"; address = \"2001:DB8:0::1\"; severity = "
+        "\"warning\"; },\n"
+        "  { name = \"d\"; port = 255; protocol = \"raw\"; scope = \"public\"; } );\n"
+        "allow = ( { ports = \"22\"; }, { ports = \"8000-8100,9000\"; protocol = \"sctp\"; scope = "
+        "\"loopback\"; },\n"
+        "  { port = 1; protocol = \"udplite\"; address = \"127.0.0.1\"; } );\n"
+        "unexpected: { severity = \"critical\"; for = \"7d\"; ignore_loopback = true; };\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_fixed_point(*state, cases[i]);
+}
+
+static void shows_the_defaults(void **state)
+{
+    static const char *const wanted[] = {"listeners = \"1s\";", "connections = \"10s\";",
+                                         "listen = [ \"127.0.0.1:10066\", \"[::1]:10066\" ];",
+                                         "listeners = 4096;", "series = 20000;"};
+    struct fixture *f = *state;
+    struct buf shown;
+
+    assert_shows(f, "", wanted, ARRAY_LENGTH(wanted));
+    buf_init(&shown);
+    config_show(f->config, &shown);
+    assert_null(strstr(buf_text(&shown), "unexpected")); /* absent is not the same as empty */
+    buf_done(&shown);
+}
+
+static void shows_the_effective_values(void **state)
+{
+    static const char *const wanted[] = {"name = \"a\";",       "ports = \"22,80,8000-8100\";",
+                                         "protocol = \"udp\";", "address = \"192.0.2.1\";",
+                                         "scope = \"any\";",    "families = [ \"ipv4\" ];",
+                                         "for = \"2m\";",       "severity = \"critical\";",
+                                         "unexpected: {",       "severity = \"warning\";",
+                                         "for = \"0s\";",       "ignore_loopback = false;",
+                                         "ports = \"3306\";",   "scope = \"loopback\";"};
+
+    assert_shows(*state,
+                 "expect = ( { name = \"a\"; port = 22; ports = \"80,8000-8100\"; protocol = \"udp\";"
+                 " address = \"192.0.2.1\"; families = [ \"ipv4\" ]; for = \"120s\"; } );\n"
+                 "allow = ( { port = 3306; scope = \"loopback\"; } );\nunexpected: { };",
+                 wanted, ARRAY_LENGTH(wanted));
+}
+
+static void listen_addresses_parse_and_format(void **state)
+{
+    static const struct {
+        const char *text, *formatted;
+        uint16_t port;
+    } good[] = {
+        {"192.0.2.1:80", "192.0.2.1:80", 80},      {"0.0.0.0:65535", "0.0.0.0:65535", 65535},
+        {"127.0.0.1:0", "127.0.0.1:0", 0},         {"[::]:10066", "[::]:10066", 10066},
+        {"[2001:DB8::A]:1", "[2001:db8::a]:1", 1}, {"[::ffff:192.0.2.1]:80", "[::ffff:192.0.2.1]:80", 80},
+    };
+    static const char *const bad[] = {"",
+                                      ":",
+                                      ":80",
+                                      "80",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1:+1",
+                                      "127.0.0.1: 1",
+                                      "127.0.0.1:1 ",
+                                      "127.0.0.1:80x",
+                                      "127.0.0.1:4294967376",
+                                      "*:80",
+                                      "localhost:80",
+                                      "::1:80",
+                                      "[::1]",
+                                      "[::1]80",
+                                      "[]:80",
+                                      "[:80",
+                                      "]:80",
+                                      "[::1:80",
+                                      "::1]:80",
+                                      "[::1%lo]:80",
+                                      "[[::1]]:80",
+                                      " [::1]:80",
+                                      "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        struct listen_address address;
+        char text[ENDPOINT_TEXT_MAX];
+
+        assert_int_equal(listen_address_parse(good[i].text, &address), 0);
+        assert_int_equal(address.port, good[i].port);
+        listen_address_format(&address, text);
+        assert_string_equal(text, good[i].formatted);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        struct listen_address address = {.port = 42};
+
+        assert_int_equal(listen_address_parse(bad[i], &address), -EINVAL);
+        assert_int_equal(address.port, 42);
+    }
+}
+
+#define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_file_means_the_defaults),
+        WITH_FILES(an_empty_file_means_the_defaults),
+        WITH_FILES(every_key_is_read),
+        WITH_FILES(an_empty_unexpected_group_turns_it_on),
+        WITH_FILES(listen_may_be_empty),
+        WITH_FILES(bounds_are_inclusive),
+        WITH_FILES(refuses_values_out_of_range),
+        WITH_FILES(refuses_integers_that_overflow),
+        WITH_FILES(refuses_values_that_are_none),
+        WITH_FILES(refuses_wrong_types),
+        WITH_FILES(refuses_unknown_keys),
+        WITH_FILES(refuses_entries_without_their_keys),
+        WITH_FILES(refuses_contradictions),
+        WITH_FILES(refuses_the_same_address_and_port_under_two_names),
+        WITH_FILES(accepts_what_only_looks_like_a_contradiction),
+        WITH_FILES(reports_all_errors_not_only_the_first),
+        WITH_FILES(a_flood_of_errors_has_an_end),
+        WITH_FILES(refuses_duplicates),
+        WITH_FILES(refuses_wrong_syntax),
+        WITH_FILES(a_syntax_error_does_not_hide_the_others),
+        WITH_FILES(refuses_bytes_that_are_no_text),
+        WITH_FILES(names_a_file_that_cannot_be_read),
+        WITH_FILES(refuses_a_file_too_large_to_be_one),
+        WITH_FILES(the_last_line_may_be_a_comment_without_an_end),
+        WITH_FILES(includes_files_beside_the_main_one),
+        WITH_FILES(errors_in_an_included_file_name_it),
+        WITH_FILES(wrong_syntax_in_an_included_file_names_it),
+        WITH_FILES(refuses_a_missing_included_file),
+        WITH_FILES(refuses_an_included_directory),
+        WITH_FILES(refuses_files_that_include_each_other),
+        WITH_FILES(includes_may_be_ten_deep),
+        WITH_FILES(what_is_shown_loads_again),
+        WITH_FILES(shows_the_defaults),
+        WITH_FILES(shows_the_effective_values),
+        cmocka_unit_test(listen_addresses_parse_and_format),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
