@@ -87,6 +87,7 @@ NEEDS_test_scan := config/scan
 NEEDS_test_schema := config/schema config/config config/scan core/duration core/net core/policy core/buf
 NEEDS_test_config := config/load config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
+NEEDS_test_route_parse := collectors/route_parse core/net
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_prom := exporters/prom core/rules core/alert core/buf core/err $(CORE_MODEL)
 NEEDS_test_json := exporters/json core/rules core/alert core/buf core/err $(CORE_MODEL)

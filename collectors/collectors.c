@@ -1,4 +1,5 @@
 #include "collectors/collectors.h"
+#include "collectors/local_address.h"
 #include "collectors/proc_net.h"
 #include "collectors/sock_diag.h"
 #include "core/err.h"
@@ -56,6 +57,7 @@ struct collector {
 
 struct collectors {
     struct sock_diag *diag;
+    struct local_addresses *local;
     struct conn_counter *counter;
     struct collector_run runs[COLLECTOR_RUNS_MAX];
     uint64_t malformed[COLLECTOR_RUNS_MAX];
@@ -107,6 +109,20 @@ static int dump_class(struct poll *p, uint32_t states, bool skip_auto_ports, ine
     return r;
 }
 
+/* A row that is complete but for what only its address and interface tell. */
+static int add_row(struct poll *p, struct listener_row *row)
+{
+    enum scope scope;
+
+    row->address = ip_addr_unmap(row->address);
+    scope = scope_of(row->address, row->ifindex);
+    if (scope == SCOPE_ADDRESS || scope == SCOPE_LINK_LOCAL)
+        row->presence = local_addresses_look(p->c->local, &row->address, row->ifindex);
+    if (row->ifindex != 0)
+        proc_interface_name(row->ifindex, row->interface);
+    return listener_builder_add(p->builder, row);
+}
+
 static int add_listener(void *arg, const struct nlmsghdr *msg)
 {
     struct poll *p = arg;
@@ -125,9 +141,7 @@ static int add_listener(void *arg, const struct nlmsghdr *msg)
     row.has_queue = sources[p->protocol].has_accept_queue;
     row.queue_length = row.has_queue ? diag.rqueue : 0;
     row.queue_limit = row.has_queue ? diag.wqueue : 0;
-    if (row.ifindex != 0)
-        proc_interface_name(row.ifindex, row.interface);
-    return listener_builder_add(p->builder, &row);
+    return add_row(p, &row);
 }
 
 static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
@@ -142,7 +156,7 @@ static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
         .uid = raw->uid,
     };
 
-    return raw->state == STATE_CLOSE ? listener_builder_add(p->builder, &row) : 0;
+    return raw->state == STATE_CLOSE ? add_row(p, &row) : 0;
 }
 
 static int look_at_listeners(struct poll *p)
@@ -309,7 +323,8 @@ int collectors_open(struct collectors **ret)
     for (size_t i = 0; i < COLLECTOR_COUNT; i++)
         c->runs[i] = (struct collector_run){.name = registry[i].name, .poll = registry[i].poll};
     c->counter = conn_counter_new();
-    if (c->counter)
+    c->local = local_addresses_new();
+    if (c->counter && c->local)
         r = sock_diag_open(&c->diag);
     if (r < 0)
         collectors_close(c);
@@ -323,6 +338,7 @@ void collectors_close(struct collectors *c)
     if (!c)
         return;
     sock_diag_close(c->diag);
+    local_addresses_free(c->local);
     conn_counter_free(c->counter);
     free(c);
 }
@@ -337,6 +353,7 @@ int collectors_poll_listeners(struct collectors *c, size_t limit, const struct p
     p.builder = listener_builder_new(limit, policy);
     if (!p.builder)
         return -ENOMEM;
+    local_addresses_refresh(c->local);
     run_collectors(&p, POLL_LISTENERS);
     table = listener_table_seal(p.builder, services);
     if (!table)

@@ -16,7 +16,6 @@ struct config *config_new(void)
     if (!config)
         return NULL;
     schema_set_defaults(schema_root(), config);
-    config->listen_is_default = true;
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         if (listen_addresses_add(&config->listen, &defaults[i]) < 0) {
             config_free(config);
@@ -43,6 +42,7 @@ int listen_address_parse(const char *text, struct listen_address *ret)
     size_t length;
     char *end;
     unsigned long port;
+    bool bracketed;
 
     if (!colon || colon[1] < '0' || colon[1] > '9')
         return -EINVAL;
@@ -51,17 +51,17 @@ int listen_address_parse(const char *text, struct listen_address *ret)
     if (errno || *end || port > UINT16_MAX)
         return -EINVAL;
     length = (size_t)(colon - text);
-    if (length >= 2 && text[0] == '[' && colon[-1] == ']') {
+    bracketed = length >= 2 && text[0] == '[' && colon[-1] == ']';
+    if (bracketed) {
         text++;
         length -= 2;
-    } else if (memchr(text, ':', length)) {
-        return -EINVAL; /* an IPv6 address without brackets is ambiguous */
     }
     if (length >= sizeof host)
         return -EINVAL;
     memcpy(host, text, length);
     host[length] = '\0';
-    if (ip_addr_parse(host, &parsed.address) < 0)
+    /* An IPv6 address without brackets would be ambiguous. */
+    if (ip_addr_parse(host, &parsed.address) < 0 || bracketed != (parsed.address.version == 6))
         return -EINVAL;
     parsed.port = (uint16_t)port;
     *ret = parsed;

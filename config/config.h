@@ -31,7 +31,6 @@ struct config {
     int64_t poll_listeners_ms;
     int64_t poll_connections_ms;
     struct listen_addresses listen;
-    bool listen_is_default; /* nobody asked for these addresses by name */
     struct policy policy;
     int64_t limit_listeners;
     int64_t limit_series;

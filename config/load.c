@@ -282,7 +282,7 @@ static void load_keys(struct loader *l, const struct schema_key *keys, config_se
 
 /* Reads a whole file.
  *
- * ret_text   returns owned, with a new line and a NUL behind it
+ * ret_text   returns owned, with a NUL behind it and, where none ends it, a new line
  *
  * Returns the length, or -errno; -EFBIG when it is larger than a configuration
  * can sensibly be. */
@@ -306,8 +306,8 @@ static ssize_t read_file(const char *path, char **ret_text)
         r = -EFBIG;
 out:
     if (r >= 0) {
-        text[r] = '\n'; /* libconfig 1.5 takes a comment without one for wrong syntax */
-        text[r + 1] = '\0';
+        /* libconfig 1.5 takes a comment without a new line for wrong syntax. */
+        (void)strcpy(text + r, r > 0 && text[r - 1] != '\n' ? "\n" : "");
         *ret_text = text;
     } else {
         free(text);
@@ -321,14 +321,11 @@ struct scan_context {
     const char *file; /* NULL for the main file */
 };
 
-static void scan_problem(void *arg, unsigned line, const char *key, const char *what)
+static void scan_problem(void *arg, unsigned line, const char *key, const char *what, const char *expected)
 {
     struct scan_context *context = arg;
 
-    report(context->loader, context->file, line, key, "%s, expected %s", what,
-           strstr(what, "32 bits")     ? "a number from -2147483648 to 2147483647"
-           : strstr(what, "a comment") ? "*/"
-                                       : "UTF-8 text");
+    report(context->loader, context->file, line, key, "%s, expected %s", what, expected);
 }
 
 static void scan_include(void *arg, unsigned line, const char *name)
@@ -379,7 +376,6 @@ static void parse(struct loader *l, const char *text)
                    why, strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
     }
     load_keys(l, schema_root(), config_root_setting(&parsed), "", l->config);
-    l->config->listen_is_default = !config_lookup(&parsed, "web.listen");
     config_destroy(&parsed);
 }
 

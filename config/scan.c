@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UTF8_EXPECTED "UTF-8 text"
+
 enum { KEY_MAX = 64, NUMBER_MAX = 48, INCLUDE_MAX = 512 };
 
 struct scanner {
@@ -17,9 +19,9 @@ struct scanner {
     const struct scan_callbacks *callbacks;
 };
 
-static void problem(struct scanner *s, const char *what)
+static void problem(struct scanner *s, const char *what, const char *expected)
 {
-    s->callbacks->problem(s->callbacks->arg, s->line, s->key, what);
+    s->callbacks->problem(s->callbacks->arg, s->line, s->key, what, expected);
 }
 
 static bool at(const struct scanner *s, const char *text)
@@ -53,7 +55,7 @@ static void skip_block_comment(struct scanner *s)
         s->p += strlen("*/");
         return;
     }
-    s->callbacks->problem(s->callbacks->arg, line, "", "a comment begins here and does not end");
+    s->callbacks->problem(s->callbacks->arg, line, "", "a comment begins here and does not end", "*/");
 }
 
 static void skip_string(struct scanner *s)
@@ -108,7 +110,7 @@ static void read_number(struct scanner *s)
     if (s->p - start < NUMBER_MAX && !is_misread(number)) /* a longer one was not read whole */
         return;
     (void)snprintf(what, sizeof what, "%s does not fit in 32 bits", number);
-    problem(s, what);
+    problem(s, what, "a number from -2147483648 to 2147483647");
 }
 
 static void read_include(struct scanner *s)
@@ -187,7 +189,7 @@ static void scan_bytes(struct scanner *s)
     unsigned reported = 0;
 
     if (at(s, "\xef\xbb\xbf")) {
-        problem(s, "begins with a byte order mark");
+        problem(s, "begins with a byte order mark", UTF8_EXPECTED);
         s->p += 3;
     }
     while (s->p < s->end) {
@@ -195,7 +197,7 @@ static void scan_bytes(struct scanner *s)
         bool is_nul = *s->p == '\0';
 
         if ((n == 0 || is_nul) && reported != s->line) {
-            problem(s, is_nul ? "contains a NUL byte" : "is not valid UTF-8");
+            problem(s, is_nul ? "contains a NUL byte" : "is not valid UTF-8", UTF8_EXPECTED);
             reported = s->line;
         }
         if (n > 1)

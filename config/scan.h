@@ -13,7 +13,7 @@
 
 struct scan_callbacks {
     /* key is the setting the problem stands in, "" when there is none. */
-    void (*problem)(void *arg, unsigned line, const char *key, const char *what);
+    void (*problem)(void *arg, unsigned line, const char *key, const char *what, const char *expected);
     void (*include)(void *arg, unsigned line, const char *path);
     void *arg;
 };

@@ -1,8 +1,8 @@
 /* A growing text buffer with a sticky failure.
  *
- * Writers never check: when memory runs out or the text would pass
+ * Writers never check: when memory runs out or the text would reach
  * BUF_MAX_BYTES the buffer remembers the failure, and whoever takes the text
- * learns of it once, from buf_take() or buf_failed(). Not shared by threads. */
+ * learns of it once, from buf_take() or the field. Not shared by threads. */
 #ifndef SOCKWATCH_CORE_BUF_H
 #define SOCKWATCH_CORE_BUF_H
 

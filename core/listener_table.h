@@ -26,6 +26,13 @@ struct class_view {
     uint32_t cut; /* listeners that limits.listeners left out */
 };
 
+/* Whether the host has the address that a socket is bound to. */
+enum presence {
+    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback), or it cannot be told */
+    PRESENCE_PRESENT,
+    PRESENCE_ABSENT, /* nobody reaches the socket now, but the address may come */
+};
+
 /* One socket as a collector saw it. */
 struct listener_row {
     enum protocol protocol;
@@ -34,9 +41,10 @@ struct listener_row {
     uint32_t ifindex; /* interface it is bound to, 0 for none */
     char interface[INTERFACE_NAME_MAX];
     bool v6only;
-    uint64_t cookie; /* unique per socket in a namespace; 0 unknown */
-    uint32_t uid;    /* owner of the socket, in our user namespace */
-    bool has_queue;  /* the two below are an accept queue */
+    enum presence presence; /* of the address */
+    uint64_t cookie;        /* unique per socket in a namespace; 0 unknown */
+    uint32_t uid;           /* owner of the socket, in our user namespace */
+    bool has_queue;         /* the two below are an accept queue */
     uint32_t queue_length;
     uint32_t queue_limit;
 };
@@ -51,6 +59,7 @@ struct listener {
     uint32_t ifindex;
     char interface[INTERFACE_NAME_MAX]; /* "" for none */
     enum scope scope;
+    enum presence presence;              /* of the address */
     char service_name[SERVICE_NAME_MAX]; /* "" when nobody knows one */
     uint32_t sockets;
     bool uid_known; /* all sockets have the same owner */

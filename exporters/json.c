@@ -79,6 +79,8 @@ static json_t *listener_json(const struct view *view, const struct listener *l, 
     set(object, "protocol", json_string(protocol_name(l->protocol)));
     set(object, "family", json_string(family_name(l->family)));
     set(object, "address", address_json(&l->address));
+    set(object, "address_present",
+        l->presence == PRESENCE_UNKNOWN ? json_null() : json_boolean(l->presence == PRESENCE_PRESENT));
     set(object, "port", json_integer(l->port));
     set(object, "interface", text_or_null(l->interface));
     set(object, "netns", json_null());

@@ -34,7 +34,8 @@ static void fill_row(const struct view *view, const struct listener *l, uint32_t
 
     (void)snprintf(cells[0], CELL_MAX, "%s", protocol_name(l->protocol));
     endpoint_format(&l->address, l->family, l->port, l->interface, cells[1]);
-    (void)snprintf(cells[2], CELL_MAX, "%s", scope_name(l->scope));
+    (void)snprintf(cells[2], CELL_MAX, "%s",
+                   l->presence == PRESENCE_ABSENT ? "absent" : scope_name(l->scope));
     (void)snprintf(cells[3], CELL_MAX, "%s",
                    listener_has_port_class(l) ? port_class_name(port_class_of(l->port)) : "-");
     (void)snprintf(cells[4], CELL_MAX, "%s", *l->service_name ? l->service_name : "-");

@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 
-from harness import SCRATCH, Server, TestCase, list_json, require, tcp_listener, udp_socket
+from harness import SCRATCH, Server, TestCase, list_json, require, sockwatch, tcp_listener, udp_socket
 
 FAST = 'poll: { listeners = "50ms"; };\n'
 
@@ -157,3 +157,34 @@ class AcceptQueueTest(TestCase):
             entry = next(e for e in list_json()["listeners"] if e["port"] == 5555)
             self.assertEqual(entry["accept_queue"], {"length": 1, "limit": 0, "saturation_ratio": 1.0})
             self.assertEqual(entry["connections"]["established"], 1)
+
+
+class PresenceTest(TestCase):
+    """A socket may be bound to an address that the host does not have."""
+
+    def presence(self):
+        return {entry["address"]: (entry["scope"], entry["address_present"]) for entry in list_json()["listeners"]}
+
+    def test_absent_addresses_are_not_safe_ones(self):
+        def ip(*arguments):
+            subprocess.run(["ip", *arguments], check=True)
+        ip("link", "add", "test0", "type", "veth", "peer", "name", "test1")
+        ip("link", "set", "test0", "up")
+        ip("link", "set", "test1", "up")
+        ip("addr", "add", "192.0.2.1/24", "dev", "test0")
+        ip("-6", "addr", "add", "2001:db8::1/64", "dev", "test0", "nodad")
+        ip("route", "add", "local", "198.51.100.0/24", "dev", "lo")
+        for family in ("ipv4", "ipv6"):
+            with open(f"/proc/sys/net/{family}/ip_nonlocal_bind", "w") as setting:
+                setting.write("1")
+        addresses = {"192.0.2.1": True, "192.0.2.77": False, "203.0.113.5": False, "198.51.100.9": True,
+                     "2001:db8::1": True, "2001:db8::77": False}
+        sockets = [tcp_listener(address, 5000) for address in addresses]
+        sockets += [tcp_listener("0.0.0.0", 5001), tcp_listener("127.0.0.9", 5000), udp_socket("224.0.0.251", 5353)]
+        self.addCleanup(lambda: [s.close() for s in sockets])
+        expected = {address: ("address", present) for address, present in addresses.items()}
+        expected.update({"0.0.0.0": ("any", None), "127.0.0.9": ("loopback", None), "224.0.0.251": ("address", None)})
+        self.assertEqual(self.presence(), expected)
+        self.assertIn("absent", sockwatch("list").stdout)
+        ip("addr", "add", "203.0.113.5/32", "dev", "lo")
+        self.assertEqual(self.presence()["203.0.113.5"], ("address", True))

@@ -162,7 +162,6 @@ static void assert_is_default(const struct config *config)
     assert_int_equal(config->poll_connections_ms, 10000);
     assert_int_equal(config->limit_listeners, 4096);
     assert_int_equal(config->limit_series, 20000);
-    assert_true(config->listen_is_default);
     assert_int_equal(config->listen.count, 2);
     listen_address_format(&config->listen.items[0], text);
     assert_string_equal(text, "127.0.0.1:10066");
@@ -225,7 +224,6 @@ static void every_key_is_read(void **state)
            "limits: { listeners = 1; series = 0; };\n");
     assert_int_equal(f->config->poll_listeners_ms, 250);
     assert_int_equal(f->config->poll_connections_ms, 60000);
-    assert_false(f->config->listen_is_default);
     assert_int_equal(f->config->listen.count, 3);
     assert_int_equal(f->config->listen.items[0].port, 80);
     assert_int_equal(f->config->listen.items[1].address.version, 6);
@@ -291,7 +289,6 @@ static void listen_may_be_empty(void **state)
 
     assert_loads(f, "web: { listen = [ ]; };");
     assert_int_equal(f->config->listen.count, 0);
-    assert_false(f->config->listen_is_default);
 }
 
 static void bounds_are_inclusive(void **state)
@@ -314,8 +311,7 @@ static void bounds_are_inclusive(void **state)
         "allow = ( { ports = \"1-65535\"; } );",
         "allow = ( { ports = \"255\"; protocol = \"raw\"; } );",
         "expect = ( { name = \"a\"; ports = \"1-1024\"; } );",
-        "expect = ( { name = \"0123456789012345678901234567890123456789012345678901234567890123\"; port = 1; "
-        "} );",
+        "expect = ({ port=1; name=\"0123456789012345678901234567890123456789012345678901234567890123\"; });",
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
@@ -570,8 +566,8 @@ static void accepts_what_only_looks_like_a_contradiction(void **state)
     static const char *const cases[] = {
         "expect = ( { name = \"a\"; port = 1; }, { name = \"b\"; port = 1; protocol = \"udp\"; } );",
         "expect = ( { name = \"a\"; port = 1; }, { name = \"a\"; port = 2; } );",
-        "expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },"
-        "           { name = \"b\"; port = 1; address = \"192.0.2.2\"; }, { name = \"c\"; port = 1; } );",
+        ("expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },"
+         "           { name = \"b\"; port = 1; address = \"192.0.2.2\"; }, { name = \"c\"; port = 1; } );"),
         "expect = ( { name = \"a\"; port = 1; scope = \"any\"; address = \"127.0.0.1\"; } );",
         "expect = ( { name = \"a\"; port = 1; scope = \"loopback\"; address = \"127.3.2.1\"; } );",
         "expect = ( { name = \"a\"; port = 1; address = \"::ffff:192.0.2.1\"; families = [ \"ipv4\" ]; } );",
@@ -806,14 +802,16 @@ static void refuses_an_included_directory(void **state)
 /* Many times each, so that following every path would take forever. */
 static void refuses_files_that_include_each_other(void **state)
 {
-    static const char text[] = "@include \"main.conf\"\n@include \"main.conf\"\n@include \"main.conf\"\n";
     struct fixture *f = *state;
+    struct buf text;
 
-    write_file(f, "more.conf", text, strlen(text));
-    assert_int_equal(load(f, "@include \"more.conf\"\n@include \"more.conf\"\n@include \"more.conf\"\n"),
-                     ERR_CONFIG);
+    buf_init(&text);
+    for (int i = 0; i < 20; i++)
+        buf_str(&text, "@include \"main.conf\"\n");
+    assert_int_equal(load(f, buf_text(&text)), ERR_CONFIG);
+    buf_done(&text);
     assert_null(f->config);
-    assert_non_null(strstr(buf_text(&f->errors), ".conf:1: @include: \""));
+    assert_non_null(strstr(buf_text(&f->errors), "main.conf:1: @include: \"main.conf\""));
     assert_non_null(strstr(buf_text(&f->errors), "is included by too many files, expected at most 10\n"));
 }
 

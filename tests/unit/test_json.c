@@ -98,13 +98,15 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
     assert_int_equal(json_object_size(root), 2);
     assert_int_equal(json_array_size(json_object_get(root, "listeners")), 9);
     assert_json(find_listener(root, "0.0.0.0", 22),
-                "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 22, 'interface': null, "
+                "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
+                "'port': 22, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'ssh', "
                 "'sockets': 1, 'accept_queue': {'length': 0, 'limit': 128, 'saturation_ratio': 0.0}, "
                 "'drops': null, 'connections': {'established': 3, 'close-wait': 1, 'listen': 2}, "
                 "'owners': null, 'uid': 0, 'unit': null, 'rules': []}");
     assert_json(find_listener(root, "::", 80),
-                "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'port': 80, 'interface': null, "
+                "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
+                "'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
                 "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
                 "'drops': null, 'connections': {'established': 10, 'time-wait': 5}, "
@@ -122,13 +124,15 @@ static void what_is_not_known_is_null(void **state)
     scene_of_a_mixed_host(&s);
     root = listeners_of(&s);
     assert_json(find_listener(root, "2001:db8::12:3456", 51820),
-                "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'port': 51820, "
+                "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'address_present': "
+                "null, 'port': 51820, "
                 "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
                 "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, 'drops': null, "
                 "'connections': {'established': 0}, 'owners': null, 'uid': 0, 'unit': null, "
                 "'rules': ['UnexpectedListener']}");
     assert_json(find_listener(root, "0.0.0.0", 1),
-                "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 1, 'interface': null, "
+                "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
+                "'port': 1, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
                 "'accept_queue': null, 'drops': null, 'connections': null, 'owners': null, 'uid': 0, "
                 "'unit': null, 'rules': ['UnexpectedListener']}");
@@ -161,10 +165,10 @@ static void a_service_nobody_names_and_an_owner_that_is_not_one_are_null(void **
 
 static void every_listener_has_every_key(void **state)
 {
-    static const char *const keys[] = {"protocol",     "family", "address",     "port",         "interface",
-                                       "netns",        "scope",  "port_class",  "service_name", "sockets",
-                                       "accept_queue", "drops",  "connections", "owners",       "uid",
-                                       "unit",         "rules"};
+    static const char *const keys[] = {
+        "protocol",   "family",       "address", "address_present", "port",  "interface",   "netns",  "scope",
+        "port_class", "service_name", "sockets", "accept_queue",    "drops", "connections", "owners", "uid",
+        "unit",       "rules"};
     struct scene s;
     json_t *root, *listener;
     size_t i;
@@ -283,7 +287,8 @@ static void an_alert_has_the_shape_of_the_contract(void **state)
         "'severity': 'critical', 'port': '3306'}}");
     assert_json(json_array_get(alerts, 3),
                 "{'rule': 'UnexpectedListener', 'name': null, 'severity': 'warning', 'state': 'firing', "
-                "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': 'fe80::1', 'port': 8080, "
+                "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': 'fe80::1', "
+                "'port': 8080, "
                 "'summary': 'tcp [fe80::1%eth0]:8080 (http-alt) listens, but is neither expected nor "
                 "allowed', 'labels': {'rule': 'UnexpectedListener', 'name': '', 'protocol': 'tcp', "
                 "'severity': 'warning', 'port': '8080', 'family': 'ipv6', 'address': 'fe80::1', "

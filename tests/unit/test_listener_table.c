@@ -310,13 +310,13 @@ static void the_limit_never_cuts_an_expected_port(void **state)
     struct port_range ports[] = {{3, 3}, {9, 9}};
     struct expect expects[] = {{.match = {.protocol = PROTOCOL_TCP, .ports = ports, .port_count = 2}}};
     const struct policy policy = {.expects = expects, .expect_count = 1};
-    struct listener_builder *b = builder(1, &policy);
+    struct listener_builder *b = builder(2, &policy);
     struct listener_table *t;
 
     (void)state;
-    add_rows(b, "0.0.0.0:1 0.0.0.0:2 0.0.0.0:3 127.0.0.1:3 0.0.0.0:9 udp/0.0.0.0:9", 1);
+    add_rows(b, "0.0.0.0:1 0.0.0.0:3 127.0.0.1:3 0.0.0.0:5 0.0.0.0:7 0.0.0.0:9 udp/0.0.0.0:9", 1);
     t = seal(b);
-    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:3 tcp/127.0.0.1:3 tcp/0.0.0.0:9");
+    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:3 tcp/127.0.0.1:3 tcp/0.0.0.0:5 tcp/0.0.0.0:9");
     assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1);
     assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
     listener_table_unref(t);

@@ -8,10 +8,11 @@ struct report {
     size_t length;
 };
 
-static void note_problem(void *arg, unsigned line, const char *key, const char *what)
+static void note_problem(void *arg, unsigned line, const char *key, const char *what, const char *expected)
 {
     struct report *r = arg;
 
+    assert_true(*expected);
     r->length +=
         (size_t)snprintf(r->text + r->length, sizeof r->text - r->length, "%u:%s: %s\n", line, key, what);
     assert_true(r->length < sizeof r->text);

@@ -33,25 +33,19 @@ static const struct schema_key *key_at(const char *group, const char *name)
 
 static void assert_key_is_complete(const struct schema_key *key)
 {
-    switch (key->type) {
-    case SCHEMA_BOOL: assert_non_null(key->initial); break;
-    case SCHEMA_INT: assert_true(key->min <= key->max); break;
-    case SCHEMA_DURATION:
-        assert_true(key->min <= key->max);
+    bool is_tree = key->type == SCHEMA_GROUP || key->type == SCHEMA_LIST;
+    bool is_text = key->type == SCHEMA_TEXT || key->type == SCHEMA_TEXTS;
+
+    assert_int_equal(key->children != NULL, is_tree);
+    assert_int_equal(key->expected != NULL, !is_tree);
+    assert_int_equal(key->parse != NULL, is_text);
+    assert_int_equal(key->print != NULL, is_text);
+    assert_int_equal(key->clear != NULL, key->type == SCHEMA_TEXTS);
+    assert_int_equal(key->append && key->at && key->check, key->type == SCHEMA_LIST);
+    assert_true(key->min <= key->max);
+    /* Zeroed memory would mean a poll without pause, or a limit of nothing. */
+    if (key->type == SCHEMA_DURATION || key->type == SCHEMA_BOOL || (key->type == SCHEMA_INT && !key->store))
         assert_non_null(key->initial);
-        break;
-    case SCHEMA_TEXTS: assert_non_null(key->clear); /* fall through */
-    case SCHEMA_TEXT:
-        assert_non_null(key->parse);
-        assert_non_null(key->print);
-        break;
-    case SCHEMA_LIST:
-        assert_non_null(key->append);
-        assert_non_null(key->at);
-        assert_non_null(key->check); /* fall through */
-    case SCHEMA_GROUP: assert_non_null(key->children); return;
-    }
-    assert_non_null(key->expected);
 }
 
 static void every_key_says_all_about_itself(void **state)
