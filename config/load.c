@@ -306,8 +306,11 @@ static ssize_t read_file(const char *path, char **ret_text)
         r = -EFBIG;
 out:
     if (r >= 0) {
+        bool ended = r == 0 || text[r - 1] == '\n';
+
         /* libconfig 1.5 takes a comment without a new line for wrong syntax. */
-        (void)strcpy(text + r, r > 0 && text[r - 1] != '\n' ? "\n" : "");
+        text[r] = ended ? '\0' : '\n';
+        text[r + 1] = '\0';
         *ret_text = text;
     } else {
         free(text);

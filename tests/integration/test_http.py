@@ -1,5 +1,6 @@
 """The HTTP server, with good clients and bad ones."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -10,16 +11,16 @@ FAST = 'poll: { listeners = "50ms"; };\n'
 
 
 def raw(data, port=HTTP_PORT, seconds=3):
-    """Sends bytes as they are and returns all that comes back."""
+    """Sends bytes as they are and returns all that comes back, also when the
+    server did not want to read them all."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         answer = b""
-        try:
+        with contextlib.suppress(OSError):
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
             while chunk := connection.recv(65536):
                 answer += chunk
-        except OSError:
-            pass
         return answer
 
 
