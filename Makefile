@@ -19,7 +19,7 @@ SANITIZE ?=
 BUILD_PACKAGES := gcc libc6-dev make pkg-config \
 	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev
 TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-14-dev shellcheck mandoc git \
-	python3 iproute2 systemd mariadb-server redis-server dnsmasq-base prometheus
+	python3 iproute2 procps systemd systemd-container mariadb-server redis-server dnsmasq-base prometheus
 
 LIBRARIES := libmnl libmicrohttpd libconfig libsystemd jansson
 

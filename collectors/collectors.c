@@ -24,10 +24,6 @@
      MASK(STATE_LISTEN) | MASK(STATE_CLOSING))
 #define MASK_DATAGRAM_CONNECTIONS (MASK(STATE_ESTABLISHED) | MASK(STATE_CLOSE))
 
-static const uint8_t families[] = {AF_INET, AF_INET6};
-
-#define FAMILY_COUNT (sizeof families / sizeof families[0])
-
 /* How the kernel knows each class of sockets. */
 static const struct class_source {
     uint8_t ip_protocol;
@@ -36,14 +32,16 @@ static const struct class_source {
     bool has_accept_queue;
     uint32_t connection_states; /* 0: not counted */
     const char *proc_name;      /* in /proc/net/protocols */
+    const char *proc_name_v6;   /* likewise */
 } sources[PROTOCOL_COUNT] = {
-    [PROTOCOL_TCP] = {IPPROTO_TCP, MASK(STATE_LISTEN), false, true, MASK_TCP_CONNECTIONS, "TCP"},
-    [PROTOCOL_UDP] = {IPPROTO_UDP, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP"},
+    [PROTOCOL_TCP] = {IPPROTO_TCP, MASK(STATE_LISTEN), false, true, MASK_TCP_CONNECTIONS, "TCP", "TCPv6"},
+    [PROTOCOL_UDP] = {IPPROTO_UDP, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP", "UDPv6"},
     [PROTOCOL_UDPLITE] = {IPPROTO_UDPLITE, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS,
-                          "UDP-Lite"},
+                          "UDP-Lite", "UDPLITEv6"},
     /* The states of SCTP associations are SCTP's own, so they are not counted. */
-    [PROTOCOL_SCTP] = {IPPROTO_SCTP, MASK(STATE_LISTEN), false, true, 0, "SCTP"},
-    [PROTOCOL_RAW] = {IPPROTO_RAW, MASK(STATE_CLOSE), false, false, MASK_DATAGRAM_CONNECTIONS, "RAW"},
+    [PROTOCOL_SCTP] = {IPPROTO_SCTP, MASK(STATE_LISTEN), false, true, 0, "SCTP", "SCTPv6"},
+    [PROTOCOL_RAW] = {IPPROTO_RAW, MASK(STATE_CLOSE), false, false, MASK_DATAGRAM_CONNECTIONS, "RAW",
+                      "RAWv6"},
 };
 
 struct poll;
@@ -63,7 +61,8 @@ struct collectors {
     uint64_t malformed[COLLECTOR_RUNS_MAX];
     int64_t unsupported_until_ms[PROTOCOL_COUNT]; /* 0: not known to be unsupported */
     enum visibility unsupported_as[PROTOCOL_COUNT];
-    bool raw_diag_missing; /* /proc answers for raw sockets */
+    int64_t no_ipv6_until_ms[PROTOCOL_COUNT]; /* likewise, for IPv6 alone */
+    int64_t raw_diag_missing_until_ms;        /* /proc answers for raw sockets */
 };
 
 /* One poll under way. */
@@ -91,22 +90,44 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Dumps both families of a class. */
-static int dump_class(struct poll *p, uint32_t states, bool skip_auto_ports, inet_diag_message_fn *on_message)
+/* Asking for what the kernel lacks makes it look for a module each time, so a
+ * no is believed for a while. */
+static bool is_known_missing(int64_t until_ms)
 {
-    int r = 0;
+    return until_ms != 0 && now_ms() < until_ms;
+}
 
-    for (size_t i = 0; r == 0 && i < FAMILY_COUNT; i++) {
-        const struct inet_diag_query query = {
-            .family = families[i],
-            .protocol = sources[p->protocol].ip_protocol,
-            .states = states,
-            .skip_auto_ports = skip_auto_ports,
-        };
+static int dump_family(struct poll *p, uint8_t family, uint32_t states, bool skip_auto_ports,
+                       inet_diag_message_fn *on_message)
+{
+    const struct inet_diag_query query = {
+        .family = family,
+        .protocol = sources[p->protocol].ip_protocol,
+        .states = states,
+        .skip_auto_ports = skip_auto_ports,
+    };
+    int64_t *no_ipv6_until_ms = &p->c->no_ipv6_until_ms[p->protocol];
+    int r;
 
-        r = sock_diag_dump(p->c->diag, &query, on_message, p, p->malformed);
+    if (family == AF_INET6 && is_known_missing(*no_ipv6_until_ms))
+        return 0;
+    r = sock_diag_dump(p->c->diag, &query, on_message, p, p->malformed);
+    /* A kernel without IPv6 has no such sockets to hide. */
+    if (r == ERR_UNSUPPORTED && family == AF_INET6 &&
+        proc_has_protocol(sources[p->protocol].proc_name_v6) == 0) {
+        *no_ipv6_until_ms = now_ms() + UNSUPPORTED_RETRY_MS;
+        return 0;
     }
     return r;
+}
+
+/* Dumps both families of a class; IPv4 first, which tells whether the kernel
+ * has the protocol. */
+static int dump_class(struct poll *p, uint32_t states, bool skip_auto_ports, inet_diag_message_fn *on_message)
+{
+    int r = dump_family(p, AF_INET, states, skip_auto_ports, on_message);
+
+    return r < 0 ? r : dump_family(p, AF_INET6, states, skip_auto_ports, on_message);
 }
 
 /* A row that is complete but for what only its address and interface tell. */
@@ -161,7 +182,7 @@ static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
 
 static int look_at_listeners(struct poll *p)
 {
-    if (p->protocol == PROTOCOL_RAW && p->c->raw_diag_missing)
+    if (p->protocol == PROTOCOL_RAW && is_known_missing(p->c->raw_diag_missing_until_ms))
         return proc_raw_read(add_raw_listener, p, p->malformed);
     return dump_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports,
                       add_listener);
@@ -180,9 +201,10 @@ static int look_twice(struct poll *p)
         return r;
     if (before && before->visibility == VISIBILITY_OK)
         missing = listener_builder_missing(p->builder, p->previous, p->protocol);
-    if (missing < 0)
+    if (missing <= 0)
         return (int)missing;
-    return missing > 0 ? look_at_listeners(p) : 0;
+    r = listener_builder_look_again(p->builder, p->protocol);
+    return r < 0 ? r : look_at_listeners(p);
 }
 
 /* A protocol that the kernel does not have hides nothing; one that it has but
@@ -192,23 +214,16 @@ static enum visibility unsupported_visibility(enum protocol protocol)
     return proc_has_protocol(sources[protocol].proc_name) == 0 ? VISIBILITY_ABSENT : VISIBILITY_UNSUPPORTED;
 }
 
-/* Asking for what the kernel lacks makes it look for a module each time, so a
- * no is believed for a while. */
-static bool is_known_unsupported(const struct collectors *c, enum protocol protocol)
-{
-    return c->unsupported_until_ms[protocol] > now_ms();
-}
-
 static int collect_listeners(struct poll *p, enum protocol protocol)
 {
     struct collectors *c = p->c;
     int r = ERR_UNSUPPORTED;
 
     p->protocol = protocol;
-    if (!is_known_unsupported(c, protocol))
+    if (!is_known_missing(c->unsupported_until_ms[protocol]))
         r = look_twice(p);
-    if (r == ERR_UNSUPPORTED && protocol == PROTOCOL_RAW && !c->raw_diag_missing) {
-        c->raw_diag_missing = true;
+    if (r == ERR_UNSUPPORTED && protocol == PROTOCOL_RAW && !is_known_missing(c->raw_diag_missing_until_ms)) {
+        c->raw_diag_missing_until_ms = now_ms() + UNSUPPORTED_RETRY_MS;
         r = look_twice(p);
     }
     if (r < 0 && r != ERR_UNSUPPORTED) {
@@ -224,7 +239,7 @@ static int collect_listeners(struct poll *p, enum protocol protocol)
         listener_builder_set_class(p->builder, protocol, VISIBILITY_FAILED, r);
         return r;
     }
-    if (!is_known_unsupported(c, protocol)) {
+    if (!is_known_missing(c->unsupported_until_ms[protocol])) {
         c->unsupported_until_ms[protocol] = now_ms() + UNSUPPORTED_RETRY_MS;
         c->unsupported_as[protocol] = unsupported_visibility(protocol);
     }
@@ -258,9 +273,9 @@ static int collect_connections(struct poll *p, enum protocol protocol)
     int r;
 
     p->protocol = protocol;
-    if (source->connection_states == 0 || is_known_unsupported(p->c, protocol))
+    if (source->connection_states == 0 || is_known_missing(p->c->unsupported_until_ms[protocol]))
         return ERR_UNSUPPORTED;
-    if (protocol == PROTOCOL_RAW && p->c->raw_diag_missing)
+    if (protocol == PROTOCOL_RAW && is_known_missing(p->c->raw_diag_missing_until_ms))
         r = proc_raw_read(count_raw, p, p->malformed);
     else
         r = dump_class(p, source->connection_states, false, count_message);
@@ -389,5 +404,6 @@ uint64_t collectors_malformed(const struct collectors *c, size_t run_index)
 void collectors_retry_unsupported(struct collectors *c)
 {
     memset(c->unsupported_until_ms, 0, sizeof c->unsupported_until_ms);
-    c->raw_diag_missing = false;
+    memset(c->no_ipv6_until_ms, 0, sizeof c->no_ipv6_until_ms);
+    c->raw_diag_missing_until_ms = 0;
 }

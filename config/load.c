@@ -17,6 +17,7 @@ enum {
     INCLUDE_DEPTH_MAX = 10, /* libconfig's own */
     ERRORS_MAX = 100,
     KEY_PATH_MAX = 128,
+    MISREAD_MAX = 16,
 };
 
 struct loader {
@@ -28,6 +29,8 @@ struct loader {
     bool partial;    /* the parser gave up: what is missing may stand further on */
     bool unparsable; /* the parser would end the process, or say nothing */
     unsigned depth;
+    unsigned misread_lines[MISREAD_MAX]; /* of the main file: what they say is not what libconfig reads */
+    unsigned misread_count;
 };
 
 __attribute__((format(printf, 5, 6))) static void report(struct loader *l, const char *file, unsigned line,
@@ -115,6 +118,15 @@ static void report_value(struct loader *l, const struct place *place, const char
                   place->key->expected);
 }
 
+static bool is_misread(const struct loader *l, const config_setting_t *setting)
+{
+    for (unsigned i = 0; i < l->misread_count; i++)
+        if (!config_setting_source_file(setting) &&
+            config_setting_source_line(setting) == l->misread_lines[i])
+            return true;
+    return false;
+}
+
 static void load_int(struct loader *l, const struct place *place, void *field)
 {
     int64_t value = config_setting_get_int64(place->setting);
@@ -129,6 +141,8 @@ static void load_int(struct loader *l, const struct place *place, void *field)
         *(int64_t *)field = value;
     if (r == 0)
         return;
+    if (is_misread(l, place->setting))
+        return; /* which was said, and this is not the number that the user wrote */
     (void)snprintf(text, sizeof text, "%lld", (long long)value);
     report_value(l, place, text, r);
 }
@@ -328,7 +342,11 @@ static void scan_problem(void *arg, unsigned line, const char *key, const char *
 {
     struct scan_context *context = arg;
 
-    report(context->loader, context->file, line, key, "%s, expected %s", what, expected);
+    struct loader *l = context->loader;
+
+    report(l, context->file, line, key, "%s, expected %s", what, expected);
+    if (!context->file && l->misread_count < MISREAD_MAX)
+        l->misread_lines[l->misread_count++] = line;
 }
 
 static void scan_include(void *arg, unsigned line, const char *name)

@@ -87,9 +87,8 @@ static int add_alert(struct alerts *alerts, const struct finding *finding, struc
     return 0;
 }
 
-/* Removes alerts whose condition is over; found[i] says which are not. */
-static void resolve(struct alerts *alerts, const struct verdict *verdict, const bool *found,
-                    alert_transition_fn *on_transition, void *arg)
+/* Removes the alerts that keep says nothing for. */
+static void resolve(struct alerts *alerts, const bool *keep, alert_transition_fn *on_transition, void *arg)
 {
     size_t kept = 0, count = alerts->count;
 
@@ -97,7 +96,7 @@ static void resolve(struct alerts *alerts, const struct verdict *verdict, const 
         struct alert *alert = &alerts->items[i];
         bool was_firing = alert->state == ALERT_FIRING;
 
-        if (found[i] || !could_be_seen(verdict, &alert->key)) {
+        if (keep[i]) {
             alerts->items[kept++] = *alert;
             continue;
         }
@@ -111,10 +110,10 @@ int alerts_update(struct alerts *alerts, const struct verdict *verdict, struct i
                   alert_transition_fn *on_transition, void *arg)
 {
     size_t known = alerts->count;
-    bool *found = calloc(known + 1, sizeof *found);
+    bool *keep = calloc(known + 1, sizeof *keep);
     const struct finding **fresh = calloc(verdict->count + 1, sizeof(const struct finding *));
     size_t fresh_count = 0;
-    int r = found && fresh ? 0 : -ENOMEM;
+    int r = keep && fresh ? 0 : -ENOMEM;
 
     if (r < 0)
         goto out;
@@ -131,18 +130,33 @@ int alerts_update(struct alerts *alerts, const struct verdict *verdict, struct i
             fresh[fresh_count++] = finding;
             continue;
         }
-        found[alert - alerts->items] = true;
+        keep[alert - alerts->items] = true;
         advance(alert, finding, now, false, on_transition, arg);
     }
-    resolve(alerts, verdict, found, on_transition, arg);
+    for (size_t i = 0; i < known; i++)
+        keep[i] = keep[i] || !could_be_seen(verdict, &alerts->items[i].key);
+    resolve(alerts, keep, on_transition, arg);
     for (size_t i = 0; r == 0 && i < fresh_count; i++)
         r = add_alert(alerts, fresh[i], now, on_transition, arg);
     if (alerts->count > 0)
         qsort(alerts->items, alerts->count, sizeof *alerts->items, compare_alerts);
 out:
     free(fresh);
-    free(found);
+    free(keep);
     return r;
+}
+
+void alerts_forget(struct alerts *alerts, const struct policy *policy, alert_transition_fn *on_transition,
+                   void *arg)
+{
+    bool *keep = calloc(alerts->count + 1, sizeof *keep);
+
+    if (!keep)
+        return; /* they resolve when their class is seen */
+    for (size_t i = 0; i < alerts->count; i++)
+        keep[i] = rules_can_produce(policy, &alerts->items[i].key);
+    resolve(alerts, keep, on_transition, arg);
+    free(keep);
 }
 
 void alerts_done(struct alerts *alerts)

@@ -38,6 +38,12 @@ const char *alert_state_name(enum alert_state state);
  * Returns 0, or -ENOMEM: what did not fit is then found again next time. */
 int alerts_update(struct alerts *alerts, const struct verdict *verdict, struct instant now,
                   alert_transition_fn *on_transition, void *arg);
+
+/* Resolves the alerts that a new policy cannot produce any more, also those
+ * about classes that are not seen. */
+void alerts_forget(struct alerts *alerts, const struct policy *policy, alert_transition_fn *on_transition,
+                   void *arg);
+
 void alerts_done(struct alerts *alerts);
 
 #endif

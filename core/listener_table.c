@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A service may consist of many sockets; this many rows per allowed service
- * are held before sealing joins them. */
-enum { ROWS_PER_SERVICE = 16 };
+/* A service may consist of many sockets; so many rows of a protocol are held
+ * per allowed service, and besides, before sealing joins them. */
+enum { ROWS_PER_SERVICE = 16, ROWS_BESIDES = 4096 };
 
 struct socket_id {
     enum protocol protocol;
@@ -21,6 +21,10 @@ struct listener_builder {
     const struct policy *policy;
     struct listener_row *rows;
     size_t count, capacity;
+    size_t counts[PROTOCOL_COUNT]; /* rows of each protocol */
+    uint64_t *known;               /* sorted cookies of known_protocol, during a second look */
+    size_t known_count;
+    enum protocol known_protocol;
     struct class_view classes[PROTOCOL_COUNT];
 };
 
@@ -53,19 +57,51 @@ void listener_builder_free(struct listener_builder *b)
 {
     if (!b)
         return;
+    free(b->known);
     free(b->rows);
     free(b);
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static bool has_cookie(const uint64_t *sorted, size_t count, uint64_t cookie)
+{
+    return count > 0 && bsearch(&cookie, sorted, count, sizeof cookie, compare_u64);
+}
+
+/* The cookies of a protocol's rows, sorted. Returns owned, or NULL when memory
+ * runs out. */
+static uint64_t *sorted_cookies(const struct listener_builder *b, enum protocol protocol, size_t *ret_count)
+{
+    uint64_t *cookies = calloc(b->counts[protocol] + 1, sizeof *cookies);
+    size_t count = 0;
+
+    for (size_t i = 0; cookies && i < b->count; i++)
+        if (b->rows[i].protocol == protocol)
+            cookies[count++] = b->rows[i].cookie;
+    if (count > 0)
+        qsort(cookies, count, sizeof *cookies, compare_u64);
+    *ret_count = count;
+    return cookies;
+}
+
 int listener_builder_add(struct listener_builder *b, const struct listener_row *row)
 {
-    size_t row_limit = (b->limit + 1) * ROWS_PER_SERVICE;
+    size_t row_limit = b->limit * ROWS_PER_SERVICE + ROWS_BESIDES;
 
-    if (b->count >= row_limit && !policy_expects_port(b->policy, row->protocol, row->port)) {
+    if (row->protocol == b->known_protocol && row->cookie != 0 &&
+        has_cookie(b->known, b->known_count, row->cookie))
+        return 0;
+    if (b->counts[row->protocol] >= row_limit && !policy_expects_port(b->policy, row->protocol, row->port)) {
         b->classes[row->protocol].cut++;
         return 0;
     }
-    if (b->count >= 2 * row_limit)
+    if (b->counts[row->protocol] >= 2 * row_limit)
         return ERR_LIMIT;
     if (b->count == b->capacity) {
         size_t capacity = b->capacity ? b->capacity * 2 : 64;
@@ -78,6 +114,7 @@ int listener_builder_add(struct listener_builder *b, const struct listener_row *
     }
     b->rows[b->count] = *row;
     b->rows[b->count++].address = ip_addr_unmap(row->address);
+    b->counts[row->protocol]++;
     return 0;
 }
 
@@ -89,6 +126,8 @@ void listener_builder_drop(struct listener_builder *b, enum protocol protocol)
         if (b->rows[i].protocol != protocol)
             b->rows[kept++] = b->rows[i];
     b->count = kept;
+    b->counts[protocol] = 0;
+    b->known_count = 0;
     b->classes[protocol].cut = 0;
 }
 
@@ -99,37 +138,39 @@ void listener_builder_set_class(struct listener_builder *b, enum protocol protoc
     b->classes[protocol].error = error;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 int64_t listener_builder_missing(const struct listener_builder *b, const struct listener_table *previous,
                                  enum protocol protocol)
 {
     uint64_t *cookies;
-    size_t count = 0;
+    size_t count;
     int64_t missing = 0;
 
     if (!previous || previous->socket_count == 0)
         return 0;
-    cookies = calloc(b->count + 1, sizeof *cookies);
+    cookies = sorted_cookies(b, protocol, &count);
     if (!cookies)
         return -ENOMEM;
-    for (size_t i = 0; i < b->count; i++)
-        if (b->rows[i].protocol == protocol)
-            cookies[count++] = b->rows[i].cookie;
-    qsort(cookies, count, sizeof *cookies, compare_u64);
-    for (size_t i = 0; i < previous->socket_count; i++) {
-        const struct socket_id *id = &previous->sockets[i];
-
-        if (id->protocol == protocol && !bsearch(&id->cookie, cookies, count, sizeof *cookies, compare_u64))
-            missing++;
-    }
+    for (size_t i = 0; i < previous->socket_count; i++)
+        missing += previous->sockets[i].protocol == protocol &&
+                   !has_cookie(cookies, count, previous->sockets[i].cookie);
     free(cookies);
     return missing;
+}
+
+int listener_builder_look_again(struct listener_builder *b, enum protocol protocol)
+{
+    uint64_t *cookies;
+    size_t count;
+
+    cookies = sorted_cookies(b, protocol, &count);
+    if (!cookies)
+        return -ENOMEM;
+    free(b->known);
+    b->known = cookies;
+    b->known_count = count;
+    b->known_protocol = protocol;
+    b->classes[protocol].cut = 0; /* counted anew */
+    return 0;
 }
 
 /* A dual-stack socket has no row of its own for IPv4: only an unbound IPv6

@@ -100,6 +100,10 @@ void listener_builder_set_class(struct listener_builder *b, enum protocol protoc
 int64_t listener_builder_missing(const struct listener_builder *b, const struct listener_table *previous,
                                  enum protocol protocol);
 
+/* Begins such a second dump: rows of the protocol whose cookie was added
+ * before are passed over from now on. Returns 0 or -ENOMEM. */
+int listener_builder_look_again(struct listener_builder *b, enum protocol protocol);
+
 /* Takes b, also on error. services may be NULL (built-in names only).
  * Returns owned (one reference), or NULL when memory runs out. */
 struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services);

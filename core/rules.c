@@ -69,10 +69,14 @@ static bool claims(const struct expect *e, const struct listener *l)
            port_ranges_contain(e->match.ports, e->match.port_count, l->port);
 }
 
-/* Whether a listener on the entry's port counts as the entry's service. */
+/* Whether a listener on the entry's port counts as the entry's service. One
+ * that another entry claims does not, but where the service should be public
+ * and this one is on loopback, it is what the operator must be told about. */
 static bool is_candidate(const struct policy *policy, const struct expect *e, const struct listener *l)
 {
-    for (size_t i = 0; i < policy->expect_count; i++) {
+    bool loopback_of_public = e->match.scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
+
+    for (size_t i = 0; !loopback_of_public && i < policy->expect_count; i++) {
         const struct expect *other = &policy->expects[i];
 
         if (other != e && claims(other, l))
@@ -84,10 +88,10 @@ static bool is_candidate(const struct policy *policy, const struct expect *e, co
 /* Whether connections to the address reach the listener. */
 static bool serves_address(const struct listener *l, const struct ip_addr *address)
 {
-    if (ip_addr_is_any(l->address))
-        return family_serves(l->family, address->version) &&
-               (l->scope != SCOPE_LOOPBACK || ip_addr_is_loopback(*address));
-    return ip_addr_compare(&l->address, address) == 0;
+    if (l->scope == SCOPE_LOOPBACK && !ip_addr_is_loopback(*address))
+        return false; /* also where it is bound to the address, but to the loopback device */
+    return ip_addr_is_any(l->address) ? family_serves(l->family, address->version)
+                                      : ip_addr_compare(&l->address, address) == 0;
 }
 
 static void describe(struct buf *out, const struct listener *l)
@@ -294,10 +298,16 @@ static int evaluate_expect(struct evaluation *ev, const struct expect *e)
 
 static bool is_own(const struct own_sockets *own, const struct listener *l)
 {
-    for (size_t i = 0; i < own->count; i++)
-        if (l->protocol == PROTOCOL_TCP && own->items[i].port == l->port &&
-            ip_addr_compare(&own->items[i].address, &l->address) == 0)
+    for (size_t i = 0; l->protocol == PROTOCOL_TCP && i < own->count; i++) {
+        struct ip_addr address = ip_addr_unmap(own->items[i].address);
+
+        if (own->items[i].port != l->port)
+            continue;
+        /* On a host without IPv6 "[::]" becomes 0.0.0.0. */
+        if (ip_addr_compare(&address, &l->address) == 0 ||
+            (ip_addr_is_any(address) && ip_addr_is_any(l->address) && !*l->interface))
             return true;
+    }
     return false;
 }
 
@@ -486,4 +496,22 @@ void verdict_done(struct verdict *verdict)
     free(verdict->findings);
     free(verdict->listener_rules);
     *verdict = (struct verdict){0};
+}
+
+bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
+{
+    if (key->rule == RULE_BLIND)
+        return true; /* about what was seen just now, in any case */
+    if (!key->has_endpoint) {
+        for (size_t i = 0; i < policy->expect_count; i++) {
+            const struct expect *e = &policy->expects[i];
+
+            if (strcmp(e->name, key->name) == 0 && e->match.protocol == key->protocol &&
+                port_ranges_contain(e->match.ports, e->match.port_count, key->port))
+                return (rules_used(e) & 1u << key->rule) != 0;
+        }
+        return false;
+    }
+    return key->rule == RULE_UNEXPECTED_LISTENER ? policy->unexpected.enabled
+                                                 : judges_other_ports(policy, key->protocol);
 }

@@ -79,6 +79,9 @@ void verdict_done(struct verdict *verdict);
  * metrics whether it fires or not. */
 uint32_t rules_used(const struct expect *expect);
 
+/* Whether a verdict by this policy could contain a finding with the key. */
+bool rules_can_produce(const struct policy *policy, const struct alert_key *key);
+
 /* Whether some rule needs the class, given how well it can be read: a protocol
  * that the kernel does not have cannot hide an unexpected listener.
  *

@@ -1,19 +1,20 @@
 #include "daemon/commands.h"
 #include "core/err.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static int check(const char *path)
 {
     struct options options = {.config_path = path};
     struct config *config = NULL;
+    struct buf out;
 
-    if (options_load_config(&options, &config) < 0)
+    if (load_config(&options, &config) < 0)
         return EXIT_ERROR;
-    (void)printf("%s: valid\n", path);
     config_free(config);
-    return EXIT_OK;
+    buf_init(&out);
+    buf_fmt(&out, "%s: valid\n", path);
+    return print_out(&out);
 }
 
 static int show(const char *path)
@@ -22,7 +23,7 @@ static int show(const char *path)
     struct config *config = NULL;
     struct buf out;
 
-    if (options_load_config(&options, &config) < 0)
+    if (load_config(&options, &config) < 0)
         return EXIT_ERROR;
     buf_init(&out);
     config_show(config, &out);

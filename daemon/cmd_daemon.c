@@ -25,6 +25,7 @@ struct daemon {
     struct loop_timer *connection_timer;
     char status[STATUS_MAX];                    /* last told to systemd */
     enum visibility visibility[PROTOCOL_COUNT]; /* last logged */
+    bool cut[PROTOCOL_COUNT];                   /* last logged: limits.listeners cut the class */
     bool route_localnet;                        /* last logged */
     int last_error;                             /* of cycle and publishing, last logged */
 };
@@ -49,25 +50,30 @@ static void log_transition(void *arg, const struct alert *alert, bool was_firing
     }
 }
 
-/* Says once what cannot be read, and once that it can again. */
+/* Says once what of a class cannot be read, and once that it can again. */
+static void log_class(struct daemon *d, enum protocol protocol)
+{
+    const struct class_view *now = listener_table_class(d->cycle.snapshot.listeners, protocol);
+    enum visibility before = d->visibility[protocol];
+    bool newly_cut = now->cut > 0 && !d->cut[protocol];
+    struct buf text;
+
+    d->visibility[protocol] = now->visibility;
+    d->cut[protocol] = now->cut > 0;
+    if (now->visibility == before && !newly_cut)
+        return;
+    if (now->visibility == VISIBILITY_OK && before != VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
+        log_write(LOG_NOTICE, "%s: sockets can be read again", protocol_name(protocol));
+    buf_init(&text);
+    cycle_describe_class(&d->cycle, protocol, &text);
+    log_lines(now->visibility == VISIBILITY_ABSENT ? LOG_NOTICE : LOG_WARNING, buf_text(&text));
+    buf_done(&text);
+}
+
 static void log_visibility(struct daemon *d)
 {
-    for (int i = 0; i < PROTOCOL_COUNT; i++) {
-        enum protocol protocol = (enum protocol)i;
-        enum visibility now = listener_table_class(d->cycle.snapshot.listeners, protocol)->visibility;
-        enum visibility before = d->visibility[i];
-        struct buf text;
-
-        d->visibility[i] = now;
-        if (now == before)
-            continue;
-        buf_init(&text);
-        cycle_describe_class(&d->cycle, protocol, &text);
-        log_lines(now == VISIBILITY_ABSENT ? LOG_NOTICE : LOG_WARNING, buf_text(&text));
-        buf_done(&text);
-        if (now == VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
-            log_write(LOG_NOTICE, "%s: sockets can be read again", protocol_name(protocol));
-    }
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        log_class(d, (enum protocol)i);
     if (d->cycle.snapshot.caveats.route_localnet && !d->route_localnet)
         log_write(LOG_WARNING, "%s", CYCLE_ROUTE_LOCALNET_TEXT);
     d->route_localnet = d->cycle.snapshot.caveats.route_localnet;
@@ -127,10 +133,11 @@ static void extend_readiness(struct daemon *d)
 
 /* Collects, judges, renders, publishes. What fails is logged once, and tried
  * again with the next poll; what was published before stays. */
-static int turn(struct daemon *d, bool connections)
+static int turn(struct daemon *d, unsigned what)
 {
     struct own_sockets own = http_server_sockets(d->http);
-    int r = cycle_collect(&d->cycle, d->config, connections);
+    int64_t polled_ms = d->cycle.snapshot.polled[POLL_LISTENERS].mono_ms;
+    int r = cycle_collect(&d->cycle, d->config, what);
 
     if (d->cycle.snapshot.listeners && r == 0) {
         log_visibility(d);
@@ -145,18 +152,20 @@ static int turn(struct daemon *d, bool connections)
     if (r < 0 && r != d->last_error)
         log_write(LOG_ERR, "poll failed: %s; showing what was known before", err_str(r));
     d->last_error = r;
-    notify_progress();
+    /* A poll that read nothing is no progress: if it goes on, a fresh start may help. */
+    if (r == 0 && d->cycle.snapshot.polled[POLL_LISTENERS].mono_ms != polled_ms)
+        notify_progress();
     return r;
 }
 
 static void on_listener_timer(void *arg)
 {
-    (void)turn(arg, false); /* logged, and tried again next time */
+    (void)turn(arg, CYCLE_LISTENERS); /* logged, and tried again next time */
 }
 
 static void on_connection_timer(void *arg)
 {
-    (void)turn(arg, true); /* logged, and tried again next time */
+    (void)turn(arg, CYCLE_CONNECTIONS); /* logged, and tried again next time */
 }
 
 static void on_terminate(void *arg)
@@ -195,12 +204,24 @@ static int apply_intervals(struct daemon *d)
     return r;
 }
 
+static int load(struct daemon *d, struct config **ret)
+{
+    struct buf errors;
+    int r;
+
+    buf_init(&errors);
+    r = options_load_config(&d->options, ret, &errors);
+    log_lines(LOG_ERR, buf_text(&errors));
+    buf_done(&errors);
+    return r;
+}
+
 /* All or nothing: whatever is wrong with the new configuration, the old one
  * stays in force. */
 static int reload(struct daemon *d)
 {
     struct config *next = NULL;
-    int r = options_load_config(&d->options, &next);
+    int r = load(d, &next);
 
     if (r == 0)
         r = listen_on(d, next);
@@ -210,6 +231,7 @@ static int reload(struct daemon *d)
     }
     config_free(d->config);
     d->config = next;
+    alerts_forget(&d->cycle.alerts, &d->config->policy, log_transition, d);
     d->cycle.config_loaded = instant_now();
     collectors_retry_unsupported(d->cycle.collectors);
     return apply_intervals(d);
@@ -227,7 +249,7 @@ static void on_hangup(void *arg)
         log_write(LOG_ERR, "reload failed: %s; the old configuration stays in force", err_str(r));
     else
         log_write(LOG_NOTICE, "configuration reloaded");
-    (void)turn(d, true); /* logged, and tried again with the next poll */
+    (void)turn(d, CYCLE_LISTENERS | CYCLE_CONNECTIONS); /* logged, and tried again with the next poll */
     notify_ready();
 }
 
@@ -255,19 +277,15 @@ static int open_cycle(struct daemon *d)
 
 static int first_turn(struct daemon *d)
 {
-    struct buf why;
-    int r = turn(d, true);
+    int r = turn(d, CYCLE_LISTENERS | CYCLE_CONNECTIONS);
 
     if (r < 0)
         return r;
-    buf_init(&why);
-    if (!cycle_sees_anything(&d->cycle, &why)) {
+    if (!cycle_sees_anything(&d->cycle)) { /* which was logged, class by class */
         log_write(LOG_ERR,
-                  "the kernel answers no sock_diag request (CONFIG_INET_DIAG), nothing can be watched:");
-        log_lines(LOG_ERR, buf_text(&why));
+                  "the kernel answers no sock_diag request (CONFIG_INET_DIAG), nothing can be watched");
         r = ERR_UNSUPPORTED;
     }
-    buf_done(&why);
     return r;
 }
 
@@ -288,6 +306,8 @@ static void announce(const struct daemon *d)
 {
     struct own_sockets own = http_server_sockets(d->http);
 
+    if (own.count == 0)
+        log_write(LOG_WARNING, "web.listen is empty: serving nothing, alerts are only logged");
     for (size_t i = 0; i < own.count; i++) {
         const struct listen_address address = {own.items[i].address, own.items[i].port};
         char text[ENDPOINT_TEXT_MAX];
@@ -344,7 +364,7 @@ static int run(const struct command *command, int argc, char **argv)
 
     if (!options_parse(command, argc, argv, &d.options, &status))
         return status;
-    r = options_load_config(&d.options, &d.config);
+    r = load(&d, &d.config);
     if (r == 0)
         r = start(&d);
     if (r == 0) {

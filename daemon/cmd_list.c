@@ -28,7 +28,7 @@ static int run(const struct command *command, int argc, char **argv)
         return status;
     buf_init(&out);
     buf_init(&notes);
-    if (options_load_config(&options, &config) < 0 || look_once(config, &cycle) < 0)
+    if (load_config(&options, &config) < 0 || look_once(config, &cycle) < 0)
         goto out;
     view = cycle_view(&cycle, config);
     if (options.json) {
@@ -58,7 +58,8 @@ const struct command command_list = {
             "  --help         print this help\n\n"
             "Columns: QUEUE is connections waiting to be accepted / backlog limit, CONNS the\n"
             "established connections of the port, OWNER the user the socket belongs to.\n"
-            "An address of * serves IPv4 and IPv6.\n\n"
+            "An address of * serves IPv4 and IPv6. UDP sockets on ports that the kernel chose\n"
+            "are clients mostly and are left out.\n\n"
             "Exit status: 0 done, 1 could not look, 2 usage error.\n",
     .takes_json = true,
     .takes_config = true,

@@ -12,7 +12,7 @@ static int run(const struct command *command, int argc, char **argv)
     if (!options_parse(command, argc, argv, &options, &status))
         return status;
     buf_init(&out);
-    if (options_load_config(&options, &config) == 0 && look_once(config, &cycle) == 0) {
+    if (load_config(&options, &config) == 0 && look_once(config, &cycle) == 0) {
         view = cycle_view(&cycle, config);
         prom_render(&view, &cycle.dropped, &out);
         status = print_out(&out);

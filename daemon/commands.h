@@ -11,6 +11,10 @@ extern const struct command command_check;
 extern const struct command command_metrics;
 extern const struct command command_config;
 
+/* Loads the configuration; every error goes to standard error. Returns 0 and
+ * fills *ret (owned), or a negative error. */
+int load_config(struct options *options, struct config **ret);
+
 /* Looks once, for the subcommands that do: collects listeners and connections
  * and judges them, ignoring "for". Says on standard error why it could not.
  *

@@ -35,21 +35,33 @@ void cycle_close(struct cycle *c)
     *c = (struct cycle){0};
 }
 
-/* Counts the poll, and notes its time when at least something was read. */
-static void note_poll(struct cycle *c, enum poll_kind kind)
+/* Raw sockets do not count: /proc may have told them. */
+bool cycle_sees_anything(const struct cycle *c)
 {
-    bool any = false, all = true;
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (i != PROTOCOL_RAW &&
+            listener_table_class(c->snapshot.listeners, (enum protocol)i)->visibility == VISIBILITY_OK)
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < c->snapshot.run_count; i++) {
-        const struct collector_run *run = &c->snapshot.runs[i];
+static bool counts_anything(const struct cycle *c)
+{
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (i != PROTOCOL_RAW && conn_table_complete(c->snapshot.connections, (enum protocol)i))
+            return true;
+    return false;
+}
 
-        if (run->poll != kind || !run->ran)
-            continue;
-        any |= run->up;
-        all &= run->up;
-    }
-    c->counters.polls[kind][any && all ? RESULT_SUCCESS : RESULT_FAILURE]++;
-    if (any)
+/* Counts the poll, and notes its time when it read anything. */
+static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < c->snapshot.run_count; i++)
+        all &= c->snapshot.runs[i].poll != kind || !c->snapshot.runs[i].ran || c->snapshot.runs[i].up;
+    c->counters.polls[kind][read_anything && all ? RESULT_SUCCESS : RESULT_FAILURE]++;
+    if (read_anything)
         c->snapshot.polled[kind] = instant_now();
 }
 
@@ -60,14 +72,12 @@ static void note_runs(struct cycle *c)
         c->counters.malformed[i] = collectors_malformed(c->collectors, i);
 }
 
-int cycle_collect(struct cycle *c, const struct config *config, bool connections)
+static int collect_listeners(struct cycle *c, const struct config *config)
 {
     struct listener_table *listeners;
-    struct conn_table *counts;
-    int r;
+    int r = collectors_poll_listeners(c->collectors, (size_t)config->limit_listeners, &config->policy,
+                                      c->snapshot.listeners, c->services, &listeners);
 
-    r = collectors_poll_listeners(c->collectors, (size_t)config->limit_listeners, &config->policy,
-                                  c->snapshot.listeners, c->services, &listeners);
     if (r < 0) {
         c->counters.polls[POLL_LISTENERS][RESULT_FAILURE]++;
         return r;
@@ -75,10 +85,15 @@ int cycle_collect(struct cycle *c, const struct config *config, bool connections
     listener_table_unref(c->snapshot.listeners);
     c->snapshot.listeners = listeners;
     note_runs(c);
-    note_poll(c, POLL_LISTENERS);
-    if (!connections)
-        return 0;
-    r = collectors_poll_connections(c->collectors, &counts);
+    note_poll(c, POLL_LISTENERS, cycle_sees_anything(c));
+    return 0;
+}
+
+static int collect_connections(struct cycle *c)
+{
+    struct conn_table *counts;
+    int r = collectors_poll_connections(c->collectors, &counts);
+
     if (r < 0) {
         c->counters.polls[POLL_CONNECTIONS][RESULT_FAILURE]++;
         return r;
@@ -87,8 +102,19 @@ int cycle_collect(struct cycle *c, const struct config *config, bool connections
     c->snapshot.connections = counts;
     c->snapshot.caveats = collectors_caveats();
     note_runs(c);
-    note_poll(c, POLL_CONNECTIONS);
+    note_poll(c, POLL_CONNECTIONS, counts_anything(c));
     return 0;
+}
+
+int cycle_collect(struct cycle *c, const struct config *config, unsigned what)
+{
+    int r = 0;
+
+    if (what & CYCLE_LISTENERS)
+        r = collect_listeners(c, config);
+    if (r == 0 && what & CYCLE_CONNECTIONS)
+        r = collect_connections(c);
+    return r;
 }
 
 int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
@@ -104,17 +130,6 @@ int cycle_judge(struct cycle *c, const struct config *config, const struct own_s
     verdict_done(&c->verdict);
     c->verdict = verdict;
     return alerts_update(&c->alerts, &c->verdict, instant_now(), on_transition, arg);
-}
-
-bool cycle_sees_anything(const struct cycle *c, struct buf *why)
-{
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
-        if (listener_table_class(c->snapshot.listeners, (enum protocol)protocol)->visibility ==
-                VISIBILITY_OK &&
-            protocol != PROTOCOL_RAW) /* which /proc may have told */
-            return true;
-    cycle_describe_blindness(c, why);
-    return false;
 }
 
 struct view cycle_view(const struct cycle *c, const struct config *config)

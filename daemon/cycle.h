@@ -30,10 +30,13 @@ int cycle_open(struct cycle *c);
 /* Frees everything, in reverse order. */
 void cycle_close(struct cycle *c);
 
-/* Polls listeners, or connections too.
+/* What to collect, as a mask. */
+enum { CYCLE_LISTENERS = 1, CYCLE_CONNECTIONS = 2 };
+
+/* Polls what is asked for; the rest of the snapshot stays.
  *
- * Returns 0, or -ENOMEM: the snapshot of before stays. */
-int cycle_collect(struct cycle *c, const struct config *config, bool connections);
+ * Returns 0, or -ENOMEM: what could not be collected stays, too. */
+int cycle_collect(struct cycle *c, const struct config *config, unsigned what);
 
 /* Judges the snapshot and moves the alerts on.
  *
@@ -43,8 +46,8 @@ int cycle_collect(struct cycle *c, const struct config *config, bool connections
 int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
                 alert_transition_fn *on_transition, void *arg);
 
-/* Whether sock_diag answers at all; if not, tells for each class why not. */
-bool cycle_sees_anything(const struct cycle *c, struct buf *why);
+/* Whether sock_diag listed any class of listeners in the last poll. */
+bool cycle_sees_anything(const struct cycle *c);
 
 /* What an exporter may look at; borrows from both. */
 struct view cycle_view(const struct cycle *c, const struct config *config);

@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+int load_config(struct options *options, struct config **ret)
+{
+    struct buf errors;
+    int r;
+
+    buf_init(&errors);
+    r = options_load_config(options, ret, &errors);
+    (void)fputs(buf_text(&errors), stderr); /* nowhere to say that it failed */
+    buf_done(&errors);
+    return r;
+}
+
 static void ignore_transition(void *arg, const struct alert *alert, bool was_firing)
 {
     (void)arg;
@@ -39,15 +51,16 @@ int look_once(const struct config *config, struct cycle *ret)
         goto out;
     }
     items = configured_sockets(config, &own);
-    r = items ? cycle_collect(ret, config, true) : -ENOMEM;
+    r = items ? cycle_collect(ret, config, CYCLE_LISTENERS | CYCLE_CONNECTIONS) : -ENOMEM;
     if (r == 0)
         r = cycle_judge(ret, config, &own, true, ignore_transition, NULL);
     if (r < 0) {
         (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
         goto out;
     }
-    if (!cycle_sees_anything(ret, &why)) {
+    if (!cycle_sees_anything(ret)) {
         r = ERR_UNSUPPORTED;
+        cycle_describe_blindness(ret, &why);
         (void)fprintf(stderr, "sockwatch: the kernel answers no sock_diag request (CONFIG_INET_DIAG):\n%s",
                       buf_text(&why));
     }

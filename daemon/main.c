@@ -28,7 +28,7 @@ static int usage_error(const char *before, const char *what, const char *after)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
 
@@ -46,4 +46,11 @@ int main(int argc, char **argv)
         if (strcmp(name, commands[i]->name) == 0)
             return commands[i]->run(commands[i], argc - 1, argv + 1);
     return usage_error("\"", name, "\" is not a command");
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+
+    return status == EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)) ? EXIT_ERROR : status;
 }

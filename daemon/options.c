@@ -41,6 +41,13 @@ static bool add_listen(const struct command *command, struct options *options, c
             text);
         return false;
     }
+    for (size_t i = 0; i < options->listen.count; i++) {
+        if (options->listen.items[i].port == address.port &&
+            ip_addr_compare(&options->listen.items[i].address, &address.address) == 0) {
+            *ret_status = options_usage_error(command, "--listen: %s is given twice", text);
+            return false;
+        }
+    }
     if (listen_addresses_add(&options->listen, &address) < 0) {
         (void)fprintf(stderr, "sockwatch: %s\n", err_str(-ENOMEM));
         *ret_status = EXIT_ERROR;
@@ -63,7 +70,10 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_JSON: options->json = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
     default:
-        *ret_status = options_usage_error(command, "%s is not an option here", argv[optind - 1]);
+        if (optopt != 0)
+            *ret_status = options_usage_error(command, "-%c is not an option here", optopt);
+        else
+            *ret_status = options_usage_error(command, "%s is not an option here", argv[optind - 1]);
         return false;
     }
 }
@@ -106,24 +116,20 @@ void options_done(struct options *options)
     options->listen = (struct listen_addresses){0};
 }
 
-int options_load_config(const struct options *options, struct config **ret)
+int options_load_config(struct options *options, struct config **ret, struct buf *errors)
 {
-    const char *path = options->config_path;
-    struct buf errors;
-    int r = 0;
+    const char *path = options->config_path ? options->config_path : CONFIG_DEFAULT_PATH;
+    int r;
 
-    if (!path && access(CONFIG_DEFAULT_PATH, F_OK) == 0)
-        path = CONFIG_DEFAULT_PATH;
-    if (!path) {
+    if (!options->config_path && access(CONFIG_DEFAULT_PATH, F_OK) < 0 && errno == ENOENT) {
         *ret = config_new();
         r = *ret ? 0 : -ENOMEM;
     } else {
-        buf_init(&errors);
-        r = config_load(path, ret, &errors);
-        (void)fputs(buf_text(&errors), stderr); /* nowhere to say that it failed */
-        buf_done(&errors);
+        r = config_load(path, ret, errors);
+        if (r == 0)
+            options->config_path = path;
     }
     if (r == -ENOMEM)
-        (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
+        buf_fmt(errors, "sockwatch: %s\n", err_str(r));
     return r;
 }

@@ -43,10 +43,12 @@ bool options_parse(const struct command *command, int argc, char **argv, struct 
 void options_done(struct options *options);
 
 /* Loads the file given, or the default one if it exists, or the defaults.
- * Every error goes to standard error.
+ *
+ * options   remembers which file it was: from then on that file must be there
+ * errors    a line for each error
  *
  * Returns 0 and fills *ret (owned), or a negative error. */
-int options_load_config(const struct options *options, struct config **ret);
+int options_load_config(struct options *options, struct config **ret, struct buf *errors);
 
 /* Prints one usage error with a line of help, to standard error. Returns
  * command->usage_status. */

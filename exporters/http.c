@@ -4,11 +4,13 @@
 #include "exporters/prom.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +44,7 @@ static const struct {
     [FIXED_HEALTHY] = {MHD_HTTP_OK, "healthy\n"},
     [FIXED_READY] = {MHD_HTTP_OK, "ready\n"},
     [FIXED_NOT_READY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "not ready: no recent poll has completed\n"},
-    [FIXED_BAD_REQUEST] = {MHD_HTTP_BAD_REQUEST, "bad request: a request here has no body\n"},
+    [FIXED_BAD_REQUEST] = {MHD_HTTP_BAD_REQUEST, "bad request\n"},
     [FIXED_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "not found: try / for what there is\n"},
     [FIXED_TOO_LARGE] = {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "request too large: at most 8 KiB\n"},
     [FIXED_METHOD_NOT_ALLOWED] = {MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD\n"},
@@ -50,6 +52,7 @@ static const struct {
 
 struct listening {
     struct listen_address wanted; /* as configured */
+    bool v6only;                  /* "[::]" beside an IPv4 wildcard on the same port */
     struct own_socket bound;      /* as the kernel sees it */
     struct MHD_Daemon *daemon;
 };
@@ -109,13 +112,37 @@ static enum MHD_Result answer_ready(struct http_server *s, struct MHD_Connection
     return answer_fixed(s, connection, now_ms() <= until ? FIXED_READY : FIXED_NOT_READY);
 }
 
-static bool has_body(struct MHD_Connection *connection)
-{
-    const char *length =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+/* What the parser lets pass though it should not. */
+struct head_check {
+    unsigned hosts;
+    bool has_body;
+    bool malformed;
+};
 
-    return (length && strcmp(length, "0") != 0) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+static enum MHD_Result check_header(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_size,
+                                    const char *value, size_t value_size)
+{
+    struct head_check *check = arg;
+
+    (void)kind;
+    check->malformed |=
+        key_size == 0 || strcspn(key, " \t") != key_size || (value && strlen(value) != value_size);
+    check->hosts += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    check->has_body |=
+        strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0 ||
+        (strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 && value && strcmp(value, "0") != 0);
+    return MHD_YES;
+}
+
+static bool is_malformed(struct MHD_Connection *connection, const char *path, const char *version)
+{
+    struct head_check check = {0};
+    bool needs_host = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_header,
+                                      &check); /* how many does not matter */
+    return check.malformed || check.has_body || check.hosts > 1 || (needs_host && check.hosts == 0) ||
+           !*path || strncmp(version, "HTTP/1.", strlen("HTTP/1.")) != 0;
 }
 
 static bool is_too_large(struct MHD_Connection *connection)
@@ -145,7 +172,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 {
     static char seen;
 
-    (void)version;
     (void)upload;
     (void)upload_size;
     if (*request_state)
@@ -156,10 +182,34 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         return answer_fixed(arg, connection, FIXED_METHOD_NOT_ALLOWED);
     if (is_too_large(connection))
         return answer_fixed(arg, connection, FIXED_TOO_LARGE);
-    if (has_body(connection))
+    if (is_malformed(connection, path, version))
         return answer_fixed(arg, connection, FIXED_BAD_REQUEST);
     *request_state = &seen;
     return MHD_YES;
+}
+
+/* The parser closes without a word on bytes in which it finds no request line.
+ * Such a client still gets its 400: it sent something, and nothing was sent to
+ * it. */
+static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    static const char bad_request[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const union MHD_ConnectionInfo *info;
+    struct tcp_info tcp = {0};
+    socklen_t length = sizeof tcp;
+
+    (void)arg;
+    (void)socket_context;
+    if (what != MHD_CONNECTION_NOTIFY_CLOSED)
+        return;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info || getsockopt(info->connect_fd, IPPROTO_TCP, TCP_INFO, &tcp, &length) < 0)
+        return;
+    if (tcp.tcpi_bytes_received > 0 && tcp.tcpi_bytes_sent == 0 && tcp.tcpi_notsent_bytes == 0)
+        (void)send(info->connect_fd, bad_request, sizeof bad_request - 1,
+                   MSG_NOSIGNAL | MSG_DONTWAIT); /* who does not listen loses nothing */
 }
 
 /* Paths are compared as sent: an escaped one is another path. */
@@ -287,7 +337,7 @@ static int read_bound(int fd, const struct listen_address *wanted, struct own_so
 
     if (getsockname(fd, &name.any, &length) < 0)
         return -errno;
-    ret->address = wanted->address;
+    ret->address = ip_addr_unmap(wanted->address);
     ret->port = ntohs(wanted->address.version == 4 ? name.in.sin_port : name.in6.sin6_port);
     return 0;
 }
@@ -318,36 +368,38 @@ static int open_socket(const struct listen_address *wanted, bool v6only, struct 
     return fd;
 }
 
-static int start_listening(struct http_server *s, struct listening *l, bool v6only)
+static int start_listening(struct http_server *s, struct listening *l)
 {
-    int fd = open_socket(&l->wanted, v6only, &l->bound);
+    int fd = open_socket(&l->wanted, l->v6only, &l->bound);
 
     if (fd < 0)
         return fd;
-    l->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL,
-                                 NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, discard_message, NULL,
-                                 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                                 (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 (unsigned)CONNECTION_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                 (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-                                 NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    l->daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_TURBO, 0, NULL, NULL,
+        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, discard_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)CONNECTION_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
     if (l->daemon)
         return 0;
     (void)close(fd); /* nothing was written to it */
     return -ENOMEM;
 }
 
-static bool same_address(const struct listen_address *a, const struct listen_address *b)
+/* Whether they ask for the same socket. */
+static bool same_socket(const struct listening *a, const struct listening *b)
 {
-    return a->port == b->port && ip_addr_compare(&a->address, &b->address) == 0;
+    return a->wanted.port == b->wanted.port && a->v6only == b->v6only &&
+           ip_addr_compare(&a->wanted.address, &b->wanted.address) == 0;
 }
 
-/* An IPv4 wildcard on the same port needs the IPv6 one to keep to IPv6. */
-static bool needs_v6only(const struct listen_addresses *addresses, const struct listen_address *a)
+/* Whether the IPv4 wildcard is wanted on the port, too. */
+static bool has_ipv4_wildcard(const struct listen_addresses *addresses, uint16_t port)
 {
     for (size_t i = 0; i < addresses->count; i++)
         if (addresses->items[i].address.version == 4 && ip_addr_is_any(addresses->items[i].address) &&
-            addresses->items[i].port == a->port)
+            addresses->items[i].port == port)
             return true;
     return false;
 }
@@ -360,107 +412,117 @@ static void say(struct buf *messages, const char *before, const struct listen_ad
     buf_fmt(messages, "%s %s: %s\n", before, where, after);
 }
 
-/* Starts one address, or finds out that the host can do without it. */
-static int start_address(struct http_server *s, struct listening *l, const struct listen_addresses *addresses,
-                         struct buf *messages)
+/* A host without IPv6 can do without "[::]", which becomes 0.0.0.0, and without
+ * "[::1]" where there are other addresses. Returns 0 when it does. */
+static int start_without_ipv6(struct http_server *s, struct listening *l, size_t address_count, int error,
+                              struct buf *messages)
 {
     static const struct ip_addr any4 = {.version = 4};
-    bool is_v6 = l->wanted.address.version == 6;
-    int r = start_listening(s, l, needs_v6only(addresses, &l->wanted));
+    struct listening fallback = {.wanted = {.address = any4, .port = l->wanted.port}};
 
-    if (r == -EAFNOSUPPORT && is_v6 && ip_addr_is_any(l->wanted.address)) {
-        struct listening fallback = {.wanted = {.address = any4, .port = l->wanted.port}};
-
-        say(messages, "listening on 0.0.0.0 instead of", &l->wanted, "no IPv6 on this host");
-        r = start_listening(s, &fallback, false);
-        l->daemon = fallback.daemon;
-        l->bound = fallback.bound;
-    }
-    if ((r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL) && is_v6 && ip_addr_is_loopback(l->wanted.address) &&
-        addresses->count > 1) {
+    if (l->wanted.address.version != 6)
+        return error;
+    if (ip_addr_is_loopback(l->wanted.address) && address_count > 1 &&
+        (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL)) {
         say(messages, "not listening on", &l->wanted, "no IPv6 loopback on this host");
         return 0;
     }
+    if (error != -EAFNOSUPPORT || !ip_addr_is_any(l->wanted.address))
+        return error;
+    if (l->v6only) { /* 0.0.0.0 is there anyway */
+        say(messages, "not listening on", &l->wanted, "no IPv6 on this host");
+        return 0;
+    }
+    say(messages, "listening on 0.0.0.0 instead of", &l->wanted, "no IPv6 on this host");
+    error = start_listening(s, &fallback);
+    l->daemon = fallback.daemon;
+    l->bound = fallback.bound;
+    return error;
+}
+
+static int start_address(struct http_server *s, struct listening *l, size_t address_count,
+                         struct buf *messages)
+{
+    int r = start_listening(s, l);
+
+    if (r < 0)
+        r = start_without_ipv6(s, l, address_count, r, messages);
     if (r < 0)
         say(messages, "cannot listen on", &l->wanted, err_str(r));
     return r;
 }
 
-static struct listening *find_listening(struct http_server *s, const struct listen_address *wanted)
+static struct listening *find_listening(struct listening *items, size_t count, const struct listening *wanted)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (same_address(&s->listening[i].wanted, wanted))
-            return &s->listening[i];
+    for (size_t i = 0; i < count; i++)
+        if (same_socket(&items[i], wanted))
+            return &items[i];
     return NULL;
 }
 
-static bool is_wanted(const struct listen_addresses *addresses, const struct listening *l)
-{
-    for (size_t i = 0; i < addresses->count; i++)
-        if (same_address(&addresses->items[i], &l->wanted))
-            return true;
-    return false;
-}
-
-static struct listen_addresses wanted_before(const struct http_server *s, struct listen_address *items)
-{
-    for (size_t i = 0; i < s->count; i++)
-        items[i] = s->listening[i].wanted;
-    return (struct listen_addresses){items, s->count};
-}
-
 /* Opens again what was given up for addresses that could not be had. */
-static void take_back(struct http_server *s, const struct listen_addresses *before, struct buf *messages)
+static void take_back(struct http_server *s, struct buf *messages)
 {
     for (size_t i = 0; i < s->count; i++)
         if (!s->listening[i].daemon)
-            (void)start_address(s, &s->listening[i], before, messages); /* which says what failed */
+            (void)start_address(s, &s->listening[i], s->count, messages); /* which says what failed */
+}
+
+/* Starts those of next that are not open yet. On error, ends them again. */
+static int start_all(struct http_server *s, struct listening *next, size_t count, struct buf *messages)
+{
+    size_t tried = 0;
+    int r = 0;
+
+    for (; r == 0 && tried < count; tried++) {
+        const struct listening *existing = find_listening(s->listening, s->count, &next[tried]);
+
+        if (existing)
+            next[tried] = *existing;
+        else
+            r = start_address(s, &next[tried], count, messages);
+    }
+    for (size_t i = 0; r < 0 && i < tried; i++)
+        if (!find_listening(s->listening, s->count, &next[i]))
+            stop_listening(&next[i]);
+    return r;
 }
 
 int http_server_listen(struct http_server *s, const struct listen_addresses *addresses, struct buf *messages)
 {
     struct listening *next = calloc(addresses->count + 1, sizeof *next);
     struct own_socket *bound = calloc(addresses->count + 1, sizeof *bound);
-    struct listen_address *items = calloc(s->count + 1, sizeof *items);
-    struct listen_addresses before;
-    size_t started = 0;
-    int r = next && bound && items ? 0 : -ENOMEM;
+    int r = next && bound ? 0 : -ENOMEM;
 
     if (r < 0)
         goto out;
-    before = wanted_before(s, items);
-    for (size_t i = 0; i < s->count; i++)
-        if (!is_wanted(addresses, &s->listening[i]))
-            stop_listening(&s->listening[i]);
-    for (; r == 0 && started < addresses->count; started++) {
-        struct listening *existing = find_listening(s, &addresses->items[started]);
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct listen_address *a = &addresses->items[i];
 
-        next[started].wanted = addresses->items[started];
-        if (existing)
-            next[started] = *existing;
-        else
-            r = start_address(s, &next[started], addresses, messages);
+        next[i].wanted = *a;
+        next[i].v6only =
+            a->address.version == 6 && ip_addr_is_any(a->address) && has_ipv4_wildcard(addresses, a->port);
     }
+    for (size_t i = 0; i < s->count; i++)
+        if (!find_listening(next, addresses->count, &s->listening[i]))
+            stop_listening(&s->listening[i]);
+    r = start_all(s, next, addresses->count, messages);
     if (r < 0) {
-        for (size_t i = 0; i < started; i++)
-            if (!find_listening(s, &next[i].wanted))
-                stop_listening(&next[i]);
-        take_back(s, &before, messages);
+        take_back(s, messages);
         goto out;
     }
+    for (size_t i = 0; i < addresses->count; i++)
+        bound[i] = next[i].bound;
     free(s->listening);
     free(s->bound);
     s->listening = next;
     s->bound = bound;
     s->count = addresses->count;
-    for (size_t i = 0; i < s->count; i++)
-        s->bound[i] = s->listening[i].bound;
     next = NULL;
     bound = NULL;
 out:
     free(next);
     free(bound);
-    free(items);
     return r;
 }
 

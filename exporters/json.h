@@ -6,7 +6,7 @@
 #include "exporters/view.h"
 
 /* {"listeners": [...], "collectors": {...}}, appended with a final newline.
- * out is marked failed when memory runs out. */
+ * out is marked failed when memory runs out. Texts must be UTF-8. */
 void json_listeners(const struct view *view, struct buf *out);
 
 /* {"alerts": [...]}, likewise, in the order of the alerts given. */

@@ -51,7 +51,7 @@ static const struct {
         {"listener_accept_queue_saturation_ratio", "gauge",
          "Queue length / (limit + 1) of the fullest socket; 1 is full."},
     [PROM_SERIES_DROPPED_TOTAL] = {"series_dropped_total", "counter",
-                                   "Series left out of an exposition because of limits.series."},
+                                   "Series left out of an exposition because of limits."},
 };
 
 /* The families that limits.series can cut. */
@@ -577,8 +577,17 @@ static void render_listeners(struct prom *p)
     }
 }
 
+/* Listeners that limits.listeners left out have no series either. */
+static void count_cut_listeners(struct prom *p)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        p->dropped->series[PROM_LISTENER_INFO] +=
+            listener_table_class(p->view->snapshot->listeners, (enum protocol)protocol)->cut;
+}
+
 static void render_dropped(struct prom *p)
 {
+    count_cut_listeners(p);
     begin_family(p, PROM_SERIES_DROPPED_TOTAL);
     for (size_t i = 0; i < sizeof limited / sizeof limited[0]; i++) {
         (void)begin_sample(p, true); /* essential: always begun */

@@ -36,7 +36,7 @@ enum prom_family {
     PROM_FAMILY_COUNT
 };
 
-/* Series left out because of limits.series, since the process started. */
+/* Series left out because of limits, since the process started. */
 struct prom_dropped {
     uint64_t series[PROM_FAMILY_COUNT];
 };

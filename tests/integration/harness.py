@@ -186,7 +186,7 @@ def require(*programs):
             raise unittest.SkipTest(f"{program} is not installed")
 
 
-def as_user(name):
+def as_user(name, group=None):
     """The arguments that run a program as a user, where we may choose."""
     try:
         pwd.getpwnam(name)
@@ -195,7 +195,7 @@ def as_user(name):
     with open("/proc/self/uid_map") as uid_map:
         if uid_map.read().split()[2] == "1":
             raise unittest.SkipTest(f"cannot become {name} in a user namespace of one user")
-    return ["setpriv", "--reuid", name, "--regid", name, "--clear-groups"]
+    return ["setpriv", "--reuid", name, "--regid", group or name, "--clear-groups"]
 
 
 class Server:
@@ -230,9 +230,11 @@ class MariaDB:
         self.directory = tempfile.mkdtemp(dir=SCRATCH)
         shutil.chown(self.directory, "mysql", "mysql")
         self.server = None
-        subprocess.run([*self.prefix, "mariadb-install-db", "--no-defaults", f"--datadir={self.directory}/data",
-                        "--auth-root-authentication-method=normal", "--skip-test-db"],
-                       check=True, capture_output=True)
+        install = subprocess.run([*self.prefix, "mariadb-install-db", "--no-defaults",
+                                  f"--datadir={self.directory}/data",
+                                  "--auth-root-authentication-method=normal", "--skip-test-db"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert install.returncode == 0, install.stdout
 
     def start(self, bind, port=3306):
         network = [f"--port={port}", f"--bind-address={bind}"] if bind else ["--skip-networking"]

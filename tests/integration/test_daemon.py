@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 
-from harness import (BUILD, HTTP_PORT, ROOT, SOCKWATCH, Daemon, Metrics, TestCase, request, scratch_file, sockwatch,
-                     tcp_listener, wait_for)
+from harness import (BUILD, HTTP_PORT, ROOT, SCRATCH, SOCKWATCH, Daemon, Metrics, TestCase, as_user, list_json,
+                     request, scratch_file, sockwatch, tcp_listener, wait_for)
 
 FAST = 'poll: { listeners = "50ms"; connections = "100ms"; };\n'
+DEFAULT_FILE = "/etc/sockwatch/sockwatch.conf"
 DENY_NETLINK = os.path.join(BUILD, "tests/integration/deny_netlink")
 
 
@@ -57,7 +58,8 @@ class StartTest(TestCase):
 
     def test_usage_errors(self):
         for arguments, status in ((["daemon", "--bogus"], 2), (["daemon", "--listen"], 2), (["daemon", "x"], 2),
-                                  (["daemon", "--listen", "localhost:1"], 2), (["list", "--listen", "x"], 2),
+                                  (["daemon", "--listen", "localhost:1"], 2), (["daemon", "-xy"], 2),
+                                  (["daemon", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"], 2), (["list", "--listen", "x"], 2),
                                   (["frobnicate"], 2), ([], 2), (["config"], 2), (["config", "check"], 2),
                                   (["metrics", "--json"], 2), (["check", "--bogus"], 3)):
             result = sockwatch(*arguments)
@@ -101,7 +103,7 @@ class BlindTest(TestCase):
         """Takes /proc away, which only matters where netlink does not list raw sockets."""
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
         daemon = self.daemon(FAST + "unexpected: {};", prefix=("unshare", "--mount"))
-        enter = ["nsenter", "--mount", "--target", str(daemon.process.pid)]
+        enter = ["nsenter", "--mount", "--root", "--target", str(daemon.process.pid)]
         daemon.wait_firing({("UnexpectedListener", "", 1)})
         subprocess.run([*enter, "mount", "-t", "tmpfs", "none", "/proc"], check=True)
         polls = daemon.metrics().get("polls_total", poll="listeners", result="success")
@@ -128,6 +130,50 @@ class BlindTest(TestCase):
 def open_text(path):
     with open(path) as file:
         return file.read()
+
+
+class DefaultFileTest(TestCase):
+    """The file that is read without --config, on an /etc of this test's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        base = os.path.join(SCRATCH, "etc")
+        os.mkdir(base)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", base], check=True)
+        os.mkdir(f"{base}/upper")
+        os.mkdir(f"{base}/work")
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
+                        f"lowerdir=/etc,upperdir={base}/upper,workdir={base}/work", "/etc"], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", "/etc"], check=True)
+        os.makedirs("/etc/sockwatch", exist_ok=True)
+
+    def setUp(self):
+        with open(DEFAULT_FILE, "w") as file:
+            file.write(FAST + 'expect = ( { name = "x"; port = 4321; } );')
+        os.chmod("/etc/sockwatch", 0o755)
+
+    def test_it_is_used(self):
+        self.assertEqual(sockwatch("check").returncode, 2)
+        os.unlink(DEFAULT_FILE)
+        self.assertEqual(sockwatch("check").returncode, 0)
+
+    def test_one_that_cannot_be_read_is_not_none(self):
+        os.chmod("/etc/sockwatch", 0o700)
+        result = sockwatch("check", prefix=as_user("nobody", "nogroup"))
+        self.assertEqual((result.returncode, result.stdout), (3, ""))
+        self.assertIn(f"{DEFAULT_FILE}: cannot be read: Permission denied", result.stderr)
+
+    def test_a_reload_misses_one_that_was_there(self):
+        log_path = scratch_file("", ".log")
+        with open(log_path, "w") as log, \
+                subprocess.Popen([SOCKWATCH, "daemon"], stderr=log, stdin=subprocess.DEVNULL) as process:
+            wait_for("it serves", lambda: "serving" in open_text(log_path))
+            os.unlink(DEFAULT_FILE)
+            process.send_signal(signal.SIGHUP)
+            wait_for("the reload failed", lambda: "reload failed" in open_text(log_path))
+            self.assertEqual(Metrics(request("/metrics")[2]).firing(), {("NotListening", "x", "4321")})
+            process.terminate()
+            self.assertEqual(process.wait(10), 0)
 
 
 class ReloadTest(TestCase):
@@ -173,6 +219,28 @@ class ReloadTest(TestCase):
             self.assertIn("cannot listen on 127.0.0.1:10068", daemon.log())
             self.assertEqual(request("/-/ready", host="::1", port=10067)[0], 200)
             self.assertEqual(daemon.metrics().get("listener_info", port=10066, address="0.0.0.0"), 1)
+
+    def test_reload_between_one_wildcard_and_both(self):
+        one = FAST + 'web: { listen = [ "[::]:10066" ]; };'
+        both = FAST + 'web: { listen = [ "[::]:10066", "0.0.0.0:10066" ]; };'
+        daemon = self.daemon(one)
+        for config, families in ((both, {"ipv4", "ipv6"}), (one, {"dual"}), (both, {"ipv4", "ipv6"})):
+            self.reload_and_wait(daemon, config, 1)
+            for host in ("127.0.0.1", "::1"):
+                self.assertEqual(request("/-/ready", host=host)[0], 200)
+            self.assertEqual({entry["family"] for entry in list_json()["listeners"]}, families)
+
+    def test_alert_of_what_is_no_longer_expected_ends(self):
+        """Also where its class cannot be seen: SCTP is not in most kernels."""
+        sctp = FAST + 'expect = ( { name = "s"; port = 2905; protocol = "sctp"; } );'
+        daemon = self.daemon(sctp)
+        metrics = daemon.metrics()
+        if metrics.get("socket_class_visible", **{"class": "sctp"}) == 1:
+            self.skipTest("this kernel has SCTP")
+        self.assertEqual(metrics.firing(), {("Blind", "", "")})
+        self.reload_and_wait(daemon, FAST, 1)
+        daemon.wait_firing(set())
+        self.assertEqual(daemon.metrics().find("alert_firing"), [])
 
     def test_firing_alert_survives_a_reload(self):
         config = FAST + 'expect = ( { name = "x"; port = 4321; } );'

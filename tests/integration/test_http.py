@@ -71,6 +71,9 @@ class HttpTest(TestCase):
                      head + b"Content-Length: -1\r\n\r\n",
                      head + b"Content-Length: 99999999999999999999\r\n\r\n",
                      b"GET /metrics HTTP/1.1\r\n\r\n",
+                     b"GARBAGE\r\n\r\n", b"GET\r\n\r\n", b" GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                     b"GET /metrics\r\n\r\n", b"GET /metrics FOO\r\nHost: x\r\n\r\n",
+                     head + b"Host: y\r\n\r\n", head + b"Foo : x\r\n\r\n",
                      b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc"):
             status = status_of(raw(data))
             self.assertTrue(status and 400 <= status < 500, (data, status))

@@ -10,6 +10,7 @@ from harness import BUILD, ROOT, SCRATCH, TestCase, require, wait_for
 
 UNIT = os.path.join(ROOT, "systemd/sockwatch.service")
 CONFIG = "/etc/sockwatch/sockwatch.conf"
+SCRAPE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:10066/metrics').read().decode())"
 SECURITY_THRESHOLD = 20  # tenths of systemd-analyze's exposure level
 
 
@@ -143,6 +144,8 @@ class ServiceTest(TestCase):
         self.inside("systemctl", "reload", "sockwatch", status=1)
         self.assertIn("nonsense: is not a known key", self.journal())
         self.assertEqual(self.show("ActiveState"), "active")
+        wait_for("the failure is in the metrics",
+                 lambda: "sockwatch_config_last_reload_successful 0" in self.inside("python3", "-c", SCRAPE))
         self.inside("sh", "-c", f"cat > {CONFIG} <<'END'\n{good}\nEND")
         self.inside("systemctl", "reload", "sockwatch")
 
