@@ -21,6 +21,11 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config \
 TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-14-dev shellcheck mandoc git \
 	python3 iproute2 procps systemd systemd-container mariadb-server redis-server dnsmasq-base prometheus
 
+# make V=1 shows the commands.
+ifeq ($(V),)
+say = @echo "  $(1)";
+endif
+
 LIBRARIES := libmnl libmicrohttpd libconfig libsystemd jansson
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -56,7 +61,7 @@ ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/
 all: $(O)/sockwatch
 
 $(O)/sockwatch: $(LIB_OBJECTS) $(DAEMON_OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # The header is touched only when what it says changes.
 $(O)/version.h: FORCE
@@ -68,7 +73,7 @@ $(DAEMON_OBJECTS): $(O)/version.h
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/services core/policy core/listener_table core/conn_table core/snapshot
@@ -96,7 +101,7 @@ NEEDS_test_page := exporters/page core/rules core/alert core/buf core/err $(CORE
 
 .SECONDEXPANSION:
 $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $$(addsuffix .o,$$(addprefix $(O)/,$$(sort $$(NEEDS_test_$$*))))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # make deps installs what "make run" needs, make deps-check what "make check"
 # needs besides; where all is there, nothing is installed.
@@ -156,10 +161,10 @@ bench: $(O)/tests/bench/bench_poll
 	@tests/bench/run $<
 
 $(O)/tests/integration/%: $(O)/tests/integration/%.o
-	$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(LIB_OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 lint: $(O)/version.h
 	@tests/lint/layers
@@ -212,7 +217,7 @@ help:
 	@echo "make uninstall          remove what install put there, but for the configuration"
 	@echo "make clean              remove $(O)"
 	@echo
-	@echo "Variables: CC, CFLAGS, O=DIR, WERROR=1, SANITIZE=address,undefined, DESTDIR, PREFIX, SYSCONFDIR."
+	@echo "Variables: CC, CFLAGS, O=DIR, V=1, WERROR=1, SANITIZE=address,undefined, DESTDIR, PREFIX, SYSCONFDIR."
 
 check-bare:
 	tests/bare-system

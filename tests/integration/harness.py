@@ -79,7 +79,8 @@ class Metrics:
     def find(self, metric, /, **labels):
         """All values of a metric whose labels include these."""
         wanted = {(k, str(v)) for k, v in labels.items()}
-        return [value for (n, have), value in self.series.items() if n == "sockwatch_" + metric and wanted <= set(have)]
+        return [value for (name, have), value in self.series.items()
+                if name == "sockwatch_" + metric and wanted <= set(have)]
 
     def get(self, metric, /, **labels):
         """The one value, or None where there is no such series."""
@@ -113,8 +114,9 @@ class Daemon:
         self.config = scratch_file(config)
         self.log_path = scratch_file("", ".log")
         with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen([*prefix, SOCKWATCH, "daemon", "--config", self.config, *arguments], stderr=log,
-                                            stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+            self.process = subprocess.Popen([*prefix, SOCKWATCH, "daemon", "--config", self.config, *arguments],
+                                            stderr=log, stdin=subprocess.DEVNULL,
+                                            env={**os.environ, **(environment or {})})
         try:
             wait_for("the daemon is ready", self.is_ready)
         except AssertionError as error:
@@ -186,15 +188,20 @@ def require(*programs):
             raise unittest.SkipTest(f"{program} is not installed")
 
 
+def has_one_user():
+    """Whether this user namespace, made without root, knows one user only."""
+    with open("/proc/self/uid_map") as uid_map:
+        return uid_map.read().split()[2] == "1"
+
+
 def as_user(name, group=None):
     """The arguments that run a program as a user, where we may choose."""
     try:
         pwd.getpwnam(name)
     except KeyError:
         raise unittest.SkipTest(f"there is no user {name}") from None
-    with open("/proc/self/uid_map") as uid_map:
-        if uid_map.read().split()[2] == "1":
-            raise unittest.SkipTest(f"cannot become {name} in a user namespace of one user")
+    if has_one_user():
+        raise unittest.SkipTest(f"cannot become {name} in a user namespace of one user")
     return ["setpriv", "--reuid", name, "--regid", group or name, "--clear-groups"]
 
 

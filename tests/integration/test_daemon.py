@@ -59,7 +59,8 @@ class StartTest(TestCase):
     def test_usage_errors(self):
         for arguments, status in ((["daemon", "--bogus"], 2), (["daemon", "--listen"], 2), (["daemon", "x"], 2),
                                   (["daemon", "--listen", "localhost:1"], 2), (["daemon", "-xy"], 2),
-                                  (["daemon", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"], 2), (["list", "--listen", "x"], 2),
+                                  (["daemon", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"], 2),
+                                  (["list", "--listen", "x"], 2),
                                   (["frobnicate"], 2), ([], 2), (["config"], 2), (["config", "check"], 2),
                                   (["metrics", "--json"], 2), (["check", "--bogus"], 3)):
             result = sockwatch(*arguments)
@@ -320,8 +321,8 @@ class OneShotTest(TestCase):
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w") as full:
             for command, status in (("list", 1), ("metrics", 1), ("check", 3)):
-                self.assertEqual(subprocess.run([SOCKWATCH, command], stdout=full, stderr=subprocess.DEVNULL).returncode,
-                                 status)
+                result = subprocess.run([SOCKWATCH, command], stdout=full, stderr=subprocess.DEVNULL)
+                self.assertEqual(result.returncode, status)
 
 
 class StaleTest(TestCase):

@@ -78,7 +78,8 @@ class MariaDBTest(TestCase):
         daemon = self.daemon(PUBLIC_IPV4)
         self.mariadb.start("::")
         daemon.wait_firing({WRONG_ADDRESS})
-        self.assertEqual(daemon.metrics().get("listener_info", port=3306, address="::", family="ipv6", scope="any"), 1)
+        self.assertEqual(daemon.metrics().get("listener_info", port=3306, address="::", family="ipv6",
+                                              scope="any"), 1)
         self.restart("*")
         daemon.wait_firing(set())
         self.restart("127.0.0.1,::1")

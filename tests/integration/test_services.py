@@ -4,7 +4,8 @@ import signal
 import socket
 import subprocess
 
-from harness import SCRATCH, Server, TestCase, list_json, require, sockwatch, tcp_listener, udp_socket
+from harness import (SCRATCH, Server, TestCase, as_user, list_json, require, sockwatch, tcp_listener,
+                     udp_socket)
 
 FAST = 'poll: { listeners = "50ms"; };\n'
 
@@ -49,6 +50,7 @@ class RedisTest(TestCase):
 class DnsmasqTest(TestCase):
     def test_udp_service_with_tcp_beside_it(self):
         require("dnsmasq")
+        as_user("nobody")  # which dnsmasq does by itself
         daemon = self.daemon(DNS)
         daemon.wait_firing({("NotListening", "dns", 5353)})
         server = Server(["dnsmasq", "-k", "--no-resolv", "--no-hosts", "--port=5353", "--listen-address=127.0.0.1",
