@@ -165,6 +165,14 @@ static int add_listener(void *arg, const struct nlmsghdr *msg)
     return add_row(p, &row);
 }
 
+static void forget_rows(struct poll *p)
+{
+    if (p->builder)
+        listener_builder_drop(p->builder, p->protocol);
+    else
+        conn_counter_reset(p->c->counter, p->protocol);
+}
+
 static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
 {
     struct poll *p = arg;
@@ -180,12 +188,31 @@ static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
     return raw->state == STATE_CLOSE ? add_row(p, &row) : 0;
 }
 
+/* Reads a class over netlink, or raw sockets in /proc where netlink does not
+ * list them. */
+static int read_class(struct poll *p, uint32_t states, bool skip_auto_ports, inet_diag_message_fn *on_message,
+                      proc_raw_row_fn *on_raw)
+{
+    int64_t *missing_until_ms = &p->c->raw_diag_missing_until_ms;
+    int r = ERR_UNSUPPORTED;
+
+    if (p->protocol != PROTOCOL_RAW)
+        return dump_class(p, states, skip_auto_ports, on_message);
+    if (!is_known_missing(*missing_until_ms))
+        r = dump_class(p, states, skip_auto_ports, on_message);
+    if (r != ERR_UNSUPPORTED)
+        return r;
+    if (!is_known_missing(*missing_until_ms)) {
+        *missing_until_ms = now_ms() + UNSUPPORTED_RETRY_MS;
+        forget_rows(p); /* those of one family, which /proc gives again */
+    }
+    return proc_raw_read(on_raw, p, p->malformed);
+}
+
 static int look_at_listeners(struct poll *p)
 {
-    if (p->protocol == PROTOCOL_RAW && is_known_missing(p->c->raw_diag_missing_until_ms))
-        return proc_raw_read(add_raw_listener, p, p->malformed);
-    return dump_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports,
-                      add_listener);
+    return read_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports,
+                      add_listener, add_raw_listener);
 }
 
 /* A dump that the kernel resumes between two messages may pass over sockets
@@ -222,10 +249,6 @@ static int collect_listeners(struct poll *p, enum protocol protocol)
     p->protocol = protocol;
     if (!is_known_missing(c->unsupported_until_ms[protocol]))
         r = look_twice(p);
-    if (r == ERR_UNSUPPORTED && protocol == PROTOCOL_RAW && !is_known_missing(c->raw_diag_missing_until_ms)) {
-        c->raw_diag_missing_until_ms = now_ms() + UNSUPPORTED_RETRY_MS;
-        r = look_twice(p);
-    }
     if (r < 0 && r != ERR_UNSUPPORTED) {
         listener_builder_drop(p->builder, protocol);
         r = look_twice(p); /* once more, on a fresh socket */
@@ -275,10 +298,7 @@ static int collect_connections(struct poll *p, enum protocol protocol)
     p->protocol = protocol;
     if (source->connection_states == 0 || is_known_missing(p->c->unsupported_until_ms[protocol]))
         return ERR_UNSUPPORTED;
-    if (protocol == PROTOCOL_RAW && is_known_missing(p->c->raw_diag_missing_until_ms))
-        r = proc_raw_read(count_raw, p, p->malformed);
-    else
-        r = dump_class(p, source->connection_states, false, count_message);
+    r = read_class(p, source->connection_states, false, count_message, count_raw);
     if (r == 0)
         conn_counter_complete(p->c->counter, protocol);
     else

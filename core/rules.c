@@ -71,18 +71,27 @@ static bool claims(const struct expect *e, const struct listener *l)
 
 /* Whether a listener on the entry's port counts as the entry's service. One
  * that another entry claims does not, but where the service should be public
- * and this one is on loopback, it is what the operator must be told about. */
+ * and this one is on loopback, it is what the operator must be told about. One
+ * that nobody claims is the matter of the entry that asks for no address, if
+ * there is one; a wildcard serves them all. */
 static bool is_candidate(const struct policy *policy, const struct expect *e, const struct listener *l)
 {
-    bool loopback_of_public = e->match.scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
+    bool other_claims = false, other_is_open = false;
 
-    for (size_t i = 0; !loopback_of_public && i < policy->expect_count; i++) {
+    for (size_t i = 0; i < policy->expect_count; i++) {
         const struct expect *other = &policy->expects[i];
 
-        if (other != e && claims(other, l))
-            return claims(e, l);
+        if (other == e || other->match.protocol != l->protocol ||
+            !port_ranges_contain(other->match.ports, other->match.port_count, l->port))
+            continue;
+        other_claims |= claims(other, l);
+        other_is_open |= !other->match.has_address;
     }
-    return true;
+    if (claims(e, l))
+        return true;
+    if (other_claims)
+        return !e->match.has_address && e->match.scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
+    return !e->match.has_address || !other_is_open || ip_addr_is_any(l->address);
 }
 
 /* Whether connections to the address reach the listener. */
@@ -356,27 +365,36 @@ static int find_about_listener(struct evaluation *ev, const struct listener *l, 
     return add_finding(ev->verdict, &f, &summary);
 }
 
-static int evaluate_listener(struct evaluation *ev, const struct listener *l)
+/* What is wrong with a listener that no expect entry answers for: Exposed,
+ * UnexpectedListener, or RULE_COUNT for nothing. */
+static enum rule judge_listener(const struct policy *policy, const struct listener *l)
 {
-    const struct policy *policy = ev->policy;
     bool only_loopback_allowed = false;
 
-    if (!ev->verdict->seen[l->protocol] || ev->covered[l - ev->listeners] || is_own(ev->own, l))
-        return 0;
     for (size_t i = 0; i < policy->allow_count; i++) {
         const struct allow *a = &policy->allows[i];
 
         if (!allow_matches(a, l))
             continue;
         if (scope_matches(a->match.scope, l->scope))
-            return 0;
+            return RULE_COUNT;
         only_loopback_allowed |= a->match.scope == WANT_LOOPBACK;
     }
     if (only_loopback_allowed)
-        return find_about_listener(ev, l, RULE_EXPOSED);
+        return RULE_EXPOSED;
     if (!policy->unexpected.enabled || (policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK))
+        return RULE_COUNT;
+    return RULE_UNEXPECTED_LISTENER;
+}
+
+static int evaluate_listener(struct evaluation *ev, const struct listener *l)
+{
+    enum rule rule;
+
+    if (!ev->verdict->seen[l->protocol] || ev->covered[l - ev->listeners] || is_own(ev->own, l))
         return 0;
-    return find_about_listener(ev, l, RULE_UNEXPECTED_LISTENER);
+    rule = judge_listener(ev->policy, l);
+    return rule == RULE_COUNT ? 0 : find_about_listener(ev, l, rule);
 }
 
 /* Whether a rule is about listeners on ports that no entry expects. */
@@ -498,20 +516,38 @@ void verdict_done(struct verdict *verdict)
     *verdict = (struct verdict){0};
 }
 
+/* As much of the listener as the key tells. */
+static struct listener key_listener(const struct alert_key *key)
+{
+    uint32_t ifindex =
+        strcmp(key->interface, "lo") == 0; /* which only says whether it is the loopback device */
+    struct listener l = {
+        .protocol = key->protocol,
+        .family = key->family,
+        .address = key->address,
+        .port = key->port,
+        .scope = scope_of(key->address, ifindex),
+    };
+
+    return l;
+}
+
 bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
 {
+    struct listener l;
+
     if (key->rule == RULE_BLIND)
         return true; /* about what was seen just now, in any case */
-    if (!key->has_endpoint) {
-        for (size_t i = 0; i < policy->expect_count; i++) {
-            const struct expect *e = &policy->expects[i];
-
-            if (strcmp(e->name, key->name) == 0 && e->match.protocol == key->protocol &&
-                port_ranges_contain(e->match.ports, e->match.port_count, key->port))
-                return (rules_used(e) & 1u << key->rule) != 0;
-        }
-        return false;
+    if (key->has_endpoint) {
+        l = key_listener(key);
+        return judge_listener(policy, &l) == key->rule;
     }
-    return key->rule == RULE_UNEXPECTED_LISTENER ? policy->unexpected.enabled
-                                                 : judges_other_ports(policy, key->protocol);
+    for (size_t i = 0; i < policy->expect_count; i++) {
+        const struct expect *e = &policy->expects[i];
+
+        if (strcmp(e->name, key->name) == 0 && e->match.protocol == key->protocol &&
+            port_ranges_contain(e->match.ports, e->match.port_count, key->port))
+            return (rules_used(e) & 1u << key->rule) != 0;
+    }
+    return false;
 }

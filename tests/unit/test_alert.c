@@ -413,6 +413,112 @@ static void old_and_new_alerts_take_turns(void **state)
     }
 }
 
+static struct port_range port_80[] = {{80, 80}};
+
+/* Applies a new policy: an entry of this name for TCP port 80, with or without
+ * unexpected listeners. */
+static void forget(struct world *w, const char *name, bool unexpected)
+{
+    struct expect e = {.match = {.protocol = PROTOCOL_TCP, .ports = port_80, .port_count = 1}};
+    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = unexpected};
+
+    (void)snprintf(e.name, sizeof e.name, "%s", name);
+    w->transition_count = 0;
+    alerts_forget(&w->alerts, &policy, record, w);
+}
+
+static void find_on_port_80(struct world *w, const char *name, int64_t for_ms)
+{
+    struct finding *f = find(w, RULE_NOT_LISTENING, name, for_ms);
+
+    f->key.has_port = true;
+    f->key.port = 80;
+}
+
+static void forgetting_resolves_what_the_policy_does_not_want(void **state)
+{
+    struct world *w = *state;
+
+    find_on_port_80(w, "a", 0);
+    find_on_port_80(w, "b", 1000);
+    find_on_port_80(w, "c", 0);
+    find_listener(w, 8080);
+    find(w, RULE_BLIND, "", 0);
+    step(w, 0);
+    assert_int_equal(w->alerts.count, 5);
+
+    forget(w, "c", true);
+    assert_int_equal(w->transition_count, 2);
+    assert_transition(w, 0, ALERT_RESOLVED, true);
+    assert_string_equal(w->transitions[0].alert.key.name, "a");
+    assert_transition(w, 1, ALERT_RESOLVED, false);
+    assert_string_equal(w->transitions[1].alert.key.name, "b");
+    assert_int_equal(w->alerts.count, 3);
+
+    forget(w, "c", false);
+    assert_int_equal(w->transition_count, 1);
+    assert_transition(w, 0, ALERT_RESOLVED, true);
+    assert_int_equal(w->transitions[0].alert.key.port, 8080);
+    assert_int_equal(w->alerts.count, 2);
+
+    forget(w, "c", false); /* said once */
+    assert_int_equal(w->transition_count, 0);
+    assert_int_equal(w->alerts.count, 2);
+}
+
+/* In the dark nothing else would ever resolve them. */
+static void forgetting_works_in_the_dark(void **state)
+{
+    struct world *w = *state;
+
+    find_on_port_80(w, "a", 0);
+    step(w, 0);
+    memset(w->verdict.seen, false, sizeof w->verdict.seen);
+    memset(w->verdict.complete, false, sizeof w->verdict.complete);
+    step(w, 1);
+    assert_int_equal(w->alerts.count, 1);
+    forget(w, "b", false);
+    assert_int_equal(w->transition_count, 1);
+    assert_transition(w, 0, ALERT_RESOLVED, true);
+    assert_int_equal(w->alerts.count, 0);
+}
+
+static void what_is_kept_goes_on_as_it_was(void **state)
+{
+    struct world *w = *state;
+
+    find_on_port_80(w, "a", 0);
+    find_on_port_80(w, "b", 1000);
+    find_on_port_80(w, "c", 0);
+    step(w, 0);
+    forget(w, "b", false);
+    assert_int_equal(w->alerts.count, 1);
+    assert_string_equal(w->alerts.items[0].key.name, "b");
+    assert_int_equal(w->alerts.items[0].state, ALERT_PENDING);
+
+    find_on_port_80(w, "b", 1000);
+    step(w, 1000);
+    assert_int_equal(w->transition_count, 1);
+    assert_transition(w, 0, ALERT_FIRING, false);
+    assert_int_equal(w->transitions[0].alert.since.mono_ms, 0);
+
+    find_on_port_80(w, "a", 0); /* what was forgotten may come again */
+    find_on_port_80(w, "b", 1000);
+    step(w, 1001);
+    assert_int_equal(w->transition_count, 1);
+    assert_string_equal(w->transitions[0].alert.key.name, "a");
+    assert_int_equal(w->transitions[0].alert.since.mono_ms, 1001);
+}
+
+static void without_alerts_there_is_nothing_to_forget(void **state)
+{
+    struct world *w = *state;
+
+    forget(w, "a", true);
+    assert_int_equal(w->transition_count, 0);
+    assert_int_equal(w->alerts.count, 0);
+}
+
 static void done_may_be_repeated(void **state)
 {
     struct world *w = *state;
@@ -446,6 +552,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cut_class_holds_alerts_about_single_listeners, set_up, tear_down),
         cmocka_unit_test_setup_teardown(alerts_with_nearly_the_same_key_do_not_mix, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_and_new_alerts_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forgetting_resolves_what_the_policy_does_not_want, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forgetting_works_in_the_dark, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_kept_goes_on_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_alerts_there_is_nothing_to_forget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(done_may_be_repeated, set_up, tear_down),
     };
 

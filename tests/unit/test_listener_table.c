@@ -444,6 +444,173 @@ static void missing_is_not_fooled_by_repeated_sockets(void **state)
     listener_table_unref(previous);
 }
 
+/* Everything that the first look found comes again, but what it passed over. */
+static void a_second_look_adds_only_what_the_first_missed(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    adds_a_member(b, 1, 1, 9, 0);
+    adds_a_member(b, 3, 1, 9, 0);
+    add_rows(b, "udp/0.0.0.0:53", 1);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    adds_a_member(b, 1, 4, 9, 0); /* what the first look saw counts */
+    adds_a_member(b, 2, 1, 9, 0);
+    adds_a_member(b, 2, 1, 9, 0); /* a repetition within the second look */
+    adds_a_member(b, 3, 4, 9, 0);
+    add_rows(b, "0.0.0.0:81", 1); /* the same cookie: the same socket, whatever else changed */
+    add_rows(b, "udp/0.0.0.0:54", 1);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:80 udp/0.0.0.0:53 udp/0.0.0.0:54");
+    assert_int_equal(listener_table_all(t, &count)[0].sockets, 3);
+    assert_int_equal(listener_table_all(t, &count)[0].queue_length, 3);
+    listener_table_unref(t);
+}
+
+static void a_second_look_passes_over_no_unknown_cookie(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    add_rows(b, "0.0.0.0:80", 0);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    add_rows(b, "0.0.0.0:81", 0);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81");
+    listener_table_unref(t);
+}
+
+static void second_looks_go_from_protocol_to_protocol(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0); /* after nothing at all */
+    add_rows(b, "0.0.0.0:80", 1);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
+    add_rows(b, "udp/0.0.0.0:53", 1);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_UDP), 0);
+    add_rows(b, "udp/0.0.0.0:99 udp/0.0.0.0:67", 1);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81 udp/0.0.0.0:53 udp/0.0.0.0:67");
+    listener_table_unref(t);
+}
+
+static void a_drop_ends_a_second_look(void **state)
+{
+    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    listener_builder_drop(b, PROTOCOL_TCP);
+    add_rows(b, "0.0.0.0:80", 1);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:80");
+    listener_table_unref(t);
+}
+
+/* Adds so many sockets of 0.0.0.0:80, with cookies from 1 on. */
+static void adds_a_flood(struct listener_builder *b, enum protocol protocol, uint64_t count)
+{
+    struct listener_row row = row_of("0.0.0.0:80");
+
+    row.protocol = protocol;
+    for (row.cookie = 1; row.cookie <= count; row.cookie++)
+        assert_int_equal(listener_builder_add(b, &row), 0);
+}
+
+/* Both looks together are more than a builder of this limit holds. */
+static void a_second_look_takes_no_room_twice(void **state)
+{
+    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_table *t;
+    size_t count;
+
+    (void)state;
+    adds_a_flood(b, PROTOCOL_TCP, 4000);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    adds_a_flood(b, PROTOCOL_TCP, 4001);
+    t = seal(b);
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
+    assert_int_equal(listener_table_all(t, &count)->sockets, 4001);
+    listener_table_unref(t);
+}
+
+static void what_both_looks_cut_is_counted_once(void **state)
+{
+    const uint64_t flood = 10000;
+    struct listener_builder *b = builder(0, &no_policy);
+    uint32_t cut;
+    struct listener_table *t;
+
+    (void)state;
+    adds_a_flood(b, PROTOCOL_TCP, flood);
+    t = seal(b);
+    cut = listener_table_class(t, PROTOCOL_TCP)->cut;
+    assert_in_range(cut, 1, flood);
+    listener_table_unref(t);
+
+    b = builder(0, &no_policy);
+    adds_a_flood(b, PROTOCOL_TCP, flood);
+    adds_a_flood(b, PROTOCOL_UDP, flood);
+    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    adds_a_flood(b, PROTOCOL_TCP, flood);
+    t = seal(b);
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, cut);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, cut);
+    listener_table_unref(t);
+}
+
+/* Whoever opens many UDP sockets must not hide TCP listeners. */
+static void a_flood_of_one_protocol_takes_no_room_of_another(void **state)
+{
+    struct port_range ports[] = {{80, 80}};
+    struct expect expects[] = {{.match = {.protocol = PROTOCOL_UDP, .ports = ports, .port_count = 1}}};
+    const struct policy policy = {.expects = expects, .expect_count = 1};
+    struct listener_builder *b = builder(2, &policy);
+    struct listener_table *t;
+    int r = 0;
+
+    (void)state;
+    for (uint64_t cookie = 1; r == 0 && cookie < 1000000; cookie++) { /* until even expected ones are many */
+        struct listener_row row = row_of("udp/0.0.0.0:80");
+
+        row.cookie = cookie;
+        r = listener_builder_add(b, &row);
+    }
+    assert_int_equal(r, ERR_LIMIT);
+    add_rows(b, "udp/0.0.0.0:53", 1);
+    add_rows(b, "0.0.0.0:22 0.0.0.0:80", 1);
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:22 tcp/0.0.0.0:80 udp/0.0.0.0:80");
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
+    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
+    listener_table_unref(t);
+}
+
+static void a_drop_gives_the_room_back(void **state)
+{
+    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_table *t;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        listener_builder_drop(b, PROTOCOL_TCP);
+        adds_a_flood(b, PROTOCOL_TCP, 4000);
+    }
+    t = seal(b);
+    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
+    assert_listeners(t, "tcp/0.0.0.0:80");
+    listener_table_unref(t);
+}
+
 static void classes_are_kept_apart(void **state)
 {
     struct listener_builder *b = builder(10, &no_policy);
@@ -561,6 +728,14 @@ int main(void)
         cmocka_unit_test(after_a_drop_the_class_may_be_added_again),
         cmocka_unit_test(missing_counts_the_sockets_that_are_not_there_again),
         cmocka_unit_test(missing_is_not_fooled_by_repeated_sockets),
+        cmocka_unit_test(a_second_look_adds_only_what_the_first_missed),
+        cmocka_unit_test(a_second_look_passes_over_no_unknown_cookie),
+        cmocka_unit_test(second_looks_go_from_protocol_to_protocol),
+        cmocka_unit_test(a_drop_ends_a_second_look),
+        cmocka_unit_test(a_second_look_takes_no_room_twice),
+        cmocka_unit_test(what_both_looks_cut_is_counted_once),
+        cmocka_unit_test(a_flood_of_one_protocol_takes_no_room_of_another),
+        cmocka_unit_test(a_drop_gives_the_room_back),
         cmocka_unit_test(classes_are_kept_apart),
         cmocka_unit_test(a_port_is_found_with_all_its_listeners),
         cmocka_unit_test(names_come_from_the_given_services),

@@ -500,6 +500,89 @@ static void expected_ports_come_before_others_where_a_limit_cuts(void **state)
     scene_done(&s);
 }
 
+/* Adds one listener for each port from first on; nobody expects them. */
+static void listen_on_ports(struct scene *s, const char *protocol, unsigned first, unsigned count)
+{
+    for (unsigned port = first; port < first + count; port++) {
+        char socket[32];
+
+        (void)snprintf(socket, sizeof socket, "%s/0.0.0.0:%u", protocol, port);
+        scene_listen(s, socket, NULL);
+    }
+}
+
+/* They have no series either, and nobody else would say so. */
+static void listeners_cut_from_the_table_are_counted(void **state)
+{
+    struct prom_dropped dropped = {{0}};
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "60000", WANT_ANY);
+    listen_on_ports(&s, "tcp", 1, 101); /* the table holds 100 */
+    listen_on_ports(&s, "udp", 1, 2);
+    scene_listen(&s, "0.0.0.0:60000", NULL);
+    scene_seal(&s);
+    assert_int_equal(listener_table_class(s.snapshot.listeners, PROTOCOL_TCP)->cut, 1);
+    assert_int_equal(listener_table_class(s.snapshot.listeners, PROTOCOL_UDP)->cut, 2);
+    e = render_and_count(&s, &dropped);
+    assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 3");
+    assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_connections\"} 0");
+    assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 101);
+    assert_int_equal(sum_dropped(&dropped), 3);
+    exposition_done(&e);
+
+    s.view.series_limit = 0; /* both limits cut, and both count */
+    e = render_and_count(&s, &dropped);
+    assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 106");
+    assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 1);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void series_of_expected_listeners_are_never_cut(void **state)
+{
+    static const char *const families[] = {
+        "info", "sockets", "accept_queue_length", "accept_queue_limit", "accept_queue_saturation_ratio",
+    };
+    static const char *const services[] = {
+        "family=\"ipv4\",address=\"0.0.0.0\",port=\"60000\"",
+        "family=\"ipv6\",address=\"::1\",port=\"60000\"",
+    };
+    struct prom_dropped dropped = {{0}};
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "late", PROTOCOL_TCP, "60000", WANT_ANY);
+    listen_on_ports(&s, "tcp", 1, 20);
+    listen_on_ports(&s, "udp", 60000, 1); /* the same port of another protocol is not expected */
+    scene_listen(&s, "0.0.0.0:60000", "0/5");
+    scene_listen(&s, "[::1]:60000", "2/5");
+    scene_seal(&s);
+    s.view.series_limit = 0;
+    e = render_and_count(&s, &dropped);
+    for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
+        for (size_t k = 0; k < ARRAY_LENGTH(services); k++) {
+            char beginning[160];
+
+            (void)snprintf(beginning, sizeof beginning, "sockwatch_listener_%s{protocol=\"tcp\",%s",
+                           families[i], services[k]);
+            assert_int_equal(count_samples(&e, beginning), 1);
+        }
+    }
+    assert_int_equal(count_samples(&e, "sockwatch_listener_"),
+                     ARRAY_LENGTH(families) * ARRAY_LENGTH(services));
+    assert_int_equal(dropped.series[PROM_LISTENER_INFO], 21);
+    assert_int_equal(dropped.series[PROM_LISTENER_SOCKETS], 21);
+    assert_int_equal(dropped.series[PROM_LISTENER_ACCEPT_QUEUE_LENGTH], 0);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +601,8 @@ int main(void)
         cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),
         cmocka_unit_test(what_was_cut_is_counted_over_all_renderings),
         cmocka_unit_test(expected_ports_come_before_others_where_a_limit_cuts),
+        cmocka_unit_test(listeners_cut_from_the_table_are_counted),
+        cmocka_unit_test(series_of_expected_listeners_are_never_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,14 +280,52 @@ static void two_entries_share_a_port_by_their_addresses(void **state)
 
 static void an_entry_with_an_address_leaves_the_others_to_one_without(void **state)
 {
-    const struct matcher admin = on_ports(port_80, WANT_ANY, "127.0.0.1");
-    const struct matcher site = on_ports(port_80, WANT_PUBLIC, NULL);
+    const struct matcher admin = on_ports(port_80, WANT_ANY, "192.0.2.10");
+    const struct matcher site = on_ports(port_80, WANT_ANY, NULL);
     struct expect expects[] = {expect_of("admin", &admin), expect_of("site", &site)};
     const struct policy policy = {.expects = expects, .expect_count = 2};
 
     (void)state;
-    /* The admin's listener does not make the site one on loopback. */
-    assert_findings("127.0.0.1:80", &policy, "NotListening(site:80)");
+    assert_findings("192.0.2.10:80", &policy, "NotListening(site:80)");
+    assert_findings("192.0.2.10:80 127.0.0.1:80", &policy, "");
+}
+
+/* A public service that listens on loopback only is just that, also where
+ * another entry wants the loopback listener. */
+static void a_claimed_loopback_listener_makes_a_public_service_loopback_only(void **state)
+{
+    const struct matcher pub = on_ports(port_80, WANT_PUBLIC, NULL);
+    const struct matcher loc = on_ports(port_80, WANT_ANY, "127.0.0.1");
+    struct expect expects[] = {expect_of("pub", &pub), expect_of("loc", &loc)};
+    const struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("127.0.0.1:80", &policy, "LoopbackOnly(pub:80)");
+    assert_findings("127.0.0.1:80 [::1]:80", &policy, "LoopbackOnly(pub:80)");
+    /* As both should be: the public listener does not expose the other entry. */
+    assert_findings("127.0.0.1:80 192.0.2.1:80", &policy, "");
+    assert_findings("", &policy, "NotListening(pub:80) NotListening(loc:80)");
+    expects[0].match.scope = WANT_ANY; /* then the loopback listener is the other's alone */
+    assert_findings("127.0.0.1:80", &policy, "NotListening(pub:80)");
+}
+
+/* Nobody reaches the address there, but the machine itself. */
+static void an_address_on_the_loopback_device_is_not_served(void **state)
+{
+    static const struct expect_case cases[] = {
+        {"192.0.2.10%1:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"192.0.2.10%1:80", WANT_PUBLIC, "192.0.2.10", "", "LoopbackOnly(web:80)"},
+        {"192.0.2.10%1:80 192.0.2.11:80", WANT_PUBLIC, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"[2001:db8::1%1]:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80)"},
+        {"192.0.2.10%1:80 192.0.2.10:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.10%2:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"127.0.0.1%1:80", WANT_ANY, "127.0.0.1", "", ""},
+        {"[::1%1]:80", WANT_ANY, "::1", "", ""},
+        {"*%1:80", WANT_ANY, "::1", "", ""},
+    };
+
+    (void)state;
+    assert_expect_cases(cases, ARRAY_LENGTH(cases));
 }
 
 static void a_listener_not_declared_is_unexpected(void **state)
@@ -417,10 +455,45 @@ static void our_own_sockets_are_always_allowed(void **state)
 
     (void)state;
     assert_judged(builder("127.0.0.1:80 [::]:80 *:80", &policy, 100), &policy, &own, "");
-    assert_judged(builder("0.0.0.0:80 udp/127.0.0.1:80 127.0.0.1:81 127.0.0.2:81", &policy, 100), &policy,
-                  &own,
-                  "Exposed(tcp/0.0.0.0:80) UnexpectedListener(tcp/127.0.0.1:81) "
-                  "UnexpectedListener(tcp/127.0.0.2:81) UnexpectedListener(udp/127.0.0.1:80)");
+    assert_judged(builder("10.1.1.1:80 udp/127.0.0.1:80 0.0.0.0:81 127.0.0.1:81 127.0.0.2:81", &policy, 100),
+                  &policy, &own,
+                  "Exposed(tcp/10.1.1.1:80) UnexpectedListener(tcp/0.0.0.0:81) "
+                  "UnexpectedListener(tcp/127.0.0.1:81) UnexpectedListener(tcp/127.0.0.2:81) "
+                  "UnexpectedListener(udp/127.0.0.1:80)");
+}
+
+/* The table has addresses unmapped, and where there is no IPv6 "[::]" was
+ * bound as 0.0.0.0. */
+static void our_own_sockets_are_known_by_whatever_they_became(void **state)
+{
+    static const struct {
+        const char *own, *sockets, *findings;
+    } cases[] = {
+        {"::ffff:127.0.0.1", "127.0.0.1:80", ""},
+        {"::ffff:192.0.2.1", "192.0.2.1:80", ""},
+        {"::ffff:192.0.2.1", "192.0.2.2:80", "UnexpectedListener(tcp/192.0.2.2:80)"},
+        {"::", "0.0.0.0:80", ""},
+        {"0.0.0.0", "[::]:80", ""},
+        {"0.0.0.0", "*:80", ""},
+        {"::ffff:0.0.0.0", "0.0.0.0:80", ""},
+        {"::ffff:0.0.0.0", "*:80", ""},
+        {"::", "0.0.0.0:81 udp/0.0.0.0:80",
+         "UnexpectedListener(tcp/0.0.0.0:81) UnexpectedListener(udp/0.0.0.0:80)"},
+        {"::", "192.0.2.1:80 [::1]:80",
+         "UnexpectedListener(tcp/192.0.2.1:80) UnexpectedListener(tcp/[::1]:80)"},
+        {"::", "0.0.0.0%2:80", "UnexpectedListener(tcp/0.0.0.0%if2:80)"},
+        {"127.0.0.1", "0.0.0.0:80 [::1]:80",
+         "UnexpectedListener(tcp/0.0.0.0:80) UnexpectedListener(tcp/[::1]:80)"},
+    };
+    const struct policy policy = {.unexpected.enabled = true};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct own_socket item = {address_of(cases[i].own), 80};
+        const struct own_sockets own = {&item, 1};
+
+        assert_judged(builder(cases[i].sockets, &policy, 100), &policy, &own, cases[i].findings);
+    }
 }
 
 static void a_class_that_was_not_read_yields_no_findings_but_blind(void **state)
@@ -820,6 +893,119 @@ static void an_allowed_scope_needs_its_class(void **state)
     assert_needs(&policy, any, ARRAY_LENGTH(any));
 }
 
+static struct alert_key key_of(enum rule rule, const char *name, enum protocol protocol, uint16_t port)
+{
+    struct alert_key key = {.rule = rule, .protocol = protocol, .has_port = true, .port = port};
+
+    (void)snprintf(key.name, sizeof key.name, "%s", name);
+    key.has_endpoint = *name == '\0';
+    return key;
+}
+
+static void a_policy_can_produce_what_its_entries_use(void **state)
+{
+    static const struct {
+        enum rule rule;
+        const char *name;
+        enum protocol protocol;
+        uint16_t port;
+        bool possible;
+    } cases[] = {
+        {RULE_NOT_LISTENING, "web", PROTOCOL_TCP, 80, true},
+        {RULE_NOT_LISTENING, "web", PROTOCOL_TCP, 82, true},
+        {RULE_LOOPBACK_ONLY, "web", PROTOCOL_TCP, 80, true},
+        {RULE_EXPOSED, "web", PROTOCOL_TCP, 80, false},
+        {RULE_WRONG_ADDRESS, "web", PROTOCOL_TCP, 80, false},
+        {RULE_NOT_LISTENING, "web", PROTOCOL_TCP, 79, false},
+        {RULE_NOT_LISTENING, "web", PROTOCOL_TCP, 83, false},
+        {RULE_NOT_LISTENING, "web", PROTOCOL_UDP, 80, false},
+        {RULE_NOT_LISTENING, "we", PROTOCOL_TCP, 80, false},
+        {RULE_NOT_LISTENING, "dns", PROTOCOL_UDP, 53, true},
+        {RULE_EXPOSED, "dns", PROTOCOL_UDP, 53, true},
+        {RULE_WRONG_ADDRESS, "dns", PROTOCOL_UDP, 53, true},
+        {RULE_LOOPBACK_ONLY, "dns", PROTOCOL_UDP, 53, false},
+        {RULE_NOT_LISTENING, "dns", PROTOCOL_TCP, 53, false},
+        {RULE_UNEXPECTED_LISTENER, "", PROTOCOL_TCP, 22, false},
+        {RULE_EXPOSED, "", PROTOCOL_TCP, 22, false},
+    };
+    const struct matcher web = on_ports(ports_80_to_82, WANT_PUBLIC, NULL);
+    const struct matcher dns = on_ports(port_53, WANT_ANY, "127.0.0.1");
+    struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
+    const struct policy policy = {.expects = expects, .expect_count = 2};
+    static const struct policy empty;
+
+    (void)state;
+    expects[1].match.protocol = PROTOCOL_UDP;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct alert_key key = key_of(cases[i].rule, cases[i].name, cases[i].protocol, cases[i].port);
+
+        assert_int_equal(rules_can_produce(&policy, &key), cases[i].possible);
+        assert_false(rules_can_produce(&empty, &key));
+    }
+}
+
+static void a_policy_can_produce_what_it_says_about_other_ports(void **state)
+{
+    struct port_range port_8080[] = {{8080, 8080}};
+    const struct alert_key unexpected = key_of(RULE_UNEXPECTED_LISTENER, "", PROTOCOL_TCP, 8080);
+    const struct alert_key exposed = key_of(RULE_EXPOSED, "", PROTOCOL_TCP, 80);
+    const struct alert_key exposed_udp = key_of(RULE_EXPOSED, "", PROTOCOL_UDP, 80);
+    struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
+    struct policy policy = {.allows = &a, .allow_count = 1};
+
+    (void)state;
+    assert_false(rules_can_produce(&policy, &unexpected));
+    assert_true(rules_can_produce(&policy, &exposed));
+    assert_false(rules_can_produce(&policy, &exposed_udp));
+    a.match.scope = WANT_ANY;
+    assert_false(rules_can_produce(&policy, &exposed));
+    policy.unexpected.enabled = true;
+    assert_true(rules_can_produce(&policy, &unexpected));
+    assert_false(rules_can_produce(&policy, &exposed)); /* nor is it unexpected: it is allowed */
+    a.match.ports = port_8080;
+    assert_false(rules_can_produce(&policy, &unexpected));
+}
+
+/* Blindness is about what was seen just now, whatever the policy was. */
+static void blind_is_left_to_the_next_verdict(void **state)
+{
+    static const struct policy empty;
+    const struct alert_key key = {.rule = RULE_BLIND, .protocol = PROTOCOL_RAW};
+
+    (void)state;
+    assert_true(rules_can_produce(&empty, &key));
+}
+
+/* What a verdict contains, its policy can produce. */
+static void every_finding_can_be_produced(void **state)
+{
+    static const char *const sockets[] = {"", "127.0.0.1:80", "0.0.0.0:80 127.0.0.1:53",
+                                          "192.0.2.2:80 10.0.0.1:53 0.0.0.0:54 udp/0.0.0.0:53"};
+    const struct matcher web = on_ports(port_80, WANT_PUBLIC, "192.0.2.1");
+    const struct matcher dns = on_ports(port_53, WANT_LOOPBACK, NULL);
+    struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
+    struct port_range port_54[] = {{54, 54}};
+    struct allow a = {.match = on_ports(port_54, WANT_LOOPBACK, NULL)};
+    const struct policy policy = {
+        .expects = expects, .expect_count = 2, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
+    uint32_t rules = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
+        struct listener_builder *b = builder(sockets[i], &policy, 100);
+        struct verdict v;
+
+        listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
+        v = judge(b, &policy, &no_own);
+        for (size_t k = 0; k < v.count; k++) {
+            assert_true(rules_can_produce(&policy, &v.findings[k].key));
+            rules |= 1u << v.findings[k].key.rule;
+        }
+        verdict_done(&v);
+    }
+    assert_int_equal(rules, (1u << RULE_COUNT) - 1); /* all of them were there */
+}
+
 static void is_listening_is_the_opposite_of_not_listening(void **state)
 {
     static const char *const sockets[] = {"",           "127.0.0.1:80", "192.0.2.10:80", "10.0.0.1:80",
@@ -868,6 +1054,8 @@ int main(void)
         cmocka_unit_test(the_highest_port_ends_a_range),
         cmocka_unit_test(two_entries_share_a_port_by_their_addresses),
         cmocka_unit_test(an_entry_with_an_address_leaves_the_others_to_one_without),
+        cmocka_unit_test(a_claimed_loopback_listener_makes_a_public_service_loopback_only),
+        cmocka_unit_test(an_address_on_the_loopback_device_is_not_served),
         cmocka_unit_test(a_listener_not_declared_is_unexpected),
         cmocka_unit_test(ignore_loopback_ignores_no_more_than_loopback),
         cmocka_unit_test(an_expected_address_does_not_cover_another_one),
@@ -876,6 +1064,7 @@ int main(void)
         cmocka_unit_test(an_allowed_scope_is_judged_without_unexpected),
         cmocka_unit_test(the_most_generous_allow_entry_counts),
         cmocka_unit_test(our_own_sockets_are_always_allowed),
+        cmocka_unit_test(our_own_sockets_are_known_by_whatever_they_became),
         cmocka_unit_test(a_class_that_was_not_read_yields_no_findings_but_blind),
         cmocka_unit_test(blindness_is_reported_only_where_a_rule_needs_to_see),
         cmocka_unit_test(an_absent_protocol_hides_no_unexpected_listener),
@@ -893,6 +1082,10 @@ int main(void)
         cmocka_unit_test(an_expected_service_needs_its_class_only),
         cmocka_unit_test(unexpected_needs_every_class_that_the_kernel_has),
         cmocka_unit_test(an_allowed_scope_needs_its_class),
+        cmocka_unit_test(a_policy_can_produce_what_its_entries_use),
+        cmocka_unit_test(a_policy_can_produce_what_it_says_about_other_ports),
+        cmocka_unit_test(blind_is_left_to_the_next_verdict),
+        cmocka_unit_test(every_finding_can_be_produced),
         cmocka_unit_test(is_listening_is_the_opposite_of_not_listening),
         cmocka_unit_test(no_policy_finds_nothing),
     };
