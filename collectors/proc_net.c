@@ -67,18 +67,9 @@ int proc_has_protocol(const char *name)
     return found;
 }
 
-/* The kernel lets a name hold nearly any byte; what is not printable ASCII has
- * no place in a label, a table or a log line. */
-static bool is_plain(const char *name)
-{
-    for (const char *p = name; *p; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return true;
-}
-
 void proc_interface_name(uint32_t ifindex, char ret_name[static INTERFACE_NAME_MAX])
 {
-    if (!if_indextoname(ifindex, ret_name) || !is_plain(ret_name))
+    /* The kernel lets a name hold nearly any byte. */
+    if (!if_indextoname(ifindex, ret_name) || !name_is_plain(ret_name))
         (void)snprintf(ret_name, INTERFACE_NAME_MAX, "if%u", ifindex);
 }

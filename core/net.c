@@ -20,6 +20,14 @@ const char *protocol_name(enum protocol protocol)
     return protocol_names[protocol];
 }
 
+bool name_is_plain(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return true;
+}
+
 int protocol_parse(const char *name, enum protocol *ret)
 {
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {

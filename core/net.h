@@ -70,6 +70,10 @@ const char *state_name(enum sock_state state, enum protocol protocol);
 const char *scope_name(enum scope scope);
 const char *port_class_name(enum port_class port_class);
 
+/* Whether a name from outside is printable ASCII without spaces, so that it can
+ * go into labels, tables and log lines as it is. */
+bool name_is_plain(const char *name);
+
 /* Returns 0 and fills *ret, or -EINVAL. */
 int protocol_parse(const char *name, enum protocol *ret);
 

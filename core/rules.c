@@ -187,29 +187,19 @@ static int find_not_listening(struct evaluation *ev, const struct expect *e, uin
     return add_finding(ev->verdict, &f, &summary);
 }
 
-static int find_loopback_only(struct evaluation *ev, const struct expect *e, uint16_t port,
-                              const struct candidates *c)
+/* LoopbackOnly or Exposed: the service is bound to another scope than it
+ * should be. */
+static int find_wrong_scope(struct evaluation *ev, const struct expect *e, uint16_t port,
+                            const struct candidates *c, enum rule rule)
 {
-    struct finding f = expect_finding(e, port, RULE_LOOPBACK_ONLY);
+    struct finding f = expect_finding(e, port, rule);
+    bool exposed = rule == RULE_EXPOSED;
     struct buf summary;
 
     begin_summary(&summary, e, port);
-    buf_str(&summary, "is bound only to loopback (");
-    name_candidates(ev, e, c, false, RULE_LOOPBACK_ONLY, &summary);
-    buf_str(&summary, "), expected beyond it");
-    return add_finding(ev->verdict, &f, &summary);
-}
-
-static int find_exposed(struct evaluation *ev, const struct expect *e, uint16_t port,
-                        const struct candidates *c)
-{
-    struct finding f = expect_finding(e, port, RULE_EXPOSED);
-    struct buf summary;
-
-    begin_summary(&summary, e, port);
-    buf_str(&summary, "is bound beyond loopback (");
-    name_candidates(ev, e, c, true, RULE_EXPOSED, &summary);
-    buf_str(&summary, "), expected only on loopback");
+    buf_str(&summary, exposed ? "is bound beyond loopback (" : "is bound only to loopback (");
+    name_candidates(ev, e, c, exposed, rule, &summary);
+    buf_str(&summary, exposed ? "), expected only on loopback" : "), expected beyond it");
     return add_finding(ev->verdict, &f, &summary);
 }
 
@@ -284,12 +274,12 @@ static int evaluate_port(struct evaluation *ev, const struct expect *e, uint16_t
         return find_not_listening(ev, e, port);
     cover(ev, e, &c);
     if (loopback_only)
-        r = find_loopback_only(ev, e, port, &c);
+        r = find_wrong_scope(ev, e, port, &c, RULE_LOOPBACK_ONLY);
     /* An address that is not served because all is on loopback was just said. */
     if (r == 0 && !(loopback_only && e->match.has_address))
         r = find_wrong_address(ev, e, port, &c);
     if (r == 0 && want == WANT_LOOPBACK && c.loopback < c.found)
-        r = find_exposed(ev, e, port, &c);
+        r = find_wrong_scope(ev, e, port, &c, RULE_EXPOSED);
     return r;
 }
 

@@ -107,20 +107,11 @@ static uint32_t entry_key(enum protocol protocol, uint16_t port)
     return (uint32_t)protocol << 16 | port;
 }
 
-/* Names go into labels and tables as they are. */
-static bool is_plain(const char *name)
-{
-    for (const char *p = name; *p; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return true;
-}
-
 int services_add(struct services *s, enum protocol protocol, uint16_t port, const char *name)
 {
     struct entry *entry;
 
-    if (!is_plain(name))
+    if (!name_is_plain(name))
         return 0;
     if (s->count == s->capacity) {
         size_t capacity = s->capacity ? s->capacity * 2 : 512;
