@@ -239,7 +239,8 @@ class MariaDB:
         self.server = None
         install = subprocess.run([*self.prefix, "mariadb-install-db", "--no-defaults",
                                   f"--datadir={self.directory}/data",
-                                  "--auth-root-authentication-method=normal", "--skip-test-db"],
+                                  "--auth-root-authentication-method=normal", "--skip-test-db",
+                                  "--skip-name-resolve", "--force"],
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert install.returncode == 0, install.stdout
 
@@ -251,7 +252,8 @@ class MariaDB:
         self.server = Server(
             [*self.prefix, "mariadbd", "--no-defaults", f"--datadir={path}/data", f"--socket={path}/s.sock",
              f"--pid-file={path}/pid", "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
-             "--key-buffer-size=1M", "--performance-schema=0", "--skip-log-bin", *network], port if bind else None)
+             "--key-buffer-size=1M", "--performance-schema=0", "--skip-log-bin",
+             "--skip-name-resolve", *network], port if bind else None)
         if not bind:
             wait_for("MariaDB opens its socket", lambda: os.path.exists(f"{path}/s.sock"), 30)
 
