@@ -61,8 +61,9 @@ def boot(groups, at_end):
     with open(os.path.join(base, "log"), "w") as log:
         nspawn = subprocess.Popen(
             ["systemd-nspawn", "--boot", f"--directory={root}", "--register=no", "--keep-unit", "--private-network",
-             "--link-journal=no", "--console=pipe", "--", "--unit=basic.target"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            preexec_fn=join_groups, env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
+             "--link-journal=no", "--console=pipe", "--", "--unit=basic.target"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=join_groups,
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
 
     def init():
         if nspawn.poll() is not None:
@@ -71,15 +72,18 @@ def boot(groups, at_end):
         children = subprocess.run(["pgrep", "-P", str(nspawn.pid)], capture_output=True, text=True).stdout.split()
         return int(children[0]) if children else None
 
+    def booted():
+        # Looked up each time: nspawn's first child only prepares the second.
+        pid = init()
+        active = pid and enter(pid, "systemctl", "is-active", "basic.target").stdout == "active\n"
+        return pid if active else None
+
     at_end(end, nspawn)
-    pid = wait_for("nspawn has a child", init)
     try:
-        wait_for("systemd has booted", lambda: init() and enter(
-            pid, "systemctl", "is-active", "basic.target").stdout == "active\n", 60)
+        return wait_for("systemd has booted", booted, 60)
     except AssertionError as error:
         with open(log.name) as text:
-            raise AssertionError(f"{error}\n{text.read()}{enter(pid, 'systemctl', 'list-jobs')}") from None
-    return pid
+            raise AssertionError(f"{error}\n{text.read()}") from None
 
 
 def end(nspawn):
