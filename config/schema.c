@@ -322,12 +322,9 @@ static void check_expect(const void *base, const void *element, schema_report_fn
 {
     const struct policy *policy = &((const struct config *)base)->policy;
     const struct expect *e = element;
-    size_t ports = 0;
 
     check_matcher(&e->match, report, arg);
-    for (size_t i = 0; i < e->match.port_count; i++)
-        ports += (size_t)(e->match.ports[i].last - e->match.ports[i].first) + 1;
-    if (ports > PORTS_PER_EXPECT_MAX)
+    if (port_ranges_total(e->match.ports, e->match.port_count) > PORTS_PER_EXPECT_MAX)
         report(arg, "ports", "name more than 1024 ports, expected fewer: every one of them must listen");
     if (ports_repeat(&e->match))
         report(arg, "ports", "name a port twice, expected each port once");

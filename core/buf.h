@@ -26,7 +26,7 @@ void buf_str(struct buf *b, const char *text);
 void buf_char(struct buf *b, char c);
 __attribute__((format(printf, 2, 3))) void buf_fmt(struct buf *b, const char *format, ...);
 
-/* Shortens the text to len bytes; used to undo a row that did not fit. */
+/* Shortens the text to len bytes; a text that is no longer stays. */
 void buf_truncate(struct buf *b, size_t len);
 
 /* The text so far, "" when empty; valid until the next write. */

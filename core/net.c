@@ -266,3 +266,26 @@ bool port_ranges_contain(const struct port_range *ranges, size_t count, uint16_t
             return true;
     return false;
 }
+
+size_t port_ranges_total(const struct port_range *ranges, size_t count)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < count; i++)
+        total += (size_t)(ranges[i].last - ranges[i].first) + 1;
+    return total;
+}
+
+bool port_ranges_next(const struct port_range *ranges, size_t count, struct port_cursor *cursor,
+                      uint16_t *ret)
+{
+    const struct port_range *range;
+
+    if (cursor->range == count)
+        return false;
+    range = &ranges[cursor->range];
+    *ret = (uint16_t)(range->first + cursor->offset++);
+    if (*ret == range->last)
+        *cursor = (struct port_cursor){.range = cursor->range + 1};
+    return true;
+}

@@ -119,4 +119,17 @@ void endpoint_format(const struct ip_addr *address, enum family family, uint16_t
 int port_ranges_parse(const char *text, struct port_range **ret_ranges, size_t *ret_count);
 bool port_ranges_contain(const struct port_range *ranges, size_t count, uint16_t port);
 
+/* How many ports the ranges name; one that is named twice counts twice. */
+size_t port_ranges_total(const struct port_range *ranges, size_t count);
+
+/* Where a walk over all ports of some ranges is; begins as {0}. */
+struct port_cursor {
+    size_t range;
+    uint32_t offset;
+};
+
+/* Steps to the next port. Returns false, without filling *ret, at the end. */
+bool port_ranges_next(const struct port_range *ranges, size_t count, struct port_cursor *cursor,
+                      uint16_t *ret);
+
 #endif

@@ -285,13 +285,14 @@ static int evaluate_port(struct evaluation *ev, const struct expect *e, uint16_t
 
 static int evaluate_expect(struct evaluation *ev, const struct expect *e)
 {
+    struct port_cursor cursor = {0};
+    uint16_t port;
     int r = 0;
 
     if (!ev->verdict->seen[e->match.protocol])
         return 0;
-    for (size_t i = 0; r == 0 && i < e->match.port_count; i++)
-        for (uint32_t port = e->match.ports[i].first; r == 0 && port <= e->match.ports[i].last; port++)
-            r = evaluate_port(ev, e, (uint16_t)port);
+    while (r == 0 && port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port))
+        r = evaluate_port(ev, e, port);
     return r;
 }
 

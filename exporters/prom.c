@@ -259,17 +259,17 @@ static void render_expected(struct prom *p)
     begin_family(p, PROM_EXPECTED_LISTENING);
     for (size_t i = 0; i < policy->expect_count; i++) {
         const struct expect *e = &policy->expects[i];
+        struct port_cursor cursor = {0};
+        uint16_t port;
 
         if (!class_is_seen(p, e->match.protocol))
             continue;
-        for (size_t k = 0; k < e->match.port_count; k++) {
-            for (uint32_t port = e->match.ports[k].first; port <= e->match.ports[k].last; port++) {
-                (void)begin_sample(p, true); /* essential: always begun */
-                label(p, "name", e->name);
-                label(p, "protocol", protocol_name(e->match.protocol));
-                label_port(p, (uint16_t)port);
-                value_count(p, rules_is_listening(p->view->snapshot->listeners, policy, e, (uint16_t)port));
-            }
+        while (port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port)) {
+            (void)begin_sample(p, true); /* essential: always begun */
+            label(p, "name", e->name);
+            label(p, "protocol", protocol_name(e->match.protocol));
+            label_port(p, port);
+            value_count(p, rules_is_listening(p->view->snapshot->listeners, policy, e, port));
         }
     }
 }
@@ -303,8 +303,31 @@ static int compare_series(const void *a, const void *b)
     return r != 0 ? r : (int)x->severity - (int)y->severity;
 }
 
-/* Appends the series that are there whether anything fires or not. Returns the
- * new count; series may be NULL to count only. */
+/* Appends a series for each rule that an expected service uses on a port.
+ * Returns as add_standing_series(). */
+static size_t add_port_series(const struct expect *e, uint16_t port, struct alert_series *series)
+{
+    uint32_t used = rules_used(e);
+    size_t n = 0;
+
+    for (int rule = 0; rule < RULE_COUNT; rule++) {
+        if (!(used & 1u << rule))
+            continue;
+        if (series)
+            series[n] = (struct alert_series){.rule = (enum rule)rule,
+                                              .name = e->name,
+                                              .protocol = e->match.protocol,
+                                              .has_port = true,
+                                              .port = port,
+                                              .severity = e->severity,
+                                              .essential = true};
+        n++;
+    }
+    return n;
+}
+
+/* Writes the series that are there whether anything fires or not. Returns
+ * their number; series may be NULL to count only. */
 static size_t add_standing_series(const struct view *view, struct alert_series *series)
 {
     const struct policy *policy = view->policy;
@@ -312,23 +335,11 @@ static size_t add_standing_series(const struct view *view, struct alert_series *
 
     for (size_t i = 0; i < policy->expect_count; i++) {
         const struct expect *e = &policy->expects[i];
-        uint32_t used = rules_used(e);
+        struct port_cursor cursor = {0};
+        uint16_t port;
 
-        for (size_t k = 0; k < e->match.port_count; k++)
-            for (uint32_t port = e->match.ports[k].first; port <= e->match.ports[k].last; port++)
-                for (int rule = 0; rule < RULE_COUNT; rule++) {
-                    if (!(used & 1u << rule))
-                        continue;
-                    if (series)
-                        series[n] = (struct alert_series){.rule = (enum rule)rule,
-                                                          .name = e->name,
-                                                          .protocol = e->match.protocol,
-                                                          .has_port = true,
-                                                          .port = (uint16_t)port,
-                                                          .severity = e->severity,
-                                                          .essential = true};
-                    n++;
-                }
+        while (port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port))
+            n += add_port_series(e, port, series ? series + n : NULL);
     }
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
         const struct class_view *class =
@@ -512,10 +523,7 @@ static void render_connections(struct prom *p)
 
     capacity = listener_count + 1;
     for (size_t i = 0; i < policy->expect_count; i++)
-        for (size_t k = 0; k < policy->expects[i].match.port_count; k++)
-            capacity +=
-                (size_t)(policy->expects[i].match.ports[k].last - policy->expects[i].match.ports[k].first) +
-                1;
+        capacity += port_ranges_total(policy->expects[i].match.ports, policy->expects[i].match.port_count);
     ports = calloc(capacity, sizeof *ports);
     if (!ports) {
         p->out->failed = true;
@@ -523,10 +531,11 @@ static void render_connections(struct prom *p)
     }
     for (size_t i = 0; i < policy->expect_count; i++) {
         const struct matcher *match = &policy->expects[i].match;
+        struct port_cursor cursor = {0};
+        uint16_t port;
 
-        for (size_t k = 0; k < match->port_count; k++)
-            for (uint32_t port = match->ports[k].first; port <= match->ports[k].last; port++)
-                ports[count++] = (struct port_id){match->protocol, (uint16_t)port, true};
+        while (port_ranges_next(match->ports, match->port_count, &cursor, &port))
+            ports[count++] = (struct port_id){match->protocol, port, true};
     }
     for (size_t i = 0; i < listener_count; i++)
         if (!policy_expects_port(policy, listeners[i].protocol, listeners[i].port))

@@ -67,4 +67,27 @@ static inline void add_rows(struct listener_builder *b, const char *sockets, uin
     }
 }
 
+/* Writes a table's listeners in their order, "tcp/0.0.0.0:80 udp/[::1]:53";
+ * with_sockets appends the number of their sockets, "x1". */
+static inline void describe_listeners(const struct listener_table *t, bool with_sockets, char *ret_text,
+                                      size_t size)
+{
+    size_t count, length = 0;
+    const struct listener *listeners = listener_table_all(t, &count);
+
+    *ret_text = '\0';
+    for (size_t i = 0; i < count; i++) {
+        const struct listener *l = &listeners[i];
+        char text[ENDPOINT_TEXT_MAX];
+
+        endpoint_format(&l->address, l->family, l->port, l->interface, text);
+        length += (size_t)snprintf(ret_text + length, size - length, "%s%s/%s", i > 0 ? " " : "",
+                                   protocol_name(l->protocol), text);
+        assert_true(length < size);
+        if (with_sockets)
+            length += (size_t)snprintf(ret_text + length, size - length, "x%u", l->sockets);
+        assert_true(length < size);
+    }
+}
+
 #endif

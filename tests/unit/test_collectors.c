@@ -306,19 +306,9 @@ static struct conn_table *poll_connections(struct collectors *c)
 /* "tcp/0.0.0.0:80x3": each listener with the number of its sockets. */
 static void assert_listeners(const struct listener_table *t, const char *wanted)
 {
-    char have[1024] = "";
-    size_t count, length = 0;
-    const struct listener *listeners = listener_table_all(t, &count);
+    char have[1024];
 
-    for (size_t i = 0; i < count; i++) {
-        const struct listener *l = &listeners[i];
-        char text[ENDPOINT_TEXT_MAX];
-
-        endpoint_format(&l->address, l->family, l->port, l->interface, text);
-        length += (size_t)snprintf(have + length, sizeof have - length, "%s%s/%sx%u", i > 0 ? " " : "",
-                                   protocol_name(l->protocol), text, l->sockets);
-        assert_true(length < sizeof have);
-    }
+    describe_listeners(t, true, have, sizeof have);
     assert_string_equal(have, wanted);
 }
 

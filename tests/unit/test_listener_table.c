@@ -32,19 +32,9 @@ static struct listener_table *table_of(const char *sockets)
 /* The table's listeners must be exactly these, in this order. */
 static void assert_listeners(const struct listener_table *t, const char *wanted)
 {
-    char have[2048] = "";
-    size_t count, length = 0;
-    const struct listener *listeners = listener_table_all(t, &count);
+    char have[2048];
 
-    for (size_t i = 0; i < count; i++) {
-        const struct listener *l = &listeners[i];
-        char text[ENDPOINT_TEXT_MAX];
-
-        endpoint_format(&l->address, l->family, l->port, l->interface, text);
-        length += (size_t)snprintf(have + length, sizeof have - length, "%s%s/%s", i > 0 ? " " : "",
-                                   protocol_name(l->protocol), text);
-        assert_true(length < sizeof have);
-    }
+    describe_listeners(t, false, have, sizeof have);
     assert_string_equal(have, wanted);
 }
 

@@ -396,6 +396,26 @@ static void ranges_contain_both_their_ends(void **state)
     assert_false(port_ranges_contain(NULL, 0, 22));
 }
 
+static void a_walk_visits_every_port_once_and_ends(void **state)
+{
+    static const struct port_range ranges[] = {{22, 22}, {65534, 65535}, {0, 1}};
+    static const uint16_t wanted[] = {22, 65534, 65535, 0, 1};
+    struct port_cursor cursor = {0};
+    uint16_t port = 7;
+
+    (void)state;
+    assert_int_equal(port_ranges_total(ranges, ARRAY_LENGTH(ranges)), ARRAY_LENGTH(wanted));
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        assert_true(port_ranges_next(ranges, ARRAY_LENGTH(ranges), &cursor, &port));
+        assert_int_equal(port, wanted[i]);
+    }
+    assert_false(port_ranges_next(ranges, ARRAY_LENGTH(ranges), &cursor, &port));
+    assert_int_equal(port, 1);
+    assert_int_equal(port_ranges_total(NULL, 0), 0);
+    cursor = (struct port_cursor){0};
+    assert_false(port_ranges_next(NULL, 0, &cursor, &port));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +437,7 @@ int main(void)
         cmocka_unit_test(parses_ports_and_ranges),
         cmocka_unit_test(refuses_what_is_no_port_range),
         cmocka_unit_test(ranges_contain_both_their_ends),
+        cmocka_unit_test(a_walk_visits_every_port_once_and_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
