@@ -18,6 +18,13 @@ enum {
     ERRORS_MAX = 100,
     KEY_PATH_MAX = 128,
     MISREAD_MAX = 16,
+    MISREAD_KEY_MAX = 32,
+};
+
+/* A setting whose number libconfig reads as another one. */
+struct misread {
+    unsigned line;
+    char key[MISREAD_KEY_MAX];
 };
 
 struct loader {
@@ -29,7 +36,7 @@ struct loader {
     bool partial;    /* the parser gave up: what is missing may stand further on */
     bool unparsable; /* the parser would end the process, or say nothing */
     unsigned depth;
-    unsigned misread_lines[MISREAD_MAX]; /* of the main file: what they say is not what libconfig reads */
+    struct misread misread[MISREAD_MAX]; /* in the main file */
     unsigned misread_count;
 };
 
@@ -122,7 +129,8 @@ static bool is_misread(const struct loader *l, const config_setting_t *setting)
 {
     for (unsigned i = 0; i < l->misread_count; i++)
         if (!config_setting_source_file(setting) &&
-            config_setting_source_line(setting) == l->misread_lines[i])
+            config_setting_source_line(setting) == l->misread[i].line &&
+            strcmp(config_setting_name(setting), l->misread[i].key) == 0)
             return true;
     return false;
 }
@@ -345,8 +353,10 @@ static void scan_problem(void *arg, unsigned line, const char *key, const char *
     struct loader *l = context->loader;
 
     report(l, context->file, line, key, "%s, expected %s", what, expected);
-    if (!context->file && l->misread_count < MISREAD_MAX)
-        l->misread_lines[l->misread_count++] = line;
+    if (context->file || !*key || l->misread_count == MISREAD_MAX)
+        return;
+    l->misread[l->misread_count].line = line;
+    (void)snprintf(l->misread[l->misread_count++].key, MISREAD_KEY_MAX, "%s", key); /* ours are shorter */
 }
 
 static void scan_include(void *arg, unsigned line, const char *name)

@@ -389,6 +389,21 @@ static void refuses_integers_that_overflow(void **state)
                    "1: port: 4294970602 does not fit in 32 bits");
 }
 
+/* The number that libconfig made of it is not reported, too; what else is wrong
+ * on the line is. */
+static void an_overflow_hides_no_other_error_of_its_line(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(load(f, "limits: { listeners = 99999999999; series = -5; };"), ERR_CONFIG);
+    assert_non_null(strstr(buf_text(&f->errors), "listeners: 99999999999 does not fit in 32 bits"));
+    assert_null(strstr(buf_text(&f->errors), "limits.listeners"));
+    assert_non_null(strstr(buf_text(&f->errors), "limits.series: -5 is out of range"));
+    assert_int_equal(load(f, "limits: { series = -5; }; # \xff"), ERR_CONFIG);
+    assert_non_null(strstr(buf_text(&f->errors), "is not valid UTF-8"));
+    assert_non_null(strstr(buf_text(&f->errors), "limits.series: -5 is out of range"));
+}
+
 static void refuses_values_that_are_none(void **state)
 {
     static const struct refused cases[] = {
@@ -983,6 +998,7 @@ int main(void)
         WITH_FILES(bounds_are_inclusive),
         WITH_FILES(refuses_values_out_of_range),
         WITH_FILES(refuses_integers_that_overflow),
+        WITH_FILES(an_overflow_hides_no_other_error_of_its_line),
         WITH_FILES(refuses_values_that_are_none),
         WITH_FILES(refuses_wrong_types),
         WITH_FILES(refuses_unknown_keys),
