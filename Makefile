@@ -17,16 +17,17 @@ WERROR ?=
 SANITIZE ?=
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config \
-	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev
+	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev libcurl4-gnutls-dev
 TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-14-dev shellcheck mandoc git \
-	python3 iproute2 procps systemd systemd-container mariadb-server redis-server dnsmasq-base prometheus
+	python3 iproute2 procps systemd systemd-container mariadb-server redis-server nginx-light dnsmasq-base \
+	prometheus
 
 # make V=1 shows the commands.
 ifeq ($(V),)
 say = @echo "  $(1)";
 endif
 
-LIBRARIES := libmnl libmicrohttpd libconfig libsystemd jansson
+LIBRARIES := libmnl libmicrohttpd libconfig libsystemd jansson libcurl
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wwrite-strings -Wcast-qual -Wpointer-arith \
@@ -76,29 +77,38 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/services core/policy core/listener_table core/conn_table core/snapshot
+CORE_MODEL := core/net core/services core/policy core/owner core/listener core/generation core/listener_table \
+	core/conn_table core/snapshot core/text core/buf
+RULES := core/rules core/judge_expect core/judge_other core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
+NEEDS_test_text := core/text
+NEEDS_test_owner := core/owner core/text core/buf
+NEEDS_test_listener := core/listener core/owner core/text core/buf
+NEEDS_test_generation := core/generation
 NEEDS_test_net := core/net
 NEEDS_test_services := core/services core/net
 NEEDS_test_conn_table := core/conn_table
 NEEDS_test_policy := core/policy core/net
-NEEDS_test_listener_table := core/listener_table core/net core/services core/policy
+NEEDS_test_listener_table := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
-NEEDS_test_rules := core/rules core/buf core/err $(CORE_MODEL)
-NEEDS_test_alert := core/alert core/rules core/buf core/err $(CORE_MODEL)
-NEEDS_test_scan := config/scan
-NEEDS_test_schema := config/schema config/config config/scan core/duration core/net core/policy core/buf
+NEEDS_test_rules := $(RULES) $(CORE_MODEL)
+NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
+NEEDS_test_alert := core/alert $(RULES) $(CORE_MODEL)
+NEEDS_test_scan := config/scan core/text
+NEEDS_test_schema := config/schema config/config core/duration core/net core/owner core/policy core/text core/buf
 NEEDS_test_config := config/load config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
 NEEDS_test_route_parse := collectors/route_parse core/net
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
+NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
+NEEDS_test_owners := collectors/owners collectors/proc_pid_parse core/owner core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/inet_diag_parse $(CORE_MODEL)
-NEEDS_test_prom := exporters/prom core/rules core/alert core/buf core/err $(CORE_MODEL)
-NEEDS_test_json := exporters/json core/rules core/alert core/buf core/err $(CORE_MODEL)
-NEEDS_test_table := exporters/table core/rules core/buf core/err $(CORE_MODEL)
-NEEDS_test_page := exporters/page core/rules core/alert core/buf core/err $(CORE_MODEL)
+NEEDS_test_prom := exporters/prom exporters/view core/alert $(RULES) $(CORE_MODEL)
+NEEDS_test_json := exporters/json exporters/view core/alert $(RULES) $(CORE_MODEL)
+NEEDS_test_table := exporters/table exporters/view $(RULES) $(CORE_MODEL)
+NEEDS_test_page := exporters/page exporters/view core/alert $(RULES) $(CORE_MODEL)
 
 .SECONDEXPANSION:
 $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $$(addsuffix .o,$$(addprefix $(O)/,$$(sort $$(NEEDS_test_$$*))))
@@ -158,8 +168,9 @@ check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 check-integration: all $(O)/tests/integration/deny_netlink $(O)/tests/bench/bench_poll
 	@tests/integration/run $(O)
 
-bench: $(O)/tests/bench/bench_poll
-	@tests/bench/run $<
+bench: $(O)/tests/bench/bench_poll $(O)/tests/bench/bench_owners
+	@tests/bench/run $(O)/tests/bench/bench_poll 100000 200
+	@tests/bench/run $(O)/tests/bench/bench_owners 2000 25 20
 
 $(O)/tests/integration/%: $(O)/tests/integration/%.o
 	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -194,12 +205,14 @@ install: all
 	install -D -m 644 config/sockwatch.conf.5 $(DESTDIR)$(MANDIR)/man5/sockwatch.conf.5
 	install -D -m 644 monitoring/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/sockwatch.rules.yml
 	install -D -m 644 monitoring/prometheus.yml $(DESTDIR)$(DATADIR)/prometheus.yml
+	install -D -m 644 systemd/process-names.conf $(DESTDIR)$(DATADIR)/process-names.conf
 
 # The configuration stays: it is the operator's.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/sockwatch $(DESTDIR)$(UNITDIR)/sockwatch.service \
 		$(DESTDIR)$(MANDIR)/man8/sockwatch.8 $(DESTDIR)$(MANDIR)/man5/sockwatch.conf.5 \
-		$(DESTDIR)$(DATADIR)/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/prometheus.yml
+		$(DESTDIR)$(DATADIR)/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/prometheus.yml \
+		$(DESTDIR)$(DATADIR)/process-names.conf
 
 clean:
 	rm -rf $(O)

@@ -1,5 +1,6 @@
 #include "collectors/collectors.h"
 #include "collectors/local_address.h"
+#include "collectors/owners.h"
 #include "collectors/proc_net.h"
 #include "collectors/sock_diag.h"
 #include "core/err.h"
@@ -28,7 +29,7 @@
 static const struct class_source {
     uint8_t ip_protocol;
     uint32_t listener_states;
-    bool skip_auto_ports; /* a port chosen by the kernel is a client's, mostly */
+    bool is_datagram; /* a port chosen by the kernel is a client's, mostly */
     bool has_accept_queue;
     uint32_t connection_states; /* 0: not counted */
     const char *proc_name;      /* in /proc/net/protocols */
@@ -56,6 +57,7 @@ struct collector {
 struct collectors {
     struct sock_diag *diag;
     struct local_addresses *local;
+    struct owners *owners;
     struct conn_counter *counter;
     struct collector_run runs[COLLECTOR_RUNS_MAX];
     uint64_t malformed[COLLECTOR_RUNS_MAX];
@@ -69,9 +71,10 @@ struct collectors {
 struct poll {
     struct collectors *c;
     struct listener_builder *builder;      /* when polling listeners */
-    const struct listener_table *previous; /* likewise, may be NULL */
+    const struct listener_poll *how;       /* likewise */
     uint64_t *malformed;
     enum protocol protocol; /* being read */
+    enum port_choice ports; /* likewise */
 };
 
 static int64_t now_ms(void)
@@ -97,14 +100,14 @@ static bool is_known_missing(int64_t until_ms)
     return until_ms != 0 && now_ms() < until_ms;
 }
 
-static int dump_family(struct poll *p, uint8_t family, uint32_t states, bool skip_auto_ports,
-                       inet_diag_message_fn *on_message)
+static int dump_family(struct poll *p, uint8_t family, uint32_t states, inet_diag_message_fn *on_message)
 {
     const struct inet_diag_query query = {
         .family = family,
         .protocol = sources[p->protocol].ip_protocol,
         .states = states,
-        .skip_auto_ports = skip_auto_ports,
+        .ports = p->ports,
+        .with_memory = p->builder,
     };
     int64_t *no_ipv6_until_ms = &p->c->no_ipv6_until_ms[p->protocol];
     int r;
@@ -123,11 +126,11 @@ static int dump_family(struct poll *p, uint8_t family, uint32_t states, bool ski
 
 /* Dumps both families of a class; IPv4 first, which tells whether the kernel
  * has the protocol. */
-static int dump_class(struct poll *p, uint32_t states, bool skip_auto_ports, inet_diag_message_fn *on_message)
+static int dump_class(struct poll *p, uint32_t states, inet_diag_message_fn *on_message)
 {
-    int r = dump_family(p, AF_INET, states, skip_auto_ports, on_message);
+    int r = dump_family(p, AF_INET, states, on_message);
 
-    return r < 0 ? r : dump_family(p, AF_INET6, states, skip_auto_ports, on_message);
+    return r < 0 ? r : dump_family(p, AF_INET6, states, on_message);
 }
 
 /* A row that is complete but for what only its address and interface tell. */
@@ -159,9 +162,16 @@ static int add_listener(void *arg, const struct nlmsghdr *msg)
     row.v6only = diag.v6only;
     row.cookie = diag.cookie;
     row.uid = diag.uid;
+    row.inode = diag.inode;
+    row.cgroup_id = diag.cgroup_id;
+    row.auto_port = p->ports == PORTS_AUTO;
     row.has_queue = sources[p->protocol].has_accept_queue;
     row.queue_length = row.has_queue ? diag.rqueue : 0;
     row.queue_limit = row.has_queue ? diag.wqueue : 0;
+    row.has_receive_queue = sources[p->protocol].is_datagram;
+    row.receive_queue_bytes = row.has_receive_queue ? diag.rqueue : 0;
+    row.has_drops = diag.has_drops;
+    row.drops = diag.drops;
     return add_row(p, &row);
 }
 
@@ -183,6 +193,9 @@ static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
         .v6only = true,
         .cookie = raw->inode, /* as good as a cookie for the time between two polls */
         .uid = raw->uid,
+        .inode = (uint32_t)raw->inode, /* the kernel has no larger ones for sockets */
+        .has_drops = raw->has_drops,
+        .drops = raw->drops,
     };
 
     return raw->state == STATE_CLOSE ? add_row(p, &row) : 0;
@@ -190,16 +203,16 @@ static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
 
 /* Reads a class over netlink, or raw sockets in /proc where netlink does not
  * list them. */
-static int read_class(struct poll *p, uint32_t states, bool skip_auto_ports, inet_diag_message_fn *on_message,
+static int read_class(struct poll *p, uint32_t states, inet_diag_message_fn *on_message,
                       proc_raw_row_fn *on_raw)
 {
     int64_t *missing_until_ms = &p->c->raw_diag_missing_until_ms;
     int r = ERR_UNSUPPORTED;
 
     if (p->protocol != PROTOCOL_RAW)
-        return dump_class(p, states, skip_auto_ports, on_message);
+        return dump_class(p, states, on_message);
     if (!is_known_missing(*missing_until_ms))
-        r = dump_class(p, states, skip_auto_ports, on_message);
+        r = dump_class(p, states, on_message);
     if (r != ERR_UNSUPPORTED)
         return r;
     if (!is_known_missing(*missing_until_ms)) {
@@ -211,8 +224,15 @@ static int read_class(struct poll *p, uint32_t states, bool skip_auto_ports, ine
 
 static int look_at_listeners(struct poll *p)
 {
-    return read_class(p, sources[p->protocol].listener_states, sources[p->protocol].skip_auto_ports,
-                      add_listener, add_raw_listener);
+    const struct class_source *source = &sources[p->protocol];
+    int r;
+
+    p->ports = source->is_datagram ? PORTS_BOUND : PORTS_ALL;
+    r = read_class(p, source->listener_states, add_listener, add_raw_listener);
+    if (r < 0 || !p->how->auto_ports || !source->is_datagram)
+        return r;
+    p->ports = PORTS_AUTO;
+    return read_class(p, source->listener_states, add_listener, add_raw_listener);
 }
 
 /* A dump that the kernel resumes between two messages may pass over sockets
@@ -220,14 +240,15 @@ static int look_at_listeners(struct poll *p)
  * and without an earlier table the second look comes at once. */
 static int look_twice(struct poll *p)
 {
-    const struct class_view *before = p->previous ? listener_table_class(p->previous, p->protocol) : NULL;
+    const struct listener_table *previous = p->how->previous;
+    const struct class_view *before = previous ? listener_table_class(previous, p->protocol) : NULL;
     int64_t missing = 1;
     int r = look_at_listeners(p);
 
     if (r < 0)
         return r;
     if (before && before->visibility == VISIBILITY_OK)
-        missing = listener_builder_missing(p->builder, p->previous, p->protocol);
+        missing = listener_builder_missing(p->builder, previous, p->protocol);
     if (missing <= 0)
         return (int)missing;
     r = listener_builder_look_again(p->builder, p->protocol);
@@ -270,6 +291,17 @@ static int collect_listeners(struct poll *p, enum protocol protocol)
     return r;
 }
 
+/* Comes after the collectors of listeners, over all of whose rows it goes. */
+static int collect_owners(struct poll *p, enum protocol protocol)
+{
+    struct listener_row *rows;
+    size_t count;
+
+    (void)protocol;
+    rows = listener_builder_rows(p->builder, &count);
+    return owners_attach(p->c->owners, rows, count);
+}
+
 static int count_message(void *arg, const struct nlmsghdr *msg)
 {
     struct poll *p = arg;
@@ -298,7 +330,8 @@ static int collect_connections(struct poll *p, enum protocol protocol)
     p->protocol = protocol;
     if (source->connection_states == 0 || is_known_missing(p->c->unsupported_until_ms[protocol]))
         return ERR_UNSUPPORTED;
-    r = read_class(p, source->connection_states, false, count_message, count_raw);
+    p->ports = PORTS_ALL;
+    r = read_class(p, source->connection_states, count_message, count_raw);
     if (r == 0)
         conn_counter_complete(p->c->counter, protocol);
     else
@@ -312,6 +345,7 @@ static const struct collector registry[] = {
     {"udplite", POLL_LISTENERS, PROTOCOL_UDPLITE, PROTOCOL_UDPLITE, collect_listeners},
     {"sctp", POLL_LISTENERS, PROTOCOL_SCTP, PROTOCOL_SCTP, collect_listeners},
     {"raw", POLL_LISTENERS, PROTOCOL_RAW, PROTOCOL_RAW, collect_listeners},
+    {"owners", POLL_LISTENERS, PROTOCOL_TCP, PROTOCOL_TCP, collect_owners},
     {"connections", POLL_CONNECTIONS, PROTOCOL_TCP, PROTOCOL_RAW, collect_connections},
 };
 
@@ -359,7 +393,8 @@ int collectors_open(struct collectors **ret)
         c->runs[i] = (struct collector_run){.name = registry[i].name, .poll = registry[i].poll};
     c->counter = conn_counter_new();
     c->local = local_addresses_new();
-    if (c->counter && c->local)
+    c->owners = owners_new();
+    if (c->counter && c->local && c->owners)
         r = sock_diag_open(&c->diag);
     if (r < 0)
         collectors_close(c);
@@ -373,24 +408,24 @@ void collectors_close(struct collectors *c)
     if (!c)
         return;
     sock_diag_close(c->diag);
+    owners_free(c->owners);
     local_addresses_free(c->local);
     conn_counter_free(c->counter);
     free(c);
 }
 
-int collectors_poll_listeners(struct collectors *c, size_t limit, const struct policy *policy,
-                              const struct listener_table *previous, const struct services *services,
+int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
                               struct listener_table **ret)
 {
-    struct poll p = {.c = c, .previous = previous};
+    struct poll p = {.c = c, .how = how};
     struct listener_table *table;
 
-    p.builder = listener_builder_new(limit, policy);
+    p.builder = listener_builder_new(how->limit, how->policy);
     if (!p.builder)
         return -ENOMEM;
     local_addresses_refresh(c->local);
     run_collectors(&p, POLL_LISTENERS);
-    table = listener_table_seal(p.builder, services);
+    table = listener_table_seal(p.builder, how->services, how->previous);
     if (!table)
         return -ENOMEM;
     *ret = table;
@@ -421,9 +456,10 @@ uint64_t collectors_malformed(const struct collectors *c, size_t run_index)
     return c->malformed[run_index];
 }
 
-void collectors_retry_unsupported(struct collectors *c)
+void collectors_refresh(struct collectors *c)
 {
     memset(c->unsupported_until_ms, 0, sizeof c->unsupported_until_ms);
     memset(c->no_ipv6_until_ms, 0, sizeof c->no_ipv6_until_ms);
     c->raw_diag_missing_until_ms = 0;
+    owners_refresh(c->owners);
 }

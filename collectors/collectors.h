@@ -17,18 +17,22 @@ struct collectors;
 int collectors_open(struct collectors **ret);
 void collectors_close(struct collectors *c);
 
-/* Reads all listeners.
+/* How to read listeners. Everything is borrowed. */
+struct listener_poll {
+    size_t limit; /* services kept at most, as in listener_builder_new() */
+    const struct policy *policy;
+    const struct listener_table *previous; /* of the poll before, or NULL: a listener of it that is
+                                              not found is looked for a second time */
+    const struct services *services;       /* may be NULL */
+    bool auto_ports;                       /* also datagram sockets whose port the kernel chose */
+};
+
+/* Reads all listeners, and looks for their owners.
  *
- * limit      services kept at most, as in listener_builder_new()
- * policy     borrowed
- * previous   the table of the poll before, or NULL; a listener of it that is
- *            not found is looked for a second time before it counts as gone
- * services   borrowed, may be NULL
- * ret        returns owned: one reference; filled on success only
+ * ret   returns owned; filled on success only
  *
  * Returns 0 or -ENOMEM. What could not be read is in the table's classes. */
-int collectors_poll_listeners(struct collectors *c, size_t limit, const struct policy *policy,
-                              const struct listener_table *previous, const struct services *services,
+int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
                               struct listener_table **ret);
 
 /* Counts all connections. Returns as collectors_poll_listeners(); what could
@@ -42,9 +46,10 @@ size_t collectors_runs(const struct collectors *c, struct collector_run *ret_run
 /* Messages and lines of the kernel's that made no sense, since the start. */
 uint64_t collectors_malformed(const struct collectors *c, size_t run_index);
 
-/* Forgets what the kernel was found not to support, so that a diag module
- * loaded meanwhile is used. Done by itself every five minutes. */
-void collectors_retry_unsupported(struct collectors *c);
+/* Forgets what was found out and is believed for a while: what the kernel does
+ * not support, so that a diag module loaded meanwhile is used (done by itself
+ * every five minutes), users' names, and who holds which socket. */
+void collectors_refresh(struct collectors *c);
 
 /* Reads the host's settings that make a bind scope mean something else. */
 struct caveats collectors_caveats(void);

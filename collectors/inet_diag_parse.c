@@ -19,6 +19,9 @@ size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
         {.code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8},
         {.code = INET_DIAG_BC_JMP, .yes = 4, .no = 8},
     };
+    static const struct inet_diag_bc_op only_auto[] = {
+        {.code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8},
+    };
     struct nlmsghdr *header = mnl_nlmsg_put_header(ret_bytes);
     struct inet_diag_req_v2 *request;
 
@@ -29,8 +32,12 @@ size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
     request->sdiag_family = query->family;
     request->sdiag_protocol = query->protocol;
     request->idiag_states = query->states;
-    if (query->skip_auto_ports)
+    if (query->with_memory)
+        request->idiag_ext = 1u << (INET_DIAG_SKMEMINFO - 1);
+    if (query->ports == PORTS_BOUND)
         mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof not_auto, not_auto);
+    else if (query->ports == PORTS_AUTO)
+        mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof only_auto, only_auto);
     return header->nlmsg_len;
 }
 
@@ -57,12 +64,32 @@ int inet_diag_parse_state(const struct nlmsghdr *msg, uint16_t *ret_port, uint8_
 
 static void take_attribute(const struct nlattr *attribute, struct inet_diag_row *row)
 {
-    if (mnl_attr_get_payload_len(attribute) != 1)
-        return; /* neither of the two below */
-    if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY)
-        row->v6only = mnl_attr_get_u8(attribute) != 0;
-    else if (mnl_attr_get_type(attribute) == INET_DIAG_PROTOCOL)
-        row->port = mnl_attr_get_u8(attribute);
+    const char *payload = mnl_attr_get_payload(attribute);
+    size_t length = mnl_attr_get_payload_len(attribute);
+    uint32_t drops;
+
+    switch (mnl_attr_get_type(attribute)) {
+    case INET_DIAG_SKV6ONLY:
+        if (length == sizeof(uint8_t))
+            row->v6only = *payload != 0;
+        break;
+    case INET_DIAG_PROTOCOL:
+        if (length == sizeof(uint8_t))
+            row->port = (uint8_t)*payload;
+        break;
+    case INET_DIAG_CGROUP_ID:
+        if (length == sizeof row->cgroup_id)
+            memcpy(&row->cgroup_id, payload, length);
+        break;
+    case INET_DIAG_SKMEMINFO: /* an array, to which kernels have added at its end */
+        if (length < (SK_MEMINFO_DROPS + 1) * sizeof drops)
+            break;
+        memcpy(&drops, payload + SK_MEMINFO_DROPS * sizeof drops, sizeof drops);
+        row->has_drops = true;
+        row->drops = drops;
+        break;
+    default: break;
+    }
 }
 
 /* Not libmnl's own loop, which looks at a header before it knows that there

@@ -10,12 +10,20 @@
 
 #include <linux/netlink.h>
 
+/* Which sockets, by who chose their local port. */
+enum port_choice {
+    PORTS_ALL,
+    PORTS_BOUND, /* chosen by the program */
+    PORTS_AUTO,  /* chosen by the kernel */
+};
+
 /* What to ask for. */
 struct inet_diag_query {
     uint8_t family;       /* AF_INET or AF_INET6; a dump takes no other */
     uint8_t protocol;     /* IPPROTO_TCP, ... */
     uint32_t states;      /* mask of 1 << enum sock_state */
-    bool skip_auto_ports; /* leave out sockets whose port the kernel chose */
+    enum port_choice ports;
+    bool with_memory; /* the socket's memory, which counts drops */
 };
 
 /* One socket, addresses in network byte order as the kernel gives them. */
@@ -29,7 +37,10 @@ struct inet_diag_row {
     uint32_t wqueue; /* LISTEN: the backlog limit; else bytes */
     uint32_t uid;
     uint32_t inode;
-    bool v6only; /* false where the kernel does not say */
+    bool v6only;        /* false where the kernel does not say */
+    uint64_t cgroup_id; /* of the cgroup2 directory it was made in; 0 where the kernel does not say */
+    bool has_drops;     /* what follows was asked for and told */
+    uint32_t drops;     /* connection attempts or datagrams since the socket was made; wraps */
 };
 
 /* Room for any request. */

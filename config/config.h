@@ -52,6 +52,9 @@ int config_load(const char *path, struct config **ret, struct buf *errors);
 /* Writes the effective configuration so that config_load() reads it back. */
 void config_show(const struct config *config, struct buf *out);
 
+/* Likewise, without the lists of expect and allow entries. */
+void config_show_settings(const struct config *config, struct buf *out);
+
 /* Parses "192.0.2.1:80" or "[::1]:80". Returns 0 and fills *ret, or -EINVAL. */
 int listen_address_parse(const char *text, struct listen_address *ret);
 void listen_address_format(const struct listen_address *address, char ret_text[static ENDPOINT_TEXT_MAX]);

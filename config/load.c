@@ -86,6 +86,7 @@ static bool has_type(const config_setting_t *setting, enum schema_type type)
     switch (type) {
     case SCHEMA_BOOL: return have == CONFIG_TYPE_BOOL;
     case SCHEMA_INT: return is_number(setting);
+    case SCHEMA_REAL: return is_number(setting) || have == CONFIG_TYPE_FLOAT;
     case SCHEMA_DURATION:
     case SCHEMA_TEXT: return have == CONFIG_TYPE_STRING;
     case SCHEMA_TEXTS: return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST;
@@ -153,6 +154,23 @@ static void load_int(struct loader *l, const struct place *place, void *field)
         return; /* which was said, and this is not the number that the user wrote */
     (void)snprintf(text, sizeof text, "%lld", (long long)value);
     report_value(l, place, text, r);
+}
+
+static void load_real(struct loader *l, const struct place *place, void *field)
+{
+    bool is_whole = is_number(place->setting);
+    double value = is_whole ? (double)config_setting_get_int64(place->setting)
+                            : config_setting_get_float(place->setting);
+    char text[32];
+
+    if (value * 1000 >= (double)place->key->min && value * 1000 <= (double)place->key->max) {
+        *(double *)field = value;
+        return;
+    }
+    if (is_misread(l, place->setting))
+        return; /* which was said */
+    (void)snprintf(text, sizeof text, "%g", value);
+    report_value(l, place, text, -ERANGE);
 }
 
 static void load_string(struct loader *l, const struct place *place, const char *value, void *field)
@@ -251,6 +269,7 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     switch (place->key->type) {
     case SCHEMA_BOOL: *(bool *)field = config_setting_get_bool(place->setting); break;
     case SCHEMA_INT: load_int(l, place, field); break;
+    case SCHEMA_REAL: load_real(l, place, field); break;
     case SCHEMA_DURATION:
     case SCHEMA_TEXT: load_string(l, place, config_setting_get_string(place->setting), field); break;
     case SCHEMA_TEXTS: load_strings(l, place, field); break;

@@ -1,4 +1,5 @@
 #include "config/scan.h"
+#include "core/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -153,36 +154,6 @@ static void scan_tokens(struct scanner *s)
     }
 }
 
-/* The length of the UTF-8 character at p, 0 when there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;
-
-    if (p[0] >= 0x80 && (p[0] < 0xc2 || p[0] > 0xf4))
-        return 0;
-    if (n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
-bool scan_is_utf8(const char *text)
-{
-    size_t left = strlen(text), n;
-
-    for (; left > 0; text += n, left -= n) {
-        n = utf8_length((const unsigned char *)text, left);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
 /* Reports the first bad byte of each line. */
 static void scan_bytes(struct scanner *s)
 {
@@ -193,7 +164,7 @@ static void scan_bytes(struct scanner *s)
         s->p += 3;
     }
     while (s->p < s->end) {
-        size_t n = utf8_length((const unsigned char *)s->p, (size_t)(s->end - s->p));
+        size_t n = text_utf8_length(s->p, (size_t)(s->end - s->p));
         bool is_nul = *s->p == '\0';
 
         if ((n == 0 || is_nul) && reported != s->line) {

@@ -8,7 +8,6 @@
 #ifndef SOCKWATCH_CONFIG_SCAN_H
 #define SOCKWATCH_CONFIG_SCAN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct scan_callbacks {
@@ -19,9 +18,5 @@ struct scan_callbacks {
 };
 
 void scan_text(const char *text, size_t length, const struct scan_callbacks *callbacks);
-
-/* Whether a string is UTF-8: an escape such as "\xff" can make one that is not
- * in a file that is. */
-bool scan_is_utf8(const char *text);
 
 #endif

@@ -1,7 +1,7 @@
 #include "config/schema.h"
 #include "config/config.h"
-#include "config/scan.h"
 #include "core/duration.h"
+#include "core/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,17 +14,6 @@ enum { PORTS_PER_EXPECT_MAX = 1024 };
 #define SECOND_MS INT64_C(1000)
 #define HOUR_MS   (3600 * SECOND_MS)
 #define DAY_MS    (24 * HOUR_MS)
-
-static void print_quoted(struct buf *out, const char *text)
-{
-    buf_char(out, '"');
-    for (const char *p = text; *p; p++) {
-        if (*p == '"' || *p == '\\')
-            buf_char(out, '\\');
-        buf_char(out, *p);
-    }
-    buf_char(out, '"');
-}
 
 /* web.listen */
 
@@ -72,7 +61,7 @@ static int parse_name(void *field, const char *text)
 {
     size_t length = strlen(text);
 
-    if (length == 0 || length >= EXPECT_NAME_MAX || !scan_is_utf8(text))
+    if (length == 0 || length >= EXPECT_NAME_MAX || !text_is_utf8(text))
         return -EINVAL;
     for (const char *p = text; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
@@ -83,7 +72,7 @@ static int parse_name(void *field, const char *text)
 
 static void print_name(const void *field, struct buf *out)
 {
-    print_quoted(out, field);
+    schema_quote(out, field);
 }
 
 static int add_ranges(struct matcher *match, const struct port_range *ranges, size_t count)
@@ -144,7 +133,7 @@ static int parse_protocol(void *field, const char *text)
 
 static void print_protocol(const void *field, struct buf *out)
 {
-    print_quoted(out, protocol_name(*(const enum protocol *)field));
+    schema_quote(out, protocol_name(*(const enum protocol *)field));
 }
 
 static int parse_scope(void *field, const char *text)
@@ -160,7 +149,7 @@ static int parse_scope(void *field, const char *text)
 
 static void print_scope(const void *field, struct buf *out)
 {
-    print_quoted(out, want_scope_name(*(const enum want_scope *)field));
+    schema_quote(out, want_scope_name(*(const enum want_scope *)field));
 }
 
 static int parse_severity(void *field, const char *text)
@@ -176,7 +165,7 @@ static int parse_severity(void *field, const char *text)
 
 static void print_severity(const void *field, struct buf *out)
 {
-    print_quoted(out, severity_name(*(const enum severity *)field));
+    schema_quote(out, severity_name(*(const enum severity *)field));
 }
 
 static int parse_address(void *field, const char *text)
@@ -200,12 +189,58 @@ static void print_address(const void *field, struct buf *out)
     char text[IP_ADDR_TEXT_MAX];
 
     ip_addr_format(&match->address, text);
-    print_quoted(out, text);
+    schema_quote(out, text);
 }
 
 static bool address_is_set(const void *field)
 {
     return ((const struct matcher *)field)->has_address;
+}
+
+/* Owner patterns. What is wanted of a pattern is checked as far as it can be,
+ * since one that never matches would only be noticed by its alert. */
+
+static int parse_pattern(char *field, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (length == 0 || length >= size || !text_is_utf8(text))
+        return -EINVAL;
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return -EINVAL;
+    memcpy(field, text, length + 1);
+    return 0;
+}
+
+static int parse_process(void *field, const char *text)
+{
+    return *text == '/' ? -EINVAL : parse_pattern(field, PROCESS_TEXT_MAX, text);
+}
+
+static int parse_user(void *field, const char *text)
+{
+    return parse_pattern(field, USER_TEXT_MAX, text);
+}
+
+static int parse_unit(void *field, const char *text)
+{
+    return strpbrk(text, ".*") ? parse_pattern(field, UNIT_TEXT_MAX, text) : -EINVAL;
+}
+
+static void print_pattern(const void *field, struct buf *out)
+{
+    schema_quote(out, field);
+}
+
+static bool pattern_is_set(const void *field)
+{
+    return *(const char *)field;
+}
+
+static bool accept_queue_is_set(const void *field)
+{
+    return *(const double *)field > 0;
 }
 
 static void clear_families(void *field)
@@ -328,6 +363,8 @@ static void check_expect(const void *base, const void *element, schema_report_fn
         report(arg, "ports", "name more than 1024 ports, expected fewer: every one of them must listen");
     if (ports_repeat(&e->match))
         report(arg, "ports", "name a port twice, expected each port once");
+    if (e->accept_queue > 0 && e->match.protocol != PROTOCOL_TCP && e->match.protocol != PROTOCOL_SCTP)
+        report(arg, "accept_queue", "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");
     if (e->match.has_address && e->families[e->match.address.version == 4 ? 1 : 0])
         report(arg, "families", "contradict address, expected the family of the address, or none");
     for (const struct expect *earlier = policy->expects; *e->name && earlier < e; earlier++)
@@ -362,47 +399,74 @@ static void check_allow(const void *base, const void *element, schema_report_fn 
 #define EXPECTED_PROTOCOL "\"tcp\", \"udp\", \"udplite\", \"sctp\" or \"raw\""
 
 /* The keys that expect and allow entries share. */
-#define MATCHER_KEYS(element)                                                                           \
-    {                                                                                                   \
-        .name = "port",                                                                                 \
-        .type = SCHEMA_INT,                                                                             \
-        .offset = offsetof(struct element, match),                                                      \
-        .min = 1,                                                                                       \
-        .max = 65535,                                                                                   \
-        .expected = "a port 1-65535",                                                                   \
-        .store = store_port,                                                                            \
-        .required = "ports",                                                                            \
-    },                                                                                                  \
-        {                                                                                               \
-            .name = "ports",                                                                            \
-            .type = SCHEMA_TEXT,                                                                        \
-            .offset = offsetof(struct element, match),                                                  \
-            .expected = "ports 1-65535 such as \"22\", \"8000-8100\" or \"80,443\"",                    \
-            .parse = parse_ports,                                                                       \
-            .print = print_ports,                                                                       \
-        },                                                                                              \
-        {                                                                                               \
-            .name = "protocol",                                                                         \
-            .type = SCHEMA_TEXT,                                                                        \
-            .offset = offsetof(struct element, match.protocol),                                         \
-            .initial = "tcp",                                                                           \
-            .expected = EXPECTED_PROTOCOL,                                                              \
-            .parse = parse_protocol,                                                                    \
-            .print = print_protocol,                                                                    \
-        },                                                                                              \
-        {                                                                                               \
-            .name = "scope",                                                                            \
-            .type = SCHEMA_TEXT,                                                                        \
-            .offset = offsetof(struct element, match.scope),                                            \
-            .initial = "any",                                                                           \
-            .expected = "\"public\", \"loopback\" or \"any\"",                                          \
-            .parse = parse_scope,                                                                       \
-            .print = print_scope,                                                                       \
-        },                                                                                              \
-    {                                                                                                   \
-        .name = "address", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match),              \
-        .expected = "one address such as \"192.0.2.10\" or \"2001:db8::1\"; leave the key out for any", \
-        .parse = parse_address, .print = print_address, .is_set = address_is_set,                       \
+#define MATCHER_KEYS(element)                                                                               \
+    {                                                                                                       \
+        .name = "port",                                                                                     \
+        .type = SCHEMA_INT,                                                                                 \
+        .offset = offsetof(struct element, match),                                                          \
+        .min = 1,                                                                                           \
+        .max = 65535,                                                                                       \
+        .expected = "a port 1-65535",                                                                       \
+        .store = store_port,                                                                                \
+        .required = "ports",                                                                                \
+    },                                                                                                      \
+        {                                                                                                   \
+            .name = "ports",                                                                                \
+            .type = SCHEMA_TEXT,                                                                            \
+            .offset = offsetof(struct element, match),                                                      \
+            .expected = "ports 1-65535 such as \"22\", \"8000-8100\" or \"80,443\"",                        \
+            .parse = parse_ports,                                                                           \
+            .print = print_ports,                                                                           \
+        },                                                                                                  \
+        {                                                                                                   \
+            .name = "protocol",                                                                             \
+            .type = SCHEMA_TEXT,                                                                            \
+            .offset = offsetof(struct element, match.protocol),                                             \
+            .initial = "tcp",                                                                               \
+            .expected = EXPECTED_PROTOCOL,                                                                  \
+            .parse = parse_protocol,                                                                        \
+            .print = print_protocol,                                                                        \
+        },                                                                                                  \
+        {                                                                                                   \
+            .name = "scope",                                                                                \
+            .type = SCHEMA_TEXT,                                                                            \
+            .offset = offsetof(struct element, match.scope),                                                \
+            .initial = "any",                                                                               \
+            .expected = "\"public\", \"loopback\" or \"any\"",                                              \
+            .parse = parse_scope,                                                                           \
+            .print = print_scope,                                                                           \
+        },                                                                                                  \
+        {                                                                                                   \
+            .name = "address",                                                                              \
+            .type = SCHEMA_TEXT,                                                                            \
+            .offset = offsetof(struct element, match),                                                      \
+            .expected = "one address such as \"192.0.2.10\" or \"2001:db8::1\"; leave the key out for any", \
+            .parse = parse_address,                                                                         \
+            .print = print_address,                                                                         \
+            .is_set = address_is_set,                                                                       \
+        },                                                                                                  \
+        {                                                                                                   \
+            .name = "process",                                                                              \
+            .type = SCHEMA_TEXT,                                                                            \
+            .offset = offsetof(struct element, match.owner.process),                                        \
+            .expected = "the name of a process, not its path, such as \"mariadbd\" or \"python*\"",         \
+            .parse = parse_process,                                                                         \
+            .print = print_pattern,                                                                         \
+            .is_set = pattern_is_set,                                                                       \
+        },                                                                                                  \
+        {                                                                                                   \
+            .name = "user",                                                                                 \
+            .type = SCHEMA_TEXT,                                                                            \
+            .offset = offsetof(struct element, match.owner.user),                                           \
+            .expected = "the name of a user such as \"mysql\" or \"www-*\"",                                \
+            .parse = parse_user,                                                                            \
+            .print = print_pattern,                                                                         \
+            .is_set = pattern_is_set,                                                                       \
+        },                                                                                                  \
+    {                                                                                                       \
+        .name = "unit", .type = SCHEMA_TEXT, .offset = offsetof(struct element, match.owner.unit),          \
+        .expected = "a systemd unit with its suffix such as \"mariadb.service\" or \"php*\"",               \
+        .parse = parse_unit, .print = print_pattern, .is_set = pattern_is_set,                              \
     }
 
 static const struct schema_key poll_keys[] = {
@@ -464,6 +528,13 @@ static const struct schema_key expect_keys[] = {
      .expected = "\"warning\" or \"critical\"",
      .parse = parse_severity,
      .print = print_severity},
+    {.name = "accept_queue",
+     .type = SCHEMA_REAL,
+     .offset = offsetof(struct expect, accept_queue),
+     .min = 1,
+     .max = 1000,
+     .expected = "a ratio 0.001-1 such as 0.8",
+     .is_set = accept_queue_is_set},
     {0},
 };
 
@@ -535,6 +606,17 @@ static const struct schema_key root_keys[] = {
     {0},
 };
 
+void schema_quote(struct buf *out, const char *text)
+{
+    buf_char(out, '"');
+    for (const char *p = text; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_char(out, '\\');
+        buf_char(out, *p);
+    }
+    buf_char(out, '"');
+}
+
 const struct schema_key *schema_root(void)
 {
     return root_keys;
@@ -554,6 +636,7 @@ static void set_default(const struct schema_key *key, void *field)
     case SCHEMA_INT: *(int64_t *)field = strtoll(key->initial, NULL, 10); break;
     case SCHEMA_DURATION: r = duration_parse(key->initial, field); break;
     case SCHEMA_TEXT: r = key->parse(field, key->initial); break;
+    case SCHEMA_REAL: *(double *)field = strtod(key->initial, NULL); break;
     case SCHEMA_TEXTS:
     case SCHEMA_GROUP:
     case SCHEMA_LIST: break;

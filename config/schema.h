@@ -15,6 +15,7 @@
 enum schema_type {
     SCHEMA_BOOL,     /* field: bool */
     SCHEMA_INT,      /* field: int64_t, or what store() writes */
+    SCHEMA_REAL,     /* field: double; a whole number will do */
     SCHEMA_DURATION, /* field: int64_t, milliseconds */
     SCHEMA_TEXT,     /* a string; parse() writes the field */
     SCHEMA_TEXTS,    /* an array of strings; clear() then parse() for each */
@@ -31,7 +32,7 @@ struct schema_key {
     const char *name;
     enum schema_type type;
     size_t offset;        /* of the field in its struct */
-    int64_t min, max;     /* SCHEMA_INT; SCHEMA_DURATION in ms */
+    int64_t min, max;     /* SCHEMA_INT; SCHEMA_DURATION in ms; SCHEMA_REAL in thousandths */
     const char *initial;  /* the default as text; NULL: what zeroed memory means */
     const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
     const char *expected; /* what a valid value looks like, for error messages */
@@ -58,6 +59,9 @@ void schema_set_defaults(const struct schema_key *keys, void *base);
 const struct schema_key *schema_find(const struct schema_key *keys, const char *name);
 
 void *schema_field(const struct schema_key *key, void *base);
+
+/* Writes a string as libconfig reads it. */
+void schema_quote(struct buf *out, const char *text);
 
 /* Prints the names of keys, comma-separated. */
 void schema_names(const struct schema_key *keys, struct buf *out);

@@ -2,7 +2,23 @@
 #include "config/schema.h"
 #include "core/duration.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static void print_keys(const struct schema_key *keys, const void *base, const char *indent, struct buf *out);
+
+/* With a point in it, without which libconfig would take it for an integer;
+ * the shortest text that is read back as the same number. */
+static void print_real(double value, struct buf *out)
+{
+    char text[32];
+    int digits = 1;
+
+    do
+        (void)snprintf(text, sizeof text, "%.*f", digits, value);
+    while (strtod(text, NULL) != value && ++digits <= 17);
+    buf_str(out, text);
+}
 
 static void print_value(const struct schema_key *key, const void *field, struct buf *out)
 {
@@ -11,6 +27,7 @@ static void print_value(const struct schema_key *key, const void *field, struct 
     switch (key->type) {
     case SCHEMA_BOOL: buf_str(out, *(const bool *)field ? "true" : "false"); break;
     case SCHEMA_INT: buf_fmt(out, "%lld", (long long)*(const int64_t *)field); break;
+    case SCHEMA_REAL: print_real(*(const double *)field, out); break;
     case SCHEMA_DURATION:
         duration_format(*(const int64_t *)field, text);
         buf_fmt(out, "\"%s\"", text);
@@ -62,6 +79,13 @@ static void print_keys(const struct schema_key *keys, const void *base, const ch
             buf_str(out, ";\n");
         }
     }
+}
+
+void config_show_settings(const struct config *config, struct buf *out)
+{
+    for (const struct schema_key *key = schema_root(); key->name; key++)
+        if (key->type == SCHEMA_GROUP)
+            print_group(key, config, out);
 }
 
 void config_show(const struct config *config, struct buf *out)

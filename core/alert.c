@@ -126,12 +126,14 @@ int alerts_update(struct alerts *alerts, const struct verdict *verdict, struct i
 
         if (known > 0)
             alert = bsearch(&wanted, alerts->items, known, sizeof wanted, compare_alerts);
-        if (!alert) {
-            fresh[fresh_count++] = finding;
+        if (alert)
+            keep[alert - alerts->items] = true;
+        if (finding->undetermined)
             continue;
-        }
-        keep[alert - alerts->items] = true;
-        advance(alert, finding, now, false, on_transition, arg);
+        if (alert)
+            advance(alert, finding, now, false, on_transition, arg);
+        else
+            fresh[fresh_count++] = finding;
     }
     for (size_t i = 0; i < known; i++)
         keep[i] = keep[i] || !could_be_seen(verdict, &alerts->items[i].key);

@@ -26,7 +26,6 @@ struct conn_counter {
 };
 
 struct conn_table {
-    unsigned references;
     struct {
         struct row *rows; /* sorted by port */
         size_t count;
@@ -132,33 +131,21 @@ struct conn_table *conn_counter_seal(struct conn_counter *c)
     struct conn_table *t = calloc(1, sizeof *t);
     int r = t ? 0 : -ENOMEM;
 
-    if (t)
-        t->references = 1;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
         if (r == 0)
             r = seal_protocol(t, &c->planes[i], (enum protocol)i);
         conn_counter_reset(c, (enum protocol)i);
     }
     if (r < 0) {
-        conn_table_unref(t);
+        conn_table_free(t);
         return NULL;
     }
     return t;
 }
 
-struct conn_table *conn_table_ref(struct conn_table *t)
-{
-    assert(t->references > 0);
-    t->references++;
-    return t;
-}
-
-void conn_table_unref(struct conn_table *t)
+void conn_table_free(struct conn_table *t)
 {
     if (!t)
-        return;
-    assert(t->references > 0);
-    if (--t->references > 0)
         return;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
         free(t->protocols[i].rows);

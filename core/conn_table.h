@@ -28,11 +28,10 @@ void conn_counter_reset(struct conn_counter *c, enum protocol protocol);
 void conn_counter_complete(struct conn_counter *c, enum protocol protocol);
 
 /* Makes a table of all counted so far and empties the counter.
- * Returns owned (one reference), or NULL when memory runs out. */
+ * Returns owned, or NULL when memory runs out. */
 struct conn_table *conn_counter_seal(struct conn_counter *c);
 
-struct conn_table *conn_table_ref(struct conn_table *t);
-void conn_table_unref(struct conn_table *t);
+void conn_table_free(struct conn_table *t);
 
 /* Whether the protocol was read to the end. */
 bool conn_table_complete(const struct conn_table *t, enum protocol protocol);

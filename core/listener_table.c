@@ -1,7 +1,7 @@
 #include "core/listener_table.h"
 #include "core/err.h"
+#include "core/generation.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +10,6 @@
 /* A service may consist of many sockets; so many rows of a protocol are held
  * per allowed service, and besides, before sealing joins them. */
 enum { ROWS_PER_SERVICE = 16, ROWS_BESIDES = 4096 };
-
-struct socket_id {
-    enum protocol protocol;
-    uint64_t cookie;
-};
 
 struct listener_builder {
     size_t limit;
@@ -29,18 +24,14 @@ struct listener_builder {
 };
 
 struct listener_table {
-    unsigned references;
     struct class_view classes[PROTOCOL_COUNT];
     struct listener *listeners;
     size_t count;
-    struct socket_id *sockets; /* one a socket, in no useful order */
-    size_t socket_count;
+    struct listener *gone; /* services of earlier tables, sorted as listeners are */
+    size_t gone_count;
+    struct member *members; /* one a socket, in the order of both */
+    size_t member_count;
 };
-
-bool listener_has_port_class(const struct listener *l)
-{
-    return l->protocol != PROTOCOL_RAW;
-}
 
 struct listener_builder *listener_builder_new(size_t limit, const struct policy *policy)
 {
@@ -138,6 +129,12 @@ void listener_builder_set_class(struct listener_builder *b, enum protocol protoc
     b->classes[protocol].error = error;
 }
 
+struct listener_row *listener_builder_rows(struct listener_builder *b, size_t *ret_count)
+{
+    *ret_count = b->count;
+    return b->rows;
+}
+
 int64_t listener_builder_missing(const struct listener_builder *b, const struct listener_table *previous,
                                  enum protocol protocol)
 {
@@ -145,14 +142,17 @@ int64_t listener_builder_missing(const struct listener_builder *b, const struct 
     size_t count;
     int64_t missing = 0;
 
-    if (!previous || previous->socket_count == 0)
+    if (!previous || previous->count == 0)
         return 0;
     cookies = sorted_cookies(b, protocol, &count);
     if (!cookies)
         return -ENOMEM;
-    for (size_t i = 0; i < previous->socket_count; i++)
-        missing += previous->sockets[i].protocol == protocol &&
-                   !has_cookie(cookies, count, previous->sockets[i].cookie);
+    for (size_t i = 0; i < previous->count; i++) {
+        const struct listener *l = &previous->listeners[i];
+
+        for (uint32_t k = 0; l->protocol == protocol && k < l->sockets; k++)
+            missing += !has_cookie(cookies, count, l->members[k].cookie);
+    }
     free(cookies);
     return missing;
 }
@@ -184,7 +184,28 @@ static enum family row_family(const struct listener_row *row)
     return FAMILY_IPV6;
 }
 
-static int compare_services(const struct listener_row *a, const struct listener_row *b)
+/* What makes sockets one service. */
+struct service_key {
+    enum protocol protocol;
+    uint16_t port;
+    enum family family;
+    struct ip_addr address;
+    uint32_t ifindex;
+    bool auto_port;
+};
+
+static struct service_key row_key(const struct listener_row *row)
+{
+    return (struct service_key){row->protocol, row->port,    row_family(row),
+                                row->address,  row->ifindex, row->auto_port};
+}
+
+static struct service_key listener_key(const struct listener *l)
+{
+    return (struct service_key){l->protocol, l->port, l->family, l->address, l->ifindex, l->auto_port};
+}
+
+static int compare_keys(const struct service_key *a, const struct service_key *b)
 {
     int r;
 
@@ -192,12 +213,26 @@ static int compare_services(const struct listener_row *a, const struct listener_
         return (int)a->protocol - (int)b->protocol;
     if (a->port != b->port)
         return (int)a->port - (int)b->port;
-    r = (int)row_family(a) - (int)row_family(b);
+    r = (int)a->family - (int)b->family;
     if (r == 0)
         r = ip_addr_compare(&a->address, &b->address);
     if (r == 0 && a->ifindex != b->ifindex)
         r = a->ifindex < b->ifindex ? -1 : 1;
-    return r;
+    return r != 0 ? r : (int)a->auto_port - (int)b->auto_port;
+}
+
+static int compare_services(const struct listener_row *a, const struct listener_row *b)
+{
+    const struct service_key x = row_key(a), y = row_key(b);
+
+    return compare_keys(&x, &y);
+}
+
+static int compare_listeners(const struct listener *a, const struct listener *b)
+{
+    const struct service_key x = listener_key(a), y = listener_key(b);
+
+    return compare_keys(&x, &y);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -226,9 +261,11 @@ static void listener_start(struct listener *l, const struct listener_row *row,
         .ifindex = row->ifindex,
         .scope = scope_of(row->address, row->ifindex),
         .presence = row->presence,
+        .auto_port = row->auto_port,
         .uid_known = true,
         .uid = row->uid,
         .has_queue = row->has_queue,
+        .has_receive_queue = row->has_receive_queue,
     };
     memcpy(l->interface, row->interface, sizeof l->interface);
     (void)snprintf(l->service_name, sizeof l->service_name, "%s", name ? name : "");
@@ -243,8 +280,24 @@ static void listener_join(struct listener *l, const struct listener_row *row)
     l->uid_known = l->uid_known && l->uid == row->uid;
     l->queue_length += row->queue_length;
     l->queue_limit += row->queue_limit;
+    l->receive_queue_bytes += row->receive_queue_bytes;
+    l->has_drops |= row->has_drops;
     if (ratio > l->saturation_ratio)
         l->saturation_ratio = ratio;
+}
+
+static struct member *add_member(struct listener_table *t, const struct listener_row *row)
+{
+    struct member *m = &t->members[t->member_count++];
+
+    *m = (struct member){
+        .cookie = row->cookie,
+        .uid = row->uid,
+        .has_drops = row->has_drops,
+        .drops = row->drops,
+        .owners = row->owners ? owner_set_ref(row->owners) : NULL,
+    };
+    return m;
 }
 
 /* Turns the sorted rows into services. A service beyond the limit is counted,
@@ -257,6 +310,7 @@ static void join_rows(struct listener_table *t, struct listener_builder *b, cons
 
     for (size_t i = 0; i < b->count; previous = &b->rows[i++]) {
         const struct listener_row *row = &b->rows[i];
+        const struct member *member;
 
         if (previous && same_socket(previous, row))
             continue;
@@ -272,50 +326,99 @@ static void join_rows(struct listener_table *t, struct listener_builder *b, cons
         }
         if (!kept)
             continue;
+        member = add_member(t, row);
+        if (t->listeners[t->count - 1].sockets == 0)
+            t->listeners[t->count - 1].members = member;
         listener_join(&t->listeners[t->count - 1], row);
-        t->sockets[t->socket_count++] = (struct socket_id){row->protocol, row->cookie};
     }
 }
 
-struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services)
+/* Keeps the record of a service that is not among the listeners now, as long
+ * as the limit allows: it may come back, with the same sockets where they were
+ * only not seen, or not listening for a while. */
+static void keep_gone(struct listener_table *t, const struct listener *before,
+                      const struct listener_builder *b)
+{
+    struct listener *l;
+
+    if (t->gone_count >= b->limit && !policy_expects_port(b->policy, before->protocol, before->port))
+        return;
+    l = &t->gone[t->gone_count++];
+    *l = *before;
+    l->members = &t->members[t->member_count];
+    for (uint32_t i = 0; i < before->sockets; i++) {
+        t->members[t->member_count] = before->members[i];
+        t->members[t->member_count++].owners = NULL; /* of no use to anybody */
+    }
+}
+
+/* Walks a table's listeners and its gone services together, in their order. */
+static const struct listener *next_before(const struct listener_table *t, size_t *listener, size_t *gone)
+{
+    const struct listener *l = *listener < t->count ? &t->listeners[*listener] : NULL;
+    const struct listener *g = *gone < t->gone_count ? &t->gone[*gone] : NULL;
+    bool take_gone = g && (!l || compare_listeners(g, l) < 0);
+
+    if (take_gone)
+        ++*gone;
+    else if (l)
+        ++*listener;
+    return take_gone ? g : l;
+}
+
+/* Both sides are sorted alike. */
+static void follow(struct listener_table *t, const struct listener_table *previous,
+                   const struct listener_builder *b)
+{
+    size_t listener = 0, gone = 0, i = 0;
+    const struct listener *before = previous ? next_before(previous, &listener, &gone) : NULL;
+
+    while (i < t->count || before) {
+        int order = !before ? -1 : i == t->count ? 1 : compare_listeners(&t->listeners[i], before);
+
+        if (order > 0)
+            keep_gone(t, before, b);
+        else
+            generation_follow(&t->listeners[i++], order == 0 ? before : NULL);
+        if (order >= 0)
+            before = next_before(previous, &listener, &gone);
+    }
+}
+
+struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services,
+                                           const struct listener_table *previous)
 {
     struct listener_table *t = calloc(1, sizeof *t);
 
     if (!t)
         goto out;
-    t->references = 1;
     memcpy(t->classes, b->classes, sizeof t->classes);
     t->listeners = calloc(b->count + 1, sizeof *t->listeners);
-    t->sockets = calloc(b->count + 1, sizeof *t->sockets);
-    if (!t->listeners || !t->sockets) {
-        listener_table_unref(t);
+    t->gone = calloc(previous ? previous->count + previous->gone_count + 1 : 1, sizeof *t->gone);
+    t->members = calloc(b->count + (previous ? previous->member_count : 0) + 1, sizeof *t->members);
+    if (!t->listeners || !t->gone || !t->members) {
+        listener_table_free(t);
         t = NULL;
         goto out;
     }
     if (b->count > 0)
         qsort(b->rows, b->count, sizeof *b->rows, compare_rows);
     join_rows(t, b, services);
+    follow(t, previous, b);
 out:
     listener_builder_free(b);
     return t;
 }
 
-struct listener_table *listener_table_ref(struct listener_table *t)
-{
-    assert(t->references > 0);
-    t->references++;
-    return t;
-}
-
-void listener_table_unref(struct listener_table *t)
+void listener_table_free(struct listener_table *t)
 {
     if (!t)
         return;
-    assert(t->references > 0);
-    if (--t->references > 0)
-        return;
+    for (size_t i = 0; i < t->member_count; i++)
+        owner_set_unref(t->members[i].owners);
     free(t->listeners);
-    free(t->sockets);
+    free(t->gone);
+    free(t->members);
     free(t);
 }
 

@@ -2,12 +2,13 @@
  *
  * A collector adds rows, one a socket, to a listener_builder. Sealing removes
  * duplicates by cookie (a kernel dump that was resumed may repeat a socket),
- * joins the sockets that share an address (SO_REUSEPORT) into one service and
- * yields a const listener_table that owns all it refers to. Tables are shared
- * by snapshots through references counted without atomics: main thread only. */
+ * joins the sockets that share an address (SO_REUSEPORT) into one service,
+ * follows each service on from the table of the poll before, and yields a const
+ * listener_table that owns all it refers to. Main thread only. */
 #ifndef SOCKWATCH_CORE_LISTENER_TABLE_H
 #define SOCKWATCH_CORE_LISTENER_TABLE_H
 
+#include "core/listener.h"
 #include "core/policy.h"
 #include "core/services.h"
 
@@ -26,13 +27,6 @@ struct class_view {
     uint32_t cut; /* listeners that limits.listeners left out */
 };
 
-/* Whether the host has the address that a socket is bound to. */
-enum presence {
-    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback), or it cannot be told */
-    PRESENCE_PRESENT,
-    PRESENCE_ABSENT, /* nobody reaches the socket now, but the address may come */
-};
-
 /* One socket as a collector saw it. */
 struct listener_row {
     enum protocol protocol;
@@ -44,34 +38,18 @@ struct listener_row {
     enum presence presence; /* of the address */
     uint64_t cookie;        /* unique per socket in a namespace; 0 unknown */
     uint32_t uid;           /* owner of the socket, in our user namespace */
+    uint32_t inode;         /* 0: no process can have it open, or unknown */
+    uint64_t cgroup_id;     /* where it was made (cgroup2); 0 unknown */
+    bool auto_port;         /* the kernel chose the port */
     bool has_queue;         /* the two below are an accept queue */
     uint32_t queue_length;
     uint32_t queue_limit;
+    bool has_receive_queue;
+    uint32_t receive_queue_bytes;
+    bool has_drops;
+    uint32_t drops;           /* since the socket was made; wraps */
+    struct owner_set *owners; /* borrowed until sealed; NULL: not looked for */
 };
-
-/* One service: all sockets with the same protocol, family, address, port and
- * interface. */
-struct listener {
-    enum protocol protocol;
-    enum family family;
-    struct ip_addr address; /* unmapped; "::" for dual */
-    uint16_t port;
-    uint32_t ifindex;
-    char interface[INTERFACE_NAME_MAX]; /* "" for none */
-    enum scope scope;
-    enum presence presence;              /* of the address */
-    char service_name[SERVICE_NAME_MAX]; /* "" when nobody knows one */
-    uint32_t sockets;
-    bool uid_known; /* all sockets have the same owner */
-    uint32_t uid;
-    bool has_queue;
-    uint64_t queue_length;   /* sum over the sockets */
-    uint64_t queue_limit;    /* sum over the sockets */
-    double saturation_ratio; /* of the fullest socket: length / (limit + 1) */
-};
-
-/* Whether a port class means anything for the listener (a raw one has none). */
-bool listener_has_port_class(const struct listener *l);
 
 struct listener_table;
 struct listener_builder;
@@ -104,12 +82,20 @@ int64_t listener_builder_missing(const struct listener_builder *b, const struct 
  * before are passed over from now on. Returns 0 or -ENOMEM. */
 int listener_builder_look_again(struct listener_builder *b, enum protocol protocol);
 
-/* Takes b, also on error. services may be NULL (built-in names only).
- * Returns owned (one reference), or NULL when memory runs out. */
-struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services);
+/* The rows added so far, for whoever knows more about them than their
+ * collector; valid until the next one is added. */
+struct listener_row *listener_builder_rows(struct listener_builder *b, size_t *ret_count);
 
-struct listener_table *listener_table_ref(struct listener_table *t);
-void listener_table_unref(struct listener_table *t);
+/* Takes b, also on error.
+ *
+ * services   may be NULL: built-in names only
+ * previous   the table of the poll before, from which restarts and drops go
+ *            on; borrowed, may be NULL
+ *
+ * Returns owned, or NULL when memory runs out. */
+struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services,
+                                           const struct listener_table *previous);
+void listener_table_free(struct listener_table *t);
 
 /* Sorted by protocol, port, family, address and interface. Valid as long as t. */
 const struct listener *listener_table_all(const struct listener_table *t, size_t *ret_count);

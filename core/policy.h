@@ -4,6 +4,7 @@
 #define SOCKWATCH_CORE_POLICY_H
 
 #include "core/net.h"
+#include "core/owner.h"
 
 /* With the NUL. */
 #define EXPECT_NAME_MAX 65
@@ -20,6 +21,7 @@ struct matcher {
     enum want_scope scope;
     bool has_address;
     struct ip_addr address;
+    struct owner_pattern owner;
 };
 
 /* A service that must be there, on every one of its ports. */
@@ -29,6 +31,7 @@ struct expect {
     bool families[2]; /* [0] IPv4, [1] IPv6: each of these must be served */
     int64_t for_ms;
     enum severity severity;
+    double accept_queue; /* saturation ratio that is too much; 0 for any is fine */
 };
 
 /* Listeners that are fine but not required. */

@@ -15,7 +15,9 @@ enum rule {
     RULE_LOOPBACK_ONLY,
     RULE_EXPOSED,
     RULE_WRONG_ADDRESS,
+    RULE_WRONG_OWNER,
     RULE_UNEXPECTED_LISTENER,
+    RULE_ACCEPT_QUEUE_SATURATED,
     RULE_BLIND,
     RULE_COUNT
 };
@@ -36,9 +38,10 @@ struct alert_key {
     char interface[INTERFACE_NAME_MAX];
 };
 
-/* A condition that is true now. */
+/* A condition that is true now, or of which it cannot be told now. */
 struct finding {
     struct alert_key key;
+    bool undetermined; /* the latter: whatever was true before stays */
     enum severity severity;
     int64_t for_ms; /* how long it must stay true before it fires */
     char summary[SUMMARY_MAX];
@@ -74,6 +77,9 @@ const char *rule_name(enum rule rule);
 int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy,
                    const struct own_sockets *own, struct verdict *ret);
 void verdict_done(struct verdict *verdict);
+
+/* Whether a listener is one of sockwatch's own. */
+bool rules_is_own(const struct own_sockets *own, const struct listener *l);
 
 /* Mask of 1 << rule of the rules that an entry uses; each has a series in the
  * metrics whether it fires or not. */

@@ -12,8 +12,8 @@ const char *poll_name(enum poll_kind kind)
 
 void snapshot_done(struct snapshot *s)
 {
-    listener_table_unref(s->listeners);
-    conn_table_unref(s->connections);
+    listener_table_free(s->listeners);
+    conn_table_free(s->connections);
     *s = (struct snapshot){0};
 }
 

@@ -38,15 +38,15 @@ struct caveats {
 };
 
 struct snapshot {
-    struct listener_table *listeners;  /* a reference */
-    struct conn_table *connections;    /* a reference; NULL until they were read */
+    struct listener_table *listeners;  /* owned */
+    struct conn_table *connections;    /* owned; NULL until they were read */
     struct instant polled[POLL_COUNT]; /* last completed poll; mono_ms 0 for never */
     struct collector_run runs[COLLECTOR_RUNS_MAX];
     size_t run_count;
     struct caveats caveats;
 };
 
-/* Drops the references. */
+/* Frees the tables. */
 void snapshot_done(struct snapshot *s);
 
 /* Counts of a local port, or NULL when connections of the protocol were not

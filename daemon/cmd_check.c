@@ -83,7 +83,8 @@ static int run(const struct command *command, int argc, char **argv)
 
     if (!options_parse(command, argc, argv, &options, &status))
         return status;
-    if (load_config(&options, &config) == 0 && look_once(config, &cycle) == 0)
+    if (load_config(&options, &config) == 0 &&
+        look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) == 0)
         status = report(&cycle, config, options.json);
     cycle_close(&cycle);
     config_free(config);

@@ -106,7 +106,7 @@ static int publish(struct daemon *d, enum http_body body, struct buf *text)
 
 static int render(struct daemon *d)
 {
-    struct view view = cycle_view(&d->cycle, d->config);
+    struct view view = cycle_view(&d->cycle, d->config, true);
     struct buf text;
     int r;
 
@@ -233,7 +233,7 @@ static int reload(struct daemon *d)
     d->config = next;
     alerts_forget(&d->cycle.alerts, &d->config->policy, log_transition, d);
     d->cycle.config_loaded = instant_now();
-    collectors_retry_unsupported(d->cycle.collectors);
+    collectors_refresh(d->cycle.collectors);
     return apply_intervals(d);
 }
 

@@ -1,18 +1,39 @@
 #include "daemon/commands.h"
+#include "daemon/running.h"
 #include "exporters/json.h"
 #include "exporters/table.h"
 
-#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-static void user_name(uint32_t uid, char *ret_name, size_t size)
+/* When the terminal does not tell how wide it is. */
+enum { WIDTH_ASSUMED = 80 };
+
+/* A width of 0 lets the table be as wide as it needs: what is not read on a
+ * terminal is searched or sent to somebody. */
+static struct table_style output_style(void)
 {
-    const struct passwd *user = getpwuid(uid);
+    const char *columns = getenv("COLUMNS"), *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool is_terminal = isatty(STDOUT_FILENO) == 1;
+    struct table_style style = {0};
+    struct winsize size;
+    char *end;
 
-    if (user)
-        (void)snprintf(ret_name, size, "%s", user->pw_name);
-    else
-        (void)snprintf(ret_name, size, "%u", uid);
+    style.colour = is_terminal && (!no_colour || !*no_colour) && term && *term && strcmp(term, "dumb") != 0;
+    if (columns && *columns >= '0' && *columns <= '9') { /* strtoul() reads "-1", too */
+        style.width = strtoul(columns, &end, 10);
+        if (*end)
+            style.width = 0;
+    }
+    if (style.width == 0 && is_terminal) {
+        style.width = WIDTH_ASSUMED;
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+            style.width = size.ws_col;
+    }
+    return style;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -22,24 +43,32 @@ static int run(const struct command *command, int argc, char **argv)
     struct cycle cycle = {0};
     struct buf out, notes;
     int status = EXIT_ERROR;
+    struct table_style style;
     struct view view;
+    uint64_t *restarts = NULL;
+    unsigned what;
 
     if (!options_parse(command, argc, argv, &options, &status))
         return status;
     buf_init(&out);
     buf_init(&notes);
-    if (load_config(&options, &config) < 0 || look_once(config, &cycle) < 0)
+    what = CYCLE_LISTENERS | CYCLE_CONNECTIONS | (options.all ? CYCLE_AUTO_PORTS : 0u);
+    if (load_config(&options, &config) < 0 || look_once(config, what, &cycle) < 0)
         goto out;
-    view = cycle_view(&cycle, config);
+    view = cycle_view(&cycle, config, false);
+    restarts = running_restarts(config, cycle.snapshot.listeners);
+    view.restarts = restarts;
     if (options.json) {
         json_listeners(&view, &out);
     } else {
-        table_listeners(&view, user_name, &out);
+        style = output_style();
+        table_listeners(&view, &style, &out);
         cycle_describe_blindness(&cycle, &notes);
     }
     status = print_out(&out);
     (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */
 out:
+    free(restarts);
     buf_done(&notes);
     buf_done(&out);
     cycle_close(&cycle);
@@ -50,18 +79,40 @@ out:
 
 const struct command command_list = {
     .name = "list",
-    .arguments = "[--json] [--config FILE]",
+    .arguments = "[--json] [--all] [--config FILE]",
     .summary = "Look at the kernel once and print every listener",
     .help = "  --json         print JSON instead of a table\n"
+            "  --all          also UDP sockets on ports that the kernel chose, which are clients\n"
+            "                 mostly\n"
             "  --config FILE  name the rules that each listener breaks\n"
             "                 (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
             "  --help         print this help\n\n"
-            "Columns: QUEUE is connections waiting to be accepted / backlog limit, CONNS the\n"
-            "established connections of the port, OWNER the user the socket belongs to.\n"
-            "An address of * serves IPv4 and IPv6. UDP sockets on ports that the kernel chose\n"
-            "are clients mostly and are left out.\n\n"
+            "Columns; \"-\" is what does not apply or cannot be told:\n"
+            "  ADDRESS:PORT  * serves IPv4 and IPv6; of a raw socket the IP protocol number\n"
+            "  SCOPE         what it is bound to: any, address, link-local, loopback; absent is\n"
+            "                an address that the host does not have now\n"
+            "  CLASS         of the port: well-known, registered, dynamic\n"
+            "  SERVICE       what the port is known for\n"
+            "  QUEUE         connections waiting to be accepted/backlog limit; with a B, the\n"
+            "                bytes waiting to be read from a UDP or raw socket\n"
+            "  DROPS         connections or datagrams that the socket had to drop\n"
+            "  CONNS         established connections of the port\n"
+            "  RESTARTS      how often the socket was replaced by a new one, as the daemon\n"
+            "                that runs here has counted\n"
+            "  OWNER         process[PID], +N for so many more that hold the socket; (user) of\n"
+            "                the socket where no process is seen: those of others are seen by\n"
+            "                root only\n"
+            "  USER, UNIT    of these processes: the user, the systemd unit\n"
+            "  RULES         those that the listener breaks; NOTES where a port is marked that\n"
+            "                the kernel chose\n\n"
+            "Where the terminal is too narrow, UNIT, DROPS and CLASS are left out, in this\n"
+            "order; then RULES go below their row; then USER and SERVICE are left out and\n"
+            "owners are cut. COLUMNS in the environment is the width, if set; a file or a pipe\n"
+            "gets what the table needs.\n"
+            "A terminal gets colours, unless NO_COLOR is set or TERM is dumb.\n\n"
             "Exit status: 0 done, 1 could not look, 2 usage error.\n",
     .takes_json = true,
+    .takes_all = true,
     .takes_config = true,
     .usage_status = EXIT_USAGE,
     .run = run,

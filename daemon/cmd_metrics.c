@@ -12,8 +12,9 @@ static int run(const struct command *command, int argc, char **argv)
     if (!options_parse(command, argc, argv, &options, &status))
         return status;
     buf_init(&out);
-    if (load_config(&options, &config) == 0 && look_once(config, &cycle) == 0) {
-        view = cycle_view(&cycle, config);
+    if (load_config(&options, &config) == 0 &&
+        look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) == 0) {
+        view = cycle_view(&cycle, config, false);
         prom_render(&view, &cycle.dropped, &out);
         status = print_out(&out);
     }

@@ -9,19 +9,25 @@ extern const struct command command_daemon;
 extern const struct command command_list;
 extern const struct command command_check;
 extern const struct command command_metrics;
+extern const struct command command_baseline;
 extern const struct command command_config;
 
 /* Loads the configuration; every error goes to standard error. Returns 0 and
  * fills *ret (owned), or a negative error. */
 int load_config(struct options *options, struct config **ret);
 
-/* Looks once, for the subcommands that do: collects listeners and connections
- * and judges them, ignoring "for". Says on standard error why it could not.
+/* Looks once, for the subcommands that do: collects what is asked for and judges
+ * it, ignoring "for". Says on standard error why it could not.
  *
+ * what  a mask of CYCLE_*
  * ret   returns owned, for cycle_close(), also on error
  *
  * Returns 0 or a negative error. */
-int look_once(const struct config *config, struct cycle *ret);
+int look_once(const struct config *config, unsigned what, struct cycle *ret);
+
+/* The daemon's own sockets, as far as the configuration tells. Returns owned:
+ * the items, for free(); NULL when memory runs out. */
+struct own_socket *configured_sockets(const struct config *config, struct own_sockets *ret);
 
 /* Writes all of out to standard output and empties it. Returns EXIT_OK, or
  * EXIT_ERROR when memory ran out before or writing failed, having said so. */

@@ -72,17 +72,23 @@ static void note_runs(struct cycle *c)
         c->counters.malformed[i] = collectors_malformed(c->collectors, i);
 }
 
-static int collect_listeners(struct cycle *c, const struct config *config)
+static int collect_listeners(struct cycle *c, const struct config *config, bool auto_ports)
 {
+    const struct listener_poll how = {
+        .limit = (size_t)config->limit_listeners,
+        .policy = &config->policy,
+        .previous = c->snapshot.listeners,
+        .services = c->services,
+        .auto_ports = auto_ports,
+    };
     struct listener_table *listeners;
-    int r = collectors_poll_listeners(c->collectors, (size_t)config->limit_listeners, &config->policy,
-                                      c->snapshot.listeners, c->services, &listeners);
+    int r = collectors_poll_listeners(c->collectors, &how, &listeners);
 
     if (r < 0) {
         c->counters.polls[POLL_LISTENERS][RESULT_FAILURE]++;
         return r;
     }
-    listener_table_unref(c->snapshot.listeners);
+    listener_table_free(c->snapshot.listeners);
     c->snapshot.listeners = listeners;
     note_runs(c);
     note_poll(c, POLL_LISTENERS, cycle_sees_anything(c));
@@ -98,7 +104,7 @@ static int collect_connections(struct cycle *c)
         c->counters.polls[POLL_CONNECTIONS][RESULT_FAILURE]++;
         return r;
     }
-    conn_table_unref(c->snapshot.connections);
+    conn_table_free(c->snapshot.connections);
     c->snapshot.connections = counts;
     c->snapshot.caveats = collectors_caveats();
     note_runs(c);
@@ -111,7 +117,7 @@ int cycle_collect(struct cycle *c, const struct config *config, unsigned what)
     int r = 0;
 
     if (what & CYCLE_LISTENERS)
-        r = collect_listeners(c, config);
+        r = collect_listeners(c, config, what & CYCLE_AUTO_PORTS);
     if (r == 0 && what & CYCLE_CONNECTIONS)
         r = collect_connections(c);
     return r;
@@ -132,7 +138,7 @@ int cycle_judge(struct cycle *c, const struct config *config, const struct own_s
     return alerts_update(&c->alerts, &c->verdict, instant_now(), on_transition, arg);
 }
 
-struct view cycle_view(const struct cycle *c, const struct config *config)
+struct view cycle_view(const struct cycle *c, const struct config *config, bool has_history)
 {
     return (struct view){
         .snapshot = &c->snapshot,
@@ -140,6 +146,7 @@ struct view cycle_view(const struct cycle *c, const struct config *config)
         .verdict = &c->verdict,
         .alerts = &c->alerts,
         .counters = &c->counters,
+        .has_history = has_history,
         .series_limit = (size_t)config->limit_series,
         .version = SOCKWATCH_VERSION,
         .revision = SOCKWATCH_REVISION,

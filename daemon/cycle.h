@@ -30,8 +30,9 @@ int cycle_open(struct cycle *c);
 /* Frees everything, in reverse order. */
 void cycle_close(struct cycle *c);
 
-/* What to collect, as a mask. */
-enum { CYCLE_LISTENERS = 1, CYCLE_CONNECTIONS = 2 };
+/* What to collect, as a mask; CYCLE_AUTO_PORTS adds to the listeners the
+ * datagram sockets whose port the kernel chose. */
+enum { CYCLE_LISTENERS = 1, CYCLE_CONNECTIONS = 2, CYCLE_AUTO_PORTS = 4 };
 
 /* Polls what is asked for; the rest of the snapshot stays.
  *
@@ -49,8 +50,9 @@ int cycle_judge(struct cycle *c, const struct config *config, const struct own_s
 /* Whether sock_diag listed any class of listeners in the last poll. */
 bool cycle_sees_anything(const struct cycle *c);
 
-/* What an exporter may look at; borrows from both. */
-struct view cycle_view(const struct cycle *c, const struct config *config);
+/* What an exporter may look at; borrows from both. Only a daemon, which polls
+ * for long, has counted restarts. */
+struct view cycle_view(const struct cycle *c, const struct config *config, bool has_history);
 
 #define CYCLE_ROUTE_LOCALNET_TEXT \
     "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from outside"

@@ -25,8 +25,7 @@ static void ignore_transition(void *arg, const struct alert *alert, bool was_fir
     (void)was_firing;
 }
 
-/* The daemon's own sockets, as far as the configuration tells. */
-static struct own_socket *configured_sockets(const struct config *config, struct own_sockets *ret)
+struct own_socket *configured_sockets(const struct config *config, struct own_sockets *ret)
 {
     struct own_socket *items = calloc(config->listen.count + 1, sizeof *items);
 
@@ -36,7 +35,7 @@ static struct own_socket *configured_sockets(const struct config *config, struct
     return items;
 }
 
-int look_once(const struct config *config, struct cycle *ret)
+int look_once(const struct config *config, unsigned what, struct cycle *ret)
 {
     struct own_socket *items = NULL;
     struct own_sockets own;
@@ -51,7 +50,7 @@ int look_once(const struct config *config, struct cycle *ret)
         goto out;
     }
     items = configured_sockets(config, &own);
-    r = items ? cycle_collect(ret, config, CYCLE_LISTENERS | CYCLE_CONNECTIONS) : -ENOMEM;
+    r = items ? cycle_collect(ret, config, what) : -ENOMEM;
     if (r == 0)
         r = cycle_judge(ret, config, &own, true, ignore_transition, NULL);
     if (r < 0) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_daemon, &command_list, &command_check, &command_metrics, &command_config,
+    &command_daemon, &command_list, &command_check, &command_metrics, &command_baseline, &command_config,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPTION_HELP = 'h', OPTION_CONFIG = 'c', OPTION_LISTEN = 'l', OPTION_JSON = 'j' };
+enum { OPTION_HELP = 'h', OPTION_CONFIG = 'c', OPTION_LISTEN = 'l', OPTION_JSON = 'j', OPTION_ALL = 'a' };
 
 int options_usage_error(const struct command *command, const char *format, ...)
 {
@@ -68,6 +68,7 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_CONFIG: options->config_path = optarg; return true;
     case OPTION_LISTEN: return add_listen(command, options, optarg, ret_status);
     case OPTION_JSON: options->json = true; return true;
+    case OPTION_ALL: options->all = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
     default:
         if (optopt != 0)
@@ -80,7 +81,7 @@ static bool take_option(const struct command *command, int option, char **argv, 
 
 bool options_parse(const struct command *command, int argc, char **argv, struct options *ret, int *ret_status)
 {
-    struct option all[5] = {{"help", no_argument, NULL, OPTION_HELP}};
+    struct option all[6] = {{"help", no_argument, NULL, OPTION_HELP}};
     size_t count = 1;
     int option;
 
@@ -91,6 +92,8 @@ bool options_parse(const struct command *command, int argc, char **argv, struct 
         all[count++] = (struct option){"listen", required_argument, NULL, OPTION_LISTEN};
     if (command->takes_json)
         all[count++] = (struct option){"json", no_argument, NULL, OPTION_JSON};
+    if (command->takes_all)
+        all[count++] = (struct option){"all", no_argument, NULL, OPTION_ALL};
     opterr = 0;
     optind = 1;
     while ((option = getopt_long(argc, argv, ":h", all, NULL)) != -1) {

@@ -19,6 +19,7 @@ struct command {
     const char *help;      /* for its --help: the options and the exit status */
     bool takes_listen;
     bool takes_json;
+    bool takes_all;
     bool takes_config;
     int max_operands;
     int usage_status; /* exit status of a usage error */
@@ -30,6 +31,7 @@ struct options {
     const char *config_path;        /* NULL: not given */
     struct listen_addresses listen; /* owned */
     bool json;
+    bool all;
     char **operands;
     int operand_count;
 };

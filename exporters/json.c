@@ -67,13 +67,90 @@ static json_t *rules_json(uint32_t mask)
     return array;
 }
 
+static json_t *holder_json(const struct holder *h)
+{
+    json_t *object = json_object();
+
+    set(object, "pid", json_integer(h->pid));
+    set(object, "process", text_or_null(h->process));
+    set(object, "user", text_or_null(h->user));
+    set(object, "unit", text_or_null(h->unit));
+    return object;
+}
+
+/* Whether an earlier socket of the service has the same holder. */
+static bool is_listed(const struct listener *l, uint32_t before, uint32_t pid)
+{
+    for (uint32_t i = 0; i < before; i++)
+        for (size_t k = 0; l->members[i].owners && k < l->members[i].owners->count; k++)
+            if (l->members[i].owners->holders[k].pid == pid)
+                return true;
+    return false;
+}
+
+/* null where nobody was seen and somebody may be there unseen; [] where nobody is. */
+static json_t *owners_json(const struct listener *l)
+{
+    json_t *array = json_array();
+    bool none = listener_sight(l) >= SIGHT_NONE;
+
+    for (uint32_t i = 0; i < l->sockets; i++) {
+        const struct owner_set *owners = l->members[i].owners;
+
+        for (size_t k = 0; owners && k < owners->count; k++)
+            if (!is_listed(l, i, owners->holders[k].pid))
+                append(array, holder_json(&owners->holders[k]));
+    }
+    if (json_array_size(array) > 0 || none)
+        return array;
+    json_decref(array);
+    return json_null();
+}
+
+static json_t *names_json(const struct listener *l, enum owner_name which)
+{
+    struct buf names;
+    json_t *text;
+
+    buf_init(&names);
+    listener_names(l, which, &names);
+    text = text_or_null(buf_text(&names));
+    buf_done(&names);
+    return text;
+}
+
+/* The unit that made the socket, which for socket activation is another one
+ * than its holder's. */
+static json_t *socket_unit_json(const struct listener *l)
+{
+    const struct owner_set *owners = l->sockets > 0 ? l->members[0].owners : NULL;
+
+    return owners ? text_or_null(owners->unit) : json_null();
+}
+
+static json_t *sharing_json(const struct listener *l)
+{
+    switch (listener_sharing(l)) {
+    case SHARING_ONE_USER: return json_string("one-user");
+    case SHARING_USERS: return json_string("several-users");
+    case SHARING_NONE: break;
+    }
+    return json_null();
+}
+
+static json_t *count_or_null(bool known, uint64_t count)
+{
+    return known ? json_integer((json_int_t)count) : json_null();
+}
+
 static json_t *port_class_json(const struct listener *l)
 {
     return listener_has_port_class(l) ? json_string(port_class_name(port_class_of(l->port))) : json_null();
 }
 
-static json_t *listener_json(const struct view *view, const struct listener *l, uint32_t rules)
+static json_t *listener_json(const struct view *view, size_t index, const struct listener *l)
 {
+    uint64_t restarts = view_restarts(view, index);
     json_t *object = json_object();
 
     set(object, "protocol", json_string(protocol_name(l->protocol)));
@@ -89,12 +166,17 @@ static json_t *listener_json(const struct view *view, const struct listener *l, 
     set(object, "service_name", text_or_null(l->service_name));
     set(object, "sockets", json_integer(l->sockets));
     set(object, "accept_queue", queue_json(l));
-    set(object, "drops", json_null());
+    set(object, "receive_queue_bytes", count_or_null(l->has_receive_queue, l->receive_queue_bytes));
+    set(object, "drops", count_or_null(l->has_drops, l->drops));
+    set(object, "restarts", count_or_null(restarts != VIEW_UNKNOWN, restarts));
     set(object, "connections", connections_json(view, l));
-    set(object, "owners", json_null());
+    set(object, "owners", owners_json(l));
     set(object, "uid", l->uid_known ? json_integer(l->uid) : json_null());
-    set(object, "unit", json_null());
-    set(object, "rules", rules_json(rules));
+    set(object, "unit", names_json(l, OWNER_UNIT));
+    set(object, "socket_unit", socket_unit_json(l));
+    set(object, "shared_by", sharing_json(l));
+    set(object, "kernel_chosen_port", json_boolean(l->auto_port));
+    set(object, "rules", rules_json(view->verdict->listener_rules[index]));
     return object;
 }
 
@@ -137,7 +219,7 @@ void json_listeners(const struct view *view, struct buf *out)
     json_t *array = json_array();
 
     for (size_t i = 0; i < count; i++)
-        append(array, listener_json(view, &listeners[i], view->verdict->listener_rules[i]));
+        append(array, listener_json(view, i, &listeners[i]));
     dump(json_pack("{s:o, s:o}", "listeners", array, "collectors", collectors_json(view)), out);
 }
 

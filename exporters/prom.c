@@ -35,6 +35,9 @@ static const struct {
     [PROM_ALERT_FIRING] = {"alert_firing", "gauge", "Whether an alert fires."},
     [PROM_ALERTS] = {"alerts", "gauge", "Number of alerts by severity and state."},
     [PROM_LISTENERS] = {"listeners", "gauge", "Number of listeners by protocol and bind scope."},
+    [PROM_LISTENERS_OWNER_UNSEEN] =
+        {"listeners_owner_unseen", "gauge",
+         "Number of listeners of which it cannot be seen which process holds them."},
     [PROM_SOCKETS] = {"sockets", "gauge", "Number of all sockets by protocol and state."},
     [PROM_CONNECTIONS] = {"connections", "gauge",
                           "Sockets whose local port has a listener here, per port and state."},
@@ -50,6 +53,14 @@ static const struct {
     [PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO] =
         {"listener_accept_queue_saturation_ratio", "gauge",
          "Queue length / (limit + 1) of the fullest socket; 1 is full."},
+    [PROM_LISTENER_RECEIVE_QUEUE_BYTES] =
+        {"listener_receive_queue_bytes", "gauge",
+         "Memory of datagrams that were received but not yet read, summed over the sockets."},
+    [PROM_LISTENER_DROPS_TOTAL] =
+        {"listener_drops_total", "counter",
+         "Dropped connection attempts, retransmitted ones included (tcp), or datagrams (udp)."},
+    [PROM_LISTENER_RESTARTS_TOTAL] = {"listener_restarts_total", "counter",
+                                      "How often a socket of the listener was replaced by a new one."},
     [PROM_SERIES_DROPPED_TOTAL] = {"series_dropped_total", "counter",
                                    "Series left out of an exposition because of limits."},
 };
@@ -63,6 +74,9 @@ static const enum prom_family limited[] = {
     PROM_LISTENER_ACCEPT_QUEUE_LENGTH,
     PROM_LISTENER_ACCEPT_QUEUE_LIMIT,
     PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO,
+    PROM_LISTENER_RECEIVE_QUEUE_BYTES,
+    PROM_LISTENER_DROPS_TOTAL,
+    PROM_LISTENER_RESTARTS_TOTAL,
 };
 
 /* A rendering under way. */
@@ -454,6 +468,24 @@ static void render_listener_totals(struct prom *p)
     }
 }
 
+static void render_owner_unseen(struct prom *p)
+{
+    uint64_t counts[PROTOCOL_COUNT] = {0};
+    size_t count;
+    const struct listener *listeners = listener_table_all(p->view->snapshot->listeners, &count);
+
+    for (size_t i = 0; i < count; i++)
+        counts[listeners[i].protocol] += listener_sight(&listeners[i]) < SIGHT_NONE;
+    begin_family(p, PROM_LISTENERS_OWNER_UNSEEN);
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        if (!class_is_seen(p, (enum protocol)protocol))
+            continue;
+        (void)begin_sample(p, true); /* essential: always begun */
+        label(p, "protocol", protocol_name((enum protocol)protocol));
+        value_count(p, counts[protocol]);
+    }
+}
+
 /* The states a protocol's sockets can be in. */
 static bool has_state(enum protocol protocol, enum sock_state state)
 {
@@ -548,28 +580,59 @@ static void render_connections(struct prom *p)
     free(ports);
 }
 
+/* A label that is left out while its value is not known. */
+static void label_names(struct prom *p, const char *name, const struct listener *l, enum owner_name which)
+{
+    struct buf names;
+
+    buf_init(&names);
+    listener_names(l, which, &names);
+    if (names.len > 0)
+        label(p, name, buf_text(&names));
+    p->out->failed |= names.failed;
+    buf_done(&names);
+}
+
+static void info_value(struct prom *p, const struct listener *l)
+{
+    label(p, "scope", scope_name(l->scope));
+    if (listener_has_port_class(l))
+        label(p, "port_class", port_class_name(port_class_of(l->port)));
+    if (*l->service_name)
+        label(p, "service_name", l->service_name);
+    label_names(p, "process", l, OWNER_PROCESS);
+    label_names(p, "user", l, OWNER_USER);
+    label_names(p, "unit", l, OWNER_UNIT);
+    value_count(p, 1);
+}
+
+/* Whether the kernel, or for restarts the time since the start, tells it. */
+static bool has_value(const struct prom *p, const struct listener *l)
+{
+    switch (p->family) {
+    case PROM_LISTENER_ACCEPT_QUEUE_LENGTH:
+    case PROM_LISTENER_ACCEPT_QUEUE_LIMIT:
+    case PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO: return l->has_queue;
+    case PROM_LISTENER_RECEIVE_QUEUE_BYTES: return l->has_receive_queue;
+    case PROM_LISTENER_DROPS_TOTAL: return l->has_drops;
+    case PROM_LISTENER_RESTARTS_TOTAL: return p->view->has_history;
+    default: return true;
+    }
+}
+
 static void listener_sample(struct prom *p, const struct listener *l)
 {
-    bool is_queue = p->family >= PROM_LISTENER_ACCEPT_QUEUE_LENGTH &&
-                    p->family <= PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO;
-
-    if (is_queue && !l->has_queue)
-        return;
-    if (!begin_sample(p, policy_expects_port(p->view->policy, l->protocol, l->port)))
+    if (!has_value(p, l) || !begin_sample(p, policy_expects_port(p->view->policy, l->protocol, l->port)))
         return;
     service_labels(p, l);
     switch (p->family) {
-    case PROM_LISTENER_INFO:
-        label(p, "scope", scope_name(l->scope));
-        if (listener_has_port_class(l))
-            label(p, "port_class", port_class_name(port_class_of(l->port)));
-        if (*l->service_name)
-            label(p, "service_name", l->service_name);
-        value_count(p, 1);
-        break;
+    case PROM_LISTENER_INFO: info_value(p, l); break;
     case PROM_LISTENER_SOCKETS: value_count(p, l->sockets); break;
     case PROM_LISTENER_ACCEPT_QUEUE_LENGTH: value_count(p, l->queue_length); break;
     case PROM_LISTENER_ACCEPT_QUEUE_LIMIT: value_count(p, l->queue_limit); break;
+    case PROM_LISTENER_RECEIVE_QUEUE_BYTES: value_count(p, l->receive_queue_bytes); break;
+    case PROM_LISTENER_DROPS_TOTAL: value_count(p, l->drops); break;
+    case PROM_LISTENER_RESTARTS_TOTAL: value_count(p, l->restarts); break;
     default: value_real(p, l->saturation_ratio); break;
     }
 }
@@ -579,7 +642,7 @@ static void render_listeners(struct prom *p)
     size_t count;
     const struct listener *listeners = listener_table_all(p->view->snapshot->listeners, &count);
 
-    for (enum prom_family f = PROM_LISTENER_INFO; f <= PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO; f++) {
+    for (enum prom_family f = PROM_LISTENER_INFO; f <= PROM_LISTENER_RESTARTS_TOTAL; f++) {
         begin_family(p, f);
         for (size_t i = 0; i < count; i++)
             listener_sample(p, &listeners[i]);
@@ -619,8 +682,18 @@ void prom_render(const struct view *view, struct prom_dropped *dropped, struct b
     render_alert_firing(&p);
     render_alerts(&p);
     render_listener_totals(&p);
+    render_owner_unseen(&p);
     render_socket_totals(&p);
     render_connections(&p);
     render_listeners(&p);
     render_dropped(&p);
+}
+
+void prom_listener_series(enum prom_family family, const struct listener *l, struct buf *out)
+{
+    struct prom p = {.out = out};
+
+    buf_fmt(out, PREFIX "%s", families[family].name);
+    service_labels(&p, l);
+    buf_char(out, '}');
 }

@@ -25,6 +25,7 @@ enum prom_family {
     PROM_ALERT_FIRING,
     PROM_ALERTS,
     PROM_LISTENERS,
+    PROM_LISTENERS_OWNER_UNSEEN,
     PROM_SOCKETS,
     PROM_CONNECTIONS,
     PROM_LISTENER_INFO,
@@ -32,6 +33,9 @@ enum prom_family {
     PROM_LISTENER_ACCEPT_QUEUE_LENGTH,
     PROM_LISTENER_ACCEPT_QUEUE_LIMIT,
     PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO,
+    PROM_LISTENER_RECEIVE_QUEUE_BYTES,
+    PROM_LISTENER_DROPS_TOTAL,
+    PROM_LISTENER_RESTARTS_TOTAL,
     PROM_SERIES_DROPPED_TOTAL,
     PROM_FAMILY_COUNT
 };
@@ -44,5 +48,9 @@ struct prom_dropped {
 /* Appends one exposition to out and adds what the limit cut to dropped. Series
  * about expected services and about sockwatch itself are never cut. */
 void prom_render(const struct view *view, struct prom_dropped *dropped, struct buf *out);
+
+/* Writes the series of a listener in one of the families that have one for
+ * each: its name and labels as they stand in an exposition. */
+void prom_listener_series(enum prom_family family, const struct listener *l, struct buf *out);
 
 #endif

@@ -4,96 +4,481 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMN_COUNT = 9, CELL_MAX = 96 };
+enum column {
+    COLUMN_PROTO,
+    COLUMN_ADDRESS,
+    COLUMN_SCOPE,
+    COLUMN_CLASS,
+    COLUMN_SERVICE,
+    COLUMN_QUEUE,
+    COLUMN_DROPS,
+    COLUMN_CONNS,
+    COLUMN_RESTARTS,
+    COLUMN_OWNER,
+    COLUMN_USER,
+    COLUMN_UNIT,
+    COLUMN_RULES, /* only where some row has any */
+    COLUMN_COUNT
+};
 
-/* The last column stands only where some listener breaks a rule. */
 static const struct {
     const char *heading;
     bool right_aligned;
 } columns[COLUMN_COUNT] = {
-    {"PROTO", false}, {"ADDRESS:PORT", false}, {"SCOPE", false}, {"CLASS", false}, {"SERVICE", false},
-    {"QUEUE", true},  {"CONNS", true},         {"OWNER", false}, {"RULES", false},
+    [COLUMN_PROTO] = {"PROTO", false},      [COLUMN_ADDRESS] = {"ADDRESS:PORT", false},
+    [COLUMN_SCOPE] = {"SCOPE", false},      [COLUMN_CLASS] = {"CLASS", false},
+    [COLUMN_SERVICE] = {"SERVICE", false},  [COLUMN_QUEUE] = {"QUEUE", true},
+    [COLUMN_DROPS] = {"DROPS", true},       [COLUMN_CONNS] = {"CONNS", true},
+    [COLUMN_RESTARTS] = {"RESTARTS", true}, [COLUMN_OWNER] = {"OWNER", false},
+    [COLUMN_USER] = {"USER", false},        [COLUMN_UNIT] = {"UNIT", false},
+    [COLUMN_RULES] = {"RULES", false},
 };
 
-typedef char row_cells[COLUMN_COUNT][CELL_MAX];
+/* What is left out where not all fits, the first of these first; the rules are
+ * not lost then, but go below their rows. */
+static const enum column expendable[] = {COLUMN_UNIT,  COLUMN_DROPS, COLUMN_CLASS,
+                                         COLUMN_RULES, COLUMN_USER,  COLUMN_SERVICE};
 
-static void fill_rules(uint32_t mask, char *cell)
+/* An owner is cut down to this before addresses have to give way. */
+enum { OWNER_WIDTH_MIN = 16 };
+
+enum { GAP_MAX = 2 };
+
+#define BOLD   "\033[1m"
+#define RED    "\033[31m"
+#define YELLOW "\033[33m"
+#define PLAIN  "\033[0m"
+
+struct table {
+    const struct view *view;
+    const struct table_style *style;
+    const struct listener *listeners;
+    size_t count;
+    struct buf text;               /* of all cells, each with its NUL */
+    size_t (*cells)[COLUMN_COUNT]; /* owned; where each begins in text; the heading is row 0 */
+    const struct holder **holders; /* owned; room for those of one listener */
+    size_t holder_capacity;
+    bool *only_warnings; /* owned; per listener: all that it breaks is known to be no worse */
+    size_t widths[COLUMN_COUNT];
+    bool left_out[COLUMN_COUNT];
+    size_t gap; /* spaces between columns */
+};
+
+/* Those who use a socket before those who only keep it for them, then by PID. */
+static int compare_holders(const void *a, const void *b)
 {
-    size_t used = 0;
+    const struct holder *x = *(const struct holder *const *)a, *y = *(const struct holder *const *)b;
+    int r = (int)holder_is_activator(x) - (int)holder_is_activator(y);
 
-    for (int rule = 0; rule < RULE_COUNT; rule++)
-        if (mask & 1u << rule && used < CELL_MAX)
-            used += (size_t)snprintf(cell + used, CELL_MAX - used, "%s%s", used > 0 ? "," : "",
-                                     rule_name((enum rule)rule));
+    return r != 0 ? r : x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-static void fill_row(const struct view *view, const struct listener *l, uint32_t rules,
-                     table_user_fn *user_name, row_cells cells)
+/* Fills t->holders with the processes that hold any socket of the listener,
+ * each once. Returns their number. */
+static size_t collect_holders(struct table *t, const struct listener *l)
 {
-    const uint32_t *counts = snapshot_connections(view->snapshot, l->protocol, l->port);
+    size_t total = 0, count = 0, distinct = 0;
 
-    (void)snprintf(cells[0], CELL_MAX, "%s", protocol_name(l->protocol));
-    endpoint_format(&l->address, l->family, l->port, l->interface, cells[1]);
-    (void)snprintf(cells[2], CELL_MAX, "%s",
-                   l->presence == PRESENCE_ABSENT ? "absent" : scope_name(l->scope));
-    (void)snprintf(cells[3], CELL_MAX, "%s",
-                   listener_has_port_class(l) ? port_class_name(port_class_of(l->port)) : "-");
-    (void)snprintf(cells[4], CELL_MAX, "%s", *l->service_name ? l->service_name : "-");
-    if (l->has_queue)
-        (void)snprintf(cells[5], CELL_MAX, "%llu/%llu", (unsigned long long)l->queue_length,
-                       (unsigned long long)l->queue_limit);
-    else
-        (void)snprintf(cells[5], CELL_MAX, "-");
-    if (counts)
-        (void)snprintf(cells[6], CELL_MAX, "%u", counts[STATE_ESTABLISHED]);
-    else
-        (void)snprintf(cells[6], CELL_MAX, "-");
-    (void)snprintf(cells[7], CELL_MAX, "-");
-    if (l->uid_known)
-        user_name(l->uid, cells[7], CELL_MAX);
-    fill_rules(rules, cells[8]);
-}
+    for (uint32_t i = 0; i < l->sockets; i++)
+        total += l->members[i].owners ? l->members[i].owners->count : 0;
+    if (total > t->holder_capacity) {
+        const struct holder **more = reallocarray(t->holders, total, sizeof(const struct holder *));
 
-static void write_cell(const char *text, size_t column, size_t width, bool last, struct buf *out)
-{
-    if (columns[column].right_aligned)
-        buf_fmt(out, "%*s%s", (int)width, text, last ? "" : "  ");
-    else if (last)
-        buf_str(out, text);
-    else
-        buf_fmt(out, "%-*s  ", (int)width, text);
-}
-
-_Static_assert(ENDPOINT_TEXT_MAX <= CELL_MAX, "an endpoint must fit in a cell");
-
-void table_listeners(const struct view *view, table_user_fn *user_name, struct buf *out)
-{
-    size_t widths[COLUMN_COUNT] = {0}, count, shown = COLUMN_COUNT;
-    const struct listener *listeners = listener_table_all(view->snapshot->listeners, &count);
-    row_cells *rows = calloc(count + 1, sizeof *rows);
-
-    if (!rows) {
-        out->failed = true;
-        return;
+        if (!more) {
+            t->text.failed = true;
+            return 0;
+        }
+        t->holders = more;
+        t->holder_capacity = total;
     }
-    for (size_t c = 0; c < COLUMN_COUNT; c++)
-        (void)snprintf(rows[0][c], CELL_MAX, "%s", columns[c].heading);
+    for (uint32_t i = 0; i < l->sockets; i++) {
+        const struct owner_set *owners = l->members[i].owners;
+
+        for (size_t k = 0; owners && k < owners->count; k++)
+            t->holders[count++] = &owners->holders[k];
+    }
+    if (count > 0)
+        qsort(t->holders, count, sizeof(const struct holder *), compare_holders);
     for (size_t i = 0; i < count; i++)
-        fill_row(view, &listeners[i], view->verdict->listener_rules[i], user_name, rows[i + 1]);
-    for (size_t c = 0; c < COLUMN_COUNT; c++)
-        for (size_t i = c == COLUMN_COUNT - 1 ? 1 : 0; i <= count; i++)
-            if (strlen(rows[i][c]) > widths[c])
-                widths[c] = strlen(rows[i][c]);
-    if (widths[COLUMN_COUNT - 1] == 0)
-        shown--;
-    for (size_t i = 0; i <= count; i++) {
-        size_t last = shown;
+        if (i == 0 || t->holders[i]->pid != t->holders[i - 1]->pid)
+            t->holders[distinct++] = t->holders[i];
+    return distinct;
+}
 
-        while (!*rows[i][last - 1])
-            last--;
-        for (size_t c = 0; c < last; c++)
-            write_cell(rows[i][c], c, widths[c], c + 1 == last, out);
-        buf_char(out, '\n');
+/* "mariadbd[812]", "nginx[100]+4", or the user in parentheses where no process
+ * can be seen. */
+static void write_owner(struct table *t, const struct listener *l)
+{
+    size_t count = collect_holders(t, l);
+
+    if (count > 0) {
+        const struct holder *first = t->holders[0];
+
+        buf_fmt(&t->text, "%s[%u]", *first->process ? first->process : "-", first->pid);
+        if (count > 1)
+            buf_fmt(&t->text, "+%zu", count - 1);
+    } else if (listener_next_name(l, OWNER_USER, NULL)) {
+        buf_char(&t->text, '(');
+        listener_names(l, OWNER_USER, &t->text);
+        buf_char(&t->text, ')');
     }
-    free(rows);
+}
+
+static void write_queue(const struct listener *l, struct buf *cell)
+{
+    if (l->has_queue)
+        buf_fmt(cell, "%llu/%llu", (unsigned long long)l->queue_length, (unsigned long long)l->queue_limit);
+    else if (l->has_receive_queue)
+        buf_fmt(cell, "%lluB", (unsigned long long)l->receive_queue_bytes);
+}
+
+static void write_rules(const struct listener *l, uint32_t mask, struct buf *cell)
+{
+    bool first = true;
+
+    for (int rule = 0; rule < RULE_COUNT; rule++) {
+        if (!(mask & 1u << rule))
+            continue;
+        buf_fmt(cell, "%s%s", first ? "" : ", ", rule_name((enum rule)rule));
+        first = false;
+    }
+    if (l->auto_port)
+        buf_fmt(cell, "%skernel-chosen port", first ? "" : ", ");
+}
+
+/* Writes what stands in the cell; nothing where it is not known. */
+static void write_value(struct table *t, size_t index, enum column column)
+{
+    const struct listener *l = &t->listeners[index];
+    const uint32_t *counts = snapshot_connections(t->view->snapshot, l->protocol, l->port);
+    uint64_t restarts = view_restarts(t->view, index);
+    char endpoint[ENDPOINT_TEXT_MAX];
+    struct buf *cell = &t->text;
+
+    switch (column) {
+    case COLUMN_PROTO: buf_str(cell, protocol_name(l->protocol)); break;
+    case COLUMN_ADDRESS:
+        endpoint_format(&l->address, l->family, l->port, l->interface, endpoint);
+        buf_str(cell, endpoint);
+        break;
+    case COLUMN_SCOPE: buf_str(cell, l->presence == PRESENCE_ABSENT ? "absent" : scope_name(l->scope)); break;
+    case COLUMN_CLASS:
+        if (listener_has_port_class(l))
+            buf_str(cell, port_class_name(port_class_of(l->port)));
+        break;
+    case COLUMN_SERVICE: buf_str(cell, l->service_name); break;
+    case COLUMN_QUEUE: write_queue(l, cell); break;
+    case COLUMN_DROPS:
+        if (l->has_drops)
+            buf_fmt(cell, "%llu", (unsigned long long)l->drops);
+        break;
+    case COLUMN_CONNS:
+        if (counts)
+            buf_fmt(cell, "%u", counts[STATE_ESTABLISHED]);
+        break;
+    case COLUMN_RESTARTS:
+        if (restarts != VIEW_UNKNOWN)
+            buf_fmt(cell, "%llu", (unsigned long long)restarts);
+        break;
+    case COLUMN_OWNER: write_owner(t, l); break;
+    case COLUMN_USER: listener_names(l, OWNER_USER, cell); break;
+    case COLUMN_UNIT: listener_names(l, OWNER_UNIT, cell); break;
+    case COLUMN_RULES: write_rules(l, t->view->verdict->listener_rules[index], cell); break;
+    case COLUMN_COUNT: break;
+    }
+}
+
+/* Ends the cell that begins at start, in ASCII. */
+static void end_cell(struct table *t, size_t row, enum column column, size_t start)
+{
+    size_t kept = start;
+
+    for (size_t i = start; i < t->text.len; i++) {
+        unsigned char byte = (unsigned char)t->text.data[i];
+
+        if ((byte & 0xc0) == 0x80)
+            continue; /* it belongs to the character before */
+        if (byte & 0x80)
+            t->text.data[i] = '?';
+        t->text.data[kept++] = t->text.data[i];
+    }
+    buf_truncate(&t->text, kept);
+    if (kept == start && column != COLUMN_RULES)
+        buf_char(&t->text, '-');
+    buf_char(&t->text, '\0');
+    t->cells[row][column] = start;
+}
+
+static const char *cell_text(const struct table *t, size_t row, size_t column)
+{
+    return t->text.data + t->cells[row][column];
+}
+
+static void fill_cells(struct table *t)
+{
+    bool has_note = false;
+
+    for (size_t i = 0; i < t->count; i++) {
+        for (size_t c = 0; c < COLUMN_COUNT; c++) {
+            size_t start = t->text.len;
+
+            write_value(t, i, (enum column)c);
+            end_cell(t, i + 1, (enum column)c, start);
+        }
+        has_note |= t->listeners[i].auto_port;
+    }
+    for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        size_t start = t->text.len;
+
+        buf_str(&t->text, c == COLUMN_RULES && has_note ? "NOTES" : columns[c].heading);
+        end_cell(t, 0, (enum column)c, start);
+    }
+}
+
+static bool is_about(const struct alert_key *key, const struct listener *l)
+{
+    return !key->has_endpoint ||
+           (key->family == l->family && ip_addr_compare(&key->address, &l->address) == 0 &&
+            strcmp(key->interface, l->interface) == 0);
+}
+
+/* Looks for the listeners that findings of this severity are about; the worst
+ * severity must come last. */
+static void weigh_rules(struct table *t, enum severity severity)
+{
+    const struct verdict *v = t->view->verdict;
+
+    for (size_t i = 0; i < v->count; i++) {
+        const struct alert_key *key = &v->findings[i].key;
+        const struct listener *l;
+        size_t count;
+
+        if (v->findings[i].severity != severity || !key->has_port)
+            continue;
+        l = listener_table_port(t->view->snapshot->listeners, key->protocol, key->port, &count);
+        for (size_t k = 0; k < count; k++) {
+            size_t index = (size_t)(&l[k] - t->listeners);
+
+            if (v->listener_rules[index] & 1u << key->rule && is_about(key, &l[k]))
+                t->only_warnings[index] = severity == SEVERITY_WARNING;
+        }
+    }
+}
+
+/* A heading alone makes no column of rules. */
+static void measure(struct table *t)
+{
+    for (size_t row = t->count + 1; row-- > 0;) {
+        if (row == 0)
+            t->left_out[COLUMN_RULES] = t->widths[COLUMN_RULES] == 0;
+        for (size_t c = 0; c < COLUMN_COUNT; c++) {
+            size_t length = strlen(cell_text(t, row, c));
+
+            if (length > t->widths[c])
+                t->widths[c] = length;
+        }
+    }
+}
+
+static size_t table_width(const struct table *t)
+{
+    size_t width = 0;
+
+    for (size_t c = 0; c < COLUMN_COUNT; c++)
+        if (!t->left_out[c])
+            width += t->widths[c] + (c > 0 ? t->gap : 0);
+    return width;
+}
+
+static size_t minimum(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Cuts the owners or, where that does not do, makes the column of addresses as
+ * narrow as leaves enough for the owners: longer ones get lines of their own. */
+static void squeeze(struct table *t)
+{
+    size_t owner_min = minimum(t->widths[COLUMN_OWNER], OWNER_WIDTH_MIN), address = 0;
+    size_t others = table_width(t) - t->widths[COLUMN_ADDRESS] - t->widths[COLUMN_OWNER];
+    size_t room = t->style->width > others ? t->style->width - others : 0;
+
+    for (size_t row = 0; row <= t->count; row++) {
+        size_t length = strlen(cell_text(t, row, COLUMN_ADDRESS));
+
+        if (length > address && (row == 0 || length + owner_min <= room))
+            address = length;
+    }
+    t->widths[COLUMN_ADDRESS] = address;
+    if (room < address + owner_min)
+        t->widths[COLUMN_OWNER] = owner_min;
+    else
+        t->widths[COLUMN_OWNER] = minimum(t->widths[COLUMN_OWNER], room - address);
+}
+
+/* Takes the widest gap with which all fits, or else the narrowest. Returns
+ * whether it fits. */
+static bool fit_gap(struct table *t)
+{
+    for (t->gap = GAP_MAX; table_width(t) > t->style->width; t->gap--)
+        if (t->gap == 1)
+            return false;
+    return true;
+}
+
+static void lay_out(struct table *t)
+{
+    measure(t);
+    t->gap = GAP_MAX;
+    if (t->style->width == 0 || fit_gap(t))
+        return;
+    for (size_t i = 0; i < sizeof expendable / sizeof expendable[0]; i++) {
+        t->left_out[expendable[i]] = true;
+        if (fit_gap(t))
+            return;
+    }
+    squeeze(t);
+    (void)fit_gap(t); /* what does not fit now is too wide */
+}
+
+static void spaces(struct buf *out, size_t count)
+{
+    while (count-- > 0)
+        buf_char(out, ' ');
+}
+
+static void set_colour(const struct table *t, const char *sequence, struct buf *out)
+{
+    if (t->style->colour)
+        buf_str(out, sequence);
+}
+
+/* Red, unless all that is broken is known to be a mere warning. */
+static const char *rules_colour(const struct table *t, size_t row)
+{
+    if (row == 0 || t->view->verdict->listener_rules[row - 1] == 0)
+        return "";
+    return t->only_warnings[row - 1] ? YELLOW : RED;
+}
+
+/* Writes an owner cut to the width. The end stays: the PID, or a parenthesis. */
+static void write_cut(const char *text, size_t width, struct buf *out)
+{
+    static const char dots[] = "...";
+    const char *end = strrchr(text, '[');
+    size_t kept;
+
+    if (!end)
+        end = strrchr(text, ')');
+    kept = sizeof dots - 1 + (end ? strlen(end) : 0);
+    if (kept >= width) {
+        end = NULL;
+        kept = sizeof dots - 1;
+    }
+    buf_add(out, text, width - kept);
+    buf_fmt(out, "%s%s", dots, end ? end : "");
+}
+
+static void write_cell(const struct table *t, size_t row, size_t column, bool last, struct buf *out)
+{
+    const char *text = cell_text(t, row, column);
+    size_t width = t->widths[column], length = strlen(text);
+    size_t padding = length < width ? width - length : 0;
+
+    if (columns[column].right_aligned)
+        spaces(out, padding);
+    if (length <= width) {
+        buf_str(out, text);
+    } else if (column == COLUMN_ADDRESS) {
+        buf_fmt(out, "%s\n", text);
+        spaces(out, t->widths[COLUMN_PROTO] + t->gap + width);
+    } else {
+        write_cut(text, width, out);
+    }
+    if (!columns[column].right_aligned && !last)
+        spaces(out, padding);
+    if (!last)
+        spaces(out, t->gap);
+}
+
+/* Writes the rules below their row, one after the other as far as the width
+ * goes. */
+static void write_below(const struct table *t, size_t row, struct buf *out)
+{
+    const char *text = cell_text(t, row, COLUMN_RULES), *colour = rules_colour(t, row);
+    size_t indent = t->widths[COLUMN_PROTO] + t->gap, used;
+
+    spaces(out, indent);
+    set_colour(t, colour, out);
+    if (*colour)
+        buf_str(out, "! ");
+    indent += *colour ? 2 : 0;
+    used = indent;
+    while (*text) {
+        size_t length = strcspn(text, ",");
+
+        length += text[length] == ',';
+        if (used > indent && used + 1 + length > t->style->width) {
+            buf_char(out, '\n');
+            spaces(out, indent);
+            used = indent;
+        } else if (used > indent) {
+            buf_char(out, ' ');
+            used++;
+        }
+        buf_add(out, text, length);
+        used += length;
+        text += length;
+        text += strspn(text, " ");
+    }
+    set_colour(t, PLAIN, out);
+    buf_char(out, '\n');
+}
+
+static void write_row(const struct table *t, size_t row, struct buf *out)
+{
+    bool has_rules = *cell_text(t, row, COLUMN_RULES), is_below = t->left_out[COLUMN_RULES];
+    size_t last = COLUMN_RULES;
+
+    while (t->left_out[last] || !*cell_text(t, row, last))
+        last--;
+    if (row == 0)
+        set_colour(t, BOLD, out);
+    for (size_t c = 0; c <= last; c++) {
+        if (t->left_out[c])
+            continue;
+        if (c == COLUMN_RULES)
+            set_colour(t, rules_colour(t, row), out);
+        write_cell(t, row, c, c == last, out);
+    }
+    if (row == 0 || last == COLUMN_RULES)
+        set_colour(t, PLAIN, out);
+    buf_char(out, '\n');
+    if (row > 0 && has_rules && is_below)
+        write_below(t, row, out);
+}
+
+void table_listeners(const struct view *view, const struct table_style *style, struct buf *out)
+{
+    struct table t = {.view = view, .style = style};
+
+    buf_init(&t.text);
+    t.listeners = listener_table_all(view->snapshot->listeners, &t.count);
+    t.cells = calloc(t.count + 1, sizeof *t.cells);
+    t.only_warnings = calloc(t.count + 1, sizeof *t.only_warnings);
+    t.text.failed = !t.cells || !t.only_warnings;
+    if (!t.text.failed)
+        fill_cells(&t);
+    if (!t.text.failed) {
+        weigh_rules(&t, SEVERITY_WARNING);
+        weigh_rules(&t, SEVERITY_CRITICAL);
+        lay_out(&t);
+        for (size_t row = 0; row <= t.count; row++)
+            write_row(&t, row, out);
+    }
+    out->failed |= t.text.failed;
+    free(t.only_warnings);
+    free(t.holders);
+    free(t.cells);
+    buf_done(&t.text);
 }

@@ -4,11 +4,21 @@
 
 #include "exporters/view.h"
 
-/* Writes the name of a user, or its number, for the owner column. */
-typedef void table_user_fn(uint32_t uid, char *ret_name, size_t size);
+struct table_style {
+    size_t width; /* of the terminal, in characters; 0: as wide as the table needs */
+    bool colour;  /* with escape sequences, which say nothing that the text does not say, too */
+};
 
-/* Appends a heading and a line a listener; columns are as wide as what is in
- * them. */
-void table_listeners(const struct view *view, table_user_fn *user_name, struct buf *out);
+/* Appends a heading and a row a listener.
+ *
+ * Where that is wider than the terminal, the space between columns shrinks,
+ * then columns are left out, the least important first, then the rules that a
+ * listener breaks go below its row, and at last the names of owners are cut.
+ * An address is never cut: one that is too long for its column has a line of
+ * its own. A terminal that is too narrow even for that gets longer lines.
+ *
+ * All is ASCII: how wide a terminal shows any other character nobody knows, so
+ * each becomes one '?'. */
+void table_listeners(const struct view *view, const struct table_style *style, struct buf *out);
 
 #endif

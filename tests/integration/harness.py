@@ -140,6 +140,15 @@ class Daemon:
         assert status == 200, status
         return Metrics(body)
 
+    def polls(self):
+        """How many polls of listeners went well."""
+        return self.metrics().get("polls_total", poll="listeners", result="success")
+
+    def wait_polls(self, count=2):
+        """Waits for so many polls; of two, one begins after this was called."""
+        wanted = self.polls() + count
+        wait_for(f"{count} more polls", lambda: self.polls() >= wanted)
+
     def wait_firing(self, expected, seconds=10.0):
         """Waits until exactly these alerts (rule, name, port) fire."""
         wanted = {(rule, name, str(port)) for rule, name, port in expected}

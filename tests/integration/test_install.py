@@ -22,7 +22,8 @@ class InstallTest(TestCase):
         self.assertEqual(self.files(directory), {
             "usr/bin/sockwatch", "etc/sockwatch/sockwatch.conf", "usr/lib/systemd/system/sockwatch.service",
             "usr/share/man/man8/sockwatch.8", "usr/share/man/man5/sockwatch.conf.5",
-            "usr/share/sockwatch/sockwatch.rules.yml", "usr/share/sockwatch/prometheus.yml"})
+            "usr/share/sockwatch/sockwatch.rules.yml", "usr/share/sockwatch/prometheus.yml",
+            "usr/share/sockwatch/process-names.conf"})
         config = os.path.join(directory, "etc/sockwatch/sockwatch.conf")
         subprocess.run([os.path.join(directory, "usr/bin/sockwatch"), "config", "check", config], check=True,
                        capture_output=True)

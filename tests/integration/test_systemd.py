@@ -5,11 +5,35 @@ import signal
 import subprocess
 import unittest
 
-from harness import BUILD, ROOT, SCRATCH, TestCase, has_one_user, require, wait_for
+from harness import BUILD, ROOT, SCRATCH, Metrics, TestCase, has_one_user, require, wait_for
 
 UNIT = os.path.join(ROOT, "systemd/sockwatch.service")
 CONFIG = "/etc/sockwatch/sockwatch.conf"
 SCRAPE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:10066/metrics').read().decode())"
+
+# A program that serves the socket it is given, or one of its own.
+SERVER = """
+import os, socket, time
+if "LISTEN_FDS" in os.environ:
+    s = socket.socket(fileno=3)
+else:
+    s = socket.create_server(("127.0.0.1", 7001))
+while True:
+    s.accept()[0].close()
+"""
+
+SERVICES = {
+    "own.service": "[Service]\nExecStart=/usr/bin/python3 /server.py\nUser=nobody\n",
+    "given.service": "[Service]\nExecStart=/usr/bin/python3 /server.py\nUser=nobody\n",
+    "given.socket": "[Socket]\nListenStream=127.0.0.1:7000\n",
+}
+
+EXPECTED = """
+poll: { listeners = "100ms"; };
+web: { listen = [ "127.0.0.1:10066" ]; };
+expect = ( { name = "own"; port = 7001; %s unit = "own.service"; },
+           { name = "given"; port = 7000; %s unit = "given.service"; } );
+"""
 SECURITY_THRESHOLD = 20  # tenths of systemd-analyze's exposure level
 
 
@@ -170,6 +194,67 @@ class ServiceTest(TestCase):
 
         self.inside("systemctl", "stop", "sockwatch")
         self.assertEqual((self.show("Result"), self.show("ExecMainStatus")), ("success", "0"))
+
+    def write(self, path, text):
+        result = subprocess.run(["nsenter", "-t", str(self.init), "--all", "--root", "--wd", "tee", path], input=text,
+                                capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def metrics(self):
+        return Metrics(self.inside("python3", "-c", SCRAPE))
+
+    def wait_owner(self, port, **labels):
+        wait_for(f"port {port} has the owner {labels}",
+                 lambda: self.metrics().get("listener_info", port=port, **labels) == 1, 20)
+
+    def test_owners_of_services(self):
+        """The unit is known without privilege, the process with two capabilities."""
+        self.write("/server.py", SERVER)
+        for name, text in SERVICES.items():
+            self.write(f"/etc/systemd/system/{name}", text)
+        self.inside("systemctl", "daemon-reload")
+        self.inside("systemctl", "start", "own.service", "given.socket")
+        good = self.inside("cat", CONFIG)
+        self.addCleanup(self.write, CONFIG, good)
+        self.write(CONFIG, EXPECTED % ("", ""))
+        self.inside("systemctl", "restart", "sockwatch")
+        self.addCleanup(self.inside, "systemctl", "stop", "sockwatch", "own", "given.socket", "given.service",
+                        status=None)
+        self.wait_owner(7001, user="nobody", unit="own.service")
+        metrics = self.metrics()
+        self.assertEqual(metrics.find("listener_info", process="python3"), [])
+        self.assertGreater(metrics.get("listeners_owner_unseen", protocol="tcp"), 0)
+        # Systemd made the other socket, for whom an unprivileged look cannot tell.
+        self.assertEqual({rule for rule, _, _ in metrics.firing()} - {"Blind"}, set(), metrics.text)
+
+        process = 'process = "python3"; user = "nobody";'
+        self.write(CONFIG, EXPECTED % (process, process))
+        self.inside("cp", "/usr/share/sockwatch/process-names.conf", "/etc/systemd/system/sockwatch.service.d/")
+        self.addCleanup(self.inside, "sh", "-c",
+                        "rm /etc/systemd/system/sockwatch.service.d/process-names.conf; systemctl daemon-reload")
+        self.inside("systemctl", "daemon-reload")
+        self.inside("systemctl", "restart", "sockwatch")
+        self.wait_owner(7001, process="python3", user="nobody", unit="own.service")
+        self.wait_owner(7000, process="systemd", user="root", unit="init.scope")
+        status = self.inside("cat", f"/proc/{self.show('MainPID')}/status")
+        self.assertRegex(status, r"(?m)^CapEff:\s+0000000000080004$")
+        self.assertEqual(self.metrics().firing(), set())
+        # The first connection starts the service; the socket is the same.
+        self.inside("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 7000)).recv(1)")
+        self.assertEqual(self.inside("systemctl", "is-active", "given.service"), "active\n")
+        self.inside("systemctl", "reload", "sockwatch")
+        self.wait_owner(7000, process="python3", user="nobody", unit="given.service")
+        metrics = self.metrics()
+        self.assertEqual(metrics.firing(), set())
+        self.assertEqual(metrics.get("listener_restarts_total", port=7000), 0)
+        self.inside("systemctl", "stop", "own")
+        self.inside("systemd-run", "--unit=thief", "/usr/bin/python3", "/server.py")
+        self.addCleanup(self.inside, "systemctl", "stop", "thief", status=None)
+        wait_for("the thief is found", lambda: ("WrongOwner", "own", "7001") in self.metrics().firing(), 20)
+        log = self.journal()
+        self.assertRegex(log, r"alert WrongOwner firing, critical: own: tcp port 7001 is held at 127.0.0.1:7001 by "
+                              r"python3\[\d+\], user root, unit thief.service; expected process python3, user nobody, "
+                              r"unit own.service")
 
     def pid_outside(self):
         """The daemon's PID as this namespace numbers it."""

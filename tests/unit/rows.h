@@ -1,9 +1,10 @@
-/* Addresses, sockets and sealed tables from a few words, for tests of what
- * reads them. */
+/* Addresses, sockets, their owners and sealed tables from a few words, for
+ * tests of what reads them. */
 #ifndef SOCKWATCH_TESTS_UNIT_ROWS_H
 #define SOCKWATCH_TESTS_UNIT_ROWS_H
 
 #include "core/listener_table.h"
+#include "core/owner.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -18,12 +19,14 @@ static inline struct ip_addr address_of(const char *text)
 
 /* A socket as "10.0.0.1:80", "[::1]:80" (V6ONLY) or "*:80" (dual-stack); with
  * "udp/" before it for a protocol other than TCP and "%2" behind the address
- * for an interface. The cookie is 0, unknown. */
+ * for an interface. Behind the port, in this order, "~" for one that the kernel
+ * chose, "#5" for a cookie (otherwise 0, unknown) and "!7" for drops. */
 static inline struct listener_row row_of(const char *text)
 {
     struct listener_row row = {.v6only = true};
     char host[64], *zone;
     const char *slash = strchr(text, '/'), *colon;
+    char *rest;
     int length;
 
     if (slash) {
@@ -33,7 +36,15 @@ static inline struct listener_row row_of(const char *text)
     }
     colon = strrchr(text, ':');
     assert_non_null(colon);
-    row.port = (uint16_t)strtoul(colon + 1, NULL, 10);
+    row.port = (uint16_t)strtoul(colon + 1, &rest, 10);
+    row.auto_port = *rest == '~';
+    rest += row.auto_port;
+    if (*rest == '#')
+        row.cookie = strtoull(rest + 1, &rest, 10);
+    row.has_drops = *rest == '!';
+    if (row.has_drops)
+        row.drops = (uint32_t)strtoul(rest + 1, &rest, 10);
+    assert_string_equal(rest, "");
     length = (int)(colon - text);
     if (*text == '[') {
         text++;
@@ -52,7 +63,7 @@ static inline struct listener_row row_of(const char *text)
 }
 
 /* Adds sockets, separated by spaces, each with a cookie of its own from
- * first_cookie on. */
+ * first_cookie on where it names none. */
 static inline void add_rows(struct listener_builder *b, const char *sockets, uint64_t first_cookie)
 {
     char copy[512], *rest = NULL;
@@ -62,9 +73,57 @@ static inline void add_rows(struct listener_builder *b, const char *sockets, uin
     for (char *text = strtok_r(copy, " ", &rest); text; text = strtok_r(NULL, " ", &rest)) {
         struct listener_row row = row_of(text);
 
-        row.cookie = first_cookie++;
+        if (row.cookie == 0)
+            row.cookie = first_cookie++;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
+}
+
+/* Cuts text at its colons. A part that is missing is "". */
+static inline void split_parts(char *text, char **ret_parts, size_t count)
+{
+    char *end = text + strlen(text);
+
+    for (size_t i = 0; i < count; i++)
+        ret_parts[i] = text ? strsep(&text, ":") : end;
+    assert_null(text);
+}
+
+/* The owners of a socket, with one reference.
+ *
+ * socket    "UID:USER:UNIT", where it was made
+ * holders   "PID:PROCESS:USER:UNIT", separated by commas; a unit "?" could not
+ *           be read. "" for no holders, who were then looked for and not found */
+static inline struct owner_set *owners_of(const char *socket, const char *holders)
+{
+    struct owner_set *set;
+    char copy[2048], *rest = NULL, *part[4];
+    size_t count = *holders != '\0', i = 0;
+
+    for (const char *p = holders; *p; p++)
+        count += *p == ',';
+    set = owner_set_new(count);
+    assert_non_null(set);
+    assert_true(strlen(socket) < sizeof copy && strlen(holders) < sizeof copy);
+    (void)snprintf(copy, sizeof copy, "%s", socket);
+    split_parts(copy, part, 3);
+    set->uid = (uint32_t)strtoul(part[0], NULL, 10);
+    (void)snprintf(set->user, sizeof set->user, "%s", part[1]);
+    (void)snprintf(set->unit, sizeof set->unit, "%s", part[2]);
+    set->sight = count > 0 ? SIGHT_SEEN : SIGHT_NONE;
+    (void)snprintf(copy, sizeof copy, "%s", holders);
+    for (char *text = strtok_r(copy, ",", &rest); text; text = strtok_r(NULL, ",", &rest)) {
+        struct holder *h = &set->holders[i++];
+
+        split_parts(text, part, 4);
+        h->pid = (uint32_t)strtoul(part[0], NULL, 10);
+        (void)snprintf(h->process, sizeof h->process, "%s", part[1]);
+        (void)snprintf(h->user, sizeof h->user, "%s", part[2]);
+        h->unit_known = strcmp(part[3], "?") != 0;
+        (void)snprintf(h->unit, sizeof h->unit, "%s", h->unit_known ? part[3] : "");
+    }
+    assert_int_equal(i, count);
+    return set;
 }
 
 /* Writes a table's listeners in their order, "tcp/0.0.0.0:80 udp/[::1]:53";

@@ -17,13 +17,17 @@
 /* 2023-11-14 22:13:20.123 UTC */
 #define SCENE_WALL_MS INT64_C(1700000000123)
 
-enum { SCENE_EXPECTS_MAX = 8, SCENE_ALERTS_MAX = 16 };
+enum { SCENE_EXPECTS_MAX = 8, SCENE_ALERTS_MAX = 16, SCENE_SETS_MAX = 16 };
 
 struct scene {
     struct policy policy;
     struct listener_builder *builder; /* until sealed */
     struct conn_counter *counter;     /* until sealed */
     uint64_t next_cookie;
+    struct owner_set *sets[SCENE_SETS_MAX]; /* until the scene is done */
+    size_t set_count;
+    struct owner_set *owners; /* of the sockets that are added next */
+    uint32_t drops;           /* likewise; 0: not told */
     struct snapshot snapshot;
     struct verdict verdict;
     struct alert alert_items[SCENE_ALERTS_MAX];
@@ -74,7 +78,14 @@ static inline struct expect *scene_expect(struct scene *s, const char *name, enu
     return e;
 }
 
-/* Adds a socket, written as row_of() reads it, of uid 0.
+/* Lets the sockets that are added from now on be owned, as owners_of() reads it. */
+static inline void scene_own(struct scene *s, const char *socket, const char *holders)
+{
+    assert_in_range(s->set_count, 0, SCENE_SETS_MAX - 1);
+    s->owners = s->sets[s->set_count++] = owners_of(socket, holders);
+}
+
+/* Adds a socket, written as row_of() reads it, of uid 0, or of its owner's.
  *
  * interface   the name of the interface it is bound to, "" for none; its index
  *             is 2
@@ -87,6 +98,12 @@ static inline void scene_listen_on(struct scene *s, const char *socket, const ch
     row.cookie = s->next_cookie++;
     row.ifindex = *interface ? 2 : 0;
     (void)snprintf(row.interface, sizeof row.interface, "%s", interface);
+    row.owners = s->owners;
+    row.uid = s->owners ? s->owners->uid : 0;
+    row.has_drops = s->drops > 0;
+    row.drops = s->drops;
+    row.has_receive_queue = row.protocol == PROTOCOL_UDP;
+    row.receive_queue_bytes = row.has_receive_queue ? 768 : 0;
     row.has_queue = queue;
     if (queue)
         assert_int_equal(sscanf(queue, "%u/%u", &row.queue_length, &row.queue_limit), 2);
@@ -112,7 +129,7 @@ static inline void scene_seal(struct scene *s)
 {
     static const struct own_sockets none = {.count = 0};
 
-    s->snapshot.listeners = listener_table_seal(s->builder, NULL);
+    s->snapshot.listeners = listener_table_seal(s->builder, NULL, NULL);
     s->builder = NULL;
     assert_non_null(s->snapshot.listeners);
     s->snapshot.connections = conn_counter_seal(s->counter);
@@ -146,6 +163,8 @@ static inline void scene_done(struct scene *s)
 {
     listener_builder_free(s->builder);
     conn_counter_free(s->counter);
+    for (size_t i = 0; i < s->set_count; i++)
+        owner_set_unref(s->sets[i]);
     snapshot_done(&s->snapshot);
     verdict_done(&s->verdict);
     policy_done(&s->policy);
@@ -163,13 +182,22 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     s->policy.expects[2].families[0] = true;
     scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY);
     s->policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
+    scene_own(s, "0:root:ssh.socket", "1:systemd:root:init.scope,700:sshd:root:ssh.service");
     scene_listen(s, "0.0.0.0:22", "0/128");
     scene_listen(s, "[::]:22", "0/128");
+    scene_own(s, "0:root:", "800:nginx:root:nginx.service,801:nginx:www-data:nginx.service");
+    s->drops = 6;
     scene_listen(s, "*:80", "0/511");
+    s->drops = 12;
     scene_listen(s, "*:80", "384/511");
+    s->drops = 0;
+    scene_own(s, "112:mysql:", ""); /* whoever holds it is hidden */
+    s->owners->sight = SIGHT_HIDDEN;
     scene_listen(s, "127.0.0.1:3306", "1/80");
+    scene_own(s, "1000:bob:", "4711:a \"b\\c\" <d>&:bob:");
     scene_listen_on(s, "192.0.2.10:8080", "eth0", "0/0");
     scene_listen_on(s, "[fe80::1]:8080", "eth0", "0/5");
+    s->owners = NULL; /* nobody has looked for them */
     scene_listen(s, "udp/127.0.0.1:53", NULL);
     scene_listen(s, "udp/[2001:db8::12:3456]:51820", NULL);
     scene_listen(s, "raw/0.0.0.0:1", NULL);
@@ -182,6 +210,7 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_count(s, PROTOCOL_UDP, 53, STATE_CLOSE, 1);
     scene_seal(s);
     scene_raise_alerts(s);
+    s->view.has_history = true;
     s->snapshot.polled[POLL_LISTENERS] = (struct instant){.mono_ms = 1000, .wall_ms = SCENE_WALL_MS};
     s->snapshot.polled[POLL_CONNECTIONS] = (struct instant){.mono_ms = 900, .wall_ms = SCENE_WALL_MS - 100};
     s->snapshot.caveats = (struct caveats){.route_localnet_known = true};

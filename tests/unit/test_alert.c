@@ -530,6 +530,37 @@ static void done_may_be_repeated(void **state)
     alerts_done(&w->alerts);
 }
 
+static void what_cannot_be_told_stays_as_it_was(void **state)
+{
+    struct world *w = *state;
+
+    find(w, RULE_WRONG_OWNER, "db", 10000);
+    step(w, 0);
+    find(w, RULE_WRONG_OWNER, "db", 10000)->undetermined = true;
+    step(w, 20000);
+    assert_int_equal(w->transition_count, 0);
+    assert_int_equal(w->alerts.items[0].state, ALERT_PENDING);
+    find(w, RULE_WRONG_OWNER, "db", 10000);
+    step(w, 20001);
+    assert_transition(w, 0, ALERT_FIRING, false);
+    find(w, RULE_WRONG_OWNER, "db", 10000)->undetermined = true;
+    step(w, 30000);
+    assert_int_equal(w->transition_count, 0);
+    assert_int_equal(w->alerts.items[0].state, ALERT_FIRING);
+    step(w, 40000);
+    assert_transition(w, 0, ALERT_RESOLVED, true);
+}
+
+static void what_cannot_be_told_begins_nothing(void **state)
+{
+    struct world *w = *state;
+
+    find(w, RULE_WRONG_OWNER, "db", 0)->undetermined = true;
+    step(w, 0);
+    assert_int_equal(w->transition_count, 0);
+    assert_int_equal(w->alerts.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -557,6 +588,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_kept_goes_on_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_alerts_there_is_nothing_to_forget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(done_may_be_repeated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_told_stays_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_told_begins_nothing, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

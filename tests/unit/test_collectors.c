@@ -1,5 +1,6 @@
 #include "collectors/collectors.h"
 #include "collectors/local_address.h"
+#include "collectors/owners.h"
 #include "collectors/proc_net.h"
 #include "collectors/sock_diag.h"
 #include "core/err.h"
@@ -20,7 +21,8 @@
 
 /* The kernel of these tests. A script says what each dump of a family and
  * protocol answers, call by call; the last answer is repeated, and without a
- * script there are no sockets. */
+ * script there are no sockets. Dumps of ports that the kernel chose have scripts
+ * of their own. */
 enum { SPANS_MAX = 6, ANSWERS_MAX = 6, SCRIPTS_MAX = 8, CALLS_MAX = 64, RAW_MAX = 4, PROC_MAX = 8 };
 
 /* So many sockets alike, but for their cookies. */
@@ -40,6 +42,7 @@ struct answer {
 
 struct script {
     uint8_t family, protocol;
+    bool auto_ports;
     struct answer answers[ANSWERS_MAX];
     size_t answer_count, asked;
 };
@@ -61,8 +64,12 @@ static struct kernel {
     size_t raw_count, raw_asked;
     int raw_result;
     int open_result;
-    bool no_local;
+    bool no_local, no_owners;
     size_t open_sockets, open_tables, refreshed, looked;
+    struct owner_set *owners; /* of every socket; NULL: none is found */
+    int owners_result;
+    size_t attached, attached_rows, calls_before_attach, owners_refreshed;
+    struct listener_row attached_row; /* the first of them */
 } kernel;
 
 struct sock_diag {
@@ -73,8 +80,13 @@ struct local_addresses {
     int unused;
 };
 
+struct owners {
+    int unused;
+};
+
 static struct sock_diag the_socket;
 static struct local_addresses the_addresses;
+static struct owners the_owners;
 
 int sock_diag_open(struct sock_diag **ret)
 {
@@ -94,14 +106,27 @@ void sock_diag_close(struct sock_diag *d)
 struct message {
     struct nlmsghdr header;
     struct inet_diag_msg body;
-    struct nlattr attribute;
-    uint8_t v6only, padding[3];
+    uint8_t attributes[64];
 };
 
-static struct message message_of(const struct span *span, uint64_t cookie)
+static void put_attribute(struct message *m, uint16_t type, const void *payload, size_t length)
+{
+    const struct nlattr attribute = {.nla_len = (uint16_t)(sizeof attribute + length), .nla_type = type};
+    char *end = (char *)m + m->header.nlmsg_len;
+
+    assert_in_range(m->header.nlmsg_len + NLMSG_ALIGN(attribute.nla_len), 0, sizeof *m);
+    memcpy(end, &attribute, sizeof attribute);
+    memcpy(end + sizeof attribute, payload, length);
+    m->header.nlmsg_len += NLMSG_ALIGN(attribute.nla_len);
+}
+
+static struct message message_of(const struct span *span, uint64_t cookie, bool with_memory)
 {
     bool is_ipv6 = span->row.address.version == 6;
+    const uint8_t v6only = span->row.v6only;
+    uint32_t memory[SK_MEMINFO_VARS] = {[SK_MEMINFO_DROPS] = span->row.drops};
     struct message m = {
+        .header.nlmsg_len = NLMSG_HDRLEN + sizeof m.body,
         .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
         .body.idiag_family = is_ipv6 ? AF_INET6 : AF_INET,
         .body.idiag_state = span->state,
@@ -111,24 +136,29 @@ static struct message message_of(const struct span *span, uint64_t cookie)
         .body.idiag_rqueue = span->row.queue_length,
         .body.idiag_wqueue = span->row.queue_limit,
         .body.idiag_uid = span->row.uid,
-        .attribute = {.nla_len = sizeof(struct nlattr) + 1, .nla_type = INET_DIAG_SKV6ONLY},
-        .v6only = span->row.v6only,
+        .body.idiag_inode = span->row.inode,
     };
 
-    _Static_assert(offsetof(struct message, attribute) == NLMSG_HDRLEN + sizeof m.body, "no holes");
+    _Static_assert(offsetof(struct message, attributes) == NLMSG_HDRLEN + sizeof m.body, "no holes");
     memcpy(m.body.id.idiag_src, span->row.address.bytes, is_ipv6 ? 16 : 4);
     if (span->broken_family != 0)
         m.body.idiag_family = span->broken_family;
-    m.header.nlmsg_len = is_ipv6 ? sizeof m : offsetof(struct message, attribute);
+    if (is_ipv6)
+        put_attribute(&m, INET_DIAG_SKV6ONLY, &v6only, sizeof v6only);
+    if (span->row.cgroup_id != 0)
+        put_attribute(&m, INET_DIAG_CGROUP_ID, &span->row.cgroup_id, sizeof span->row.cgroup_id);
+    if (with_memory && span->row.has_drops)
+        put_attribute(&m, INET_DIAG_SKMEMINFO, memory, sizeof memory);
     if (span->too_short)
         m.header.nlmsg_len = NLMSG_HDRLEN + sizeof m.body - 1;
     return m;
 }
 
-static struct script *script_of(uint8_t family, uint8_t protocol)
+static struct script *script_of(uint8_t family, uint8_t protocol, bool auto_ports)
 {
     for (size_t i = 0; i < kernel.script_count; i++)
-        if (kernel.scripts[i].family == family && kernel.scripts[i].protocol == protocol)
+        if (kernel.scripts[i].family == family && kernel.scripts[i].protocol == protocol &&
+            kernel.scripts[i].auto_ports == auto_ports)
             return &kernel.scripts[i];
     return NULL;
 }
@@ -136,7 +166,7 @@ static struct script *script_of(uint8_t family, uint8_t protocol)
 int sock_diag_dump(struct sock_diag *d, const struct inet_diag_query *query, inet_diag_message_fn *on_message,
                    void *arg, uint64_t *ret_malformed)
 {
-    struct script *script = script_of(query->family, query->protocol);
+    struct script *script = script_of(query->family, query->protocol, query->ports == PORTS_AUTO);
     const struct answer *answer;
 
     assert_ptr_equal(d, &the_socket);
@@ -151,7 +181,8 @@ int sock_diag_dump(struct sock_diag *d, const struct inet_diag_query *query, ine
         script->asked++;
     for (size_t i = 0; i < answer->span_count; i++) {
         for (uint64_t k = 0; k < answer->spans[i].count; k++) {
-            struct message m = message_of(&answer->spans[i], answer->spans[i].row.cookie + k);
+            struct message m =
+                message_of(&answer->spans[i], answer->spans[i].row.cookie + k, query->with_memory);
             int r = inet_diag_walk(&m, NLMSG_ALIGN(m.header.nlmsg_len), 0, 0, on_message, arg, ret_malformed);
 
             if (r < 0)
@@ -217,6 +248,40 @@ enum presence local_addresses_look(struct local_addresses *a, const struct ip_ad
     return address->bytes[address->version == 4 ? 3 : 15] == 1 ? PRESENCE_PRESENT : PRESENCE_ABSENT;
 }
 
+struct owners *owners_new(void)
+{
+    if (kernel.no_owners)
+        return NULL;
+    kernel.open_tables++;
+    return &the_owners;
+}
+
+void owners_free(struct owners *o)
+{
+    kernel.open_tables -= o != NULL;
+}
+
+int owners_attach(struct owners *o, struct listener_row *rows, size_t count)
+{
+    assert_ptr_equal(o, &the_owners);
+    kernel.attached++;
+    kernel.attached_rows = count;
+    kernel.calls_before_attach = kernel.call_count;
+    if (count > 0)
+        kernel.attached_row = rows[0];
+    for (size_t i = 0; i < count; i++) {
+        assert_null(rows[i].owners);
+        rows[i].owners = kernel.owners;
+    }
+    return kernel.owners_result;
+}
+
+void owners_refresh(struct owners *o)
+{
+    assert_ptr_equal(o, &the_owners);
+    kernel.owners_refreshed++;
+}
+
 /* Writing the script. */
 
 static void forget_script(void)
@@ -225,19 +290,25 @@ static void forget_script(void)
     kernel.script_count = kernel.call_count = 0;
 }
 
-static struct answer *answers(uint8_t family, uint8_t protocol, int result)
+static struct answer *answers_about(uint8_t family, uint8_t protocol, bool auto_ports, int result)
 {
-    struct script *script = script_of(family, protocol);
+    struct script *script = script_of(family, protocol, auto_ports);
 
     if (!script) {
         assert_in_range(kernel.script_count, 0, SCRIPTS_MAX - 1);
         script = &kernel.scripts[kernel.script_count++];
         script->family = family;
         script->protocol = protocol;
+        script->auto_ports = auto_ports;
     }
     assert_in_range(script->answer_count, 0, ANSWERS_MAX - 1);
     script->answers[script->answer_count].result = result;
     return &script->answers[script->answer_count++];
+}
+
+static struct answer *answers(uint8_t family, uint8_t protocol, int result)
+{
+    return answers_about(family, protocol, false, result);
 }
 
 /* Adds sockets written as row_of() reads them, with cookies from one on. */
@@ -265,33 +336,50 @@ static void proc_says(const char *name, int result)
     kernel.proc[kernel.proc_count++] = (struct proc_name){name, result};
 }
 
-static void proc_raw_has(const char *address, uint16_t protocol, enum sock_state state, uint64_t inode)
+static struct proc_raw_row *proc_raw_has(const char *address, uint16_t protocol, enum sock_state state,
+                                         uint64_t inode)
 {
-    assert_in_range(kernel.raw_count, 0, RAW_MAX - 1);
-    kernel.raw[kernel.raw_count++] = (struct proc_raw_row){.address = address_of(address),
-                                                           .protocol = protocol,
-                                                           .state = (uint8_t)state,
-                                                           .uid = 7,
-                                                           .inode = inode};
+    struct proc_raw_row *row = &kernel.raw[kernel.raw_count++];
+
+    assert_in_range(kernel.raw_count, 1, RAW_MAX);
+    *row = (struct proc_raw_row){.address = address_of(address),
+                                 .protocol = protocol,
+                                 .state = (uint8_t)state,
+                                 .uid = 7,
+                                 .inode = inode};
+    return row;
 }
 
 /* Polling, and what came of it. */
 
 static const struct policy no_policy;
 
-static struct listener_table *poll_again(struct collectors *c, size_t limit, struct listener_table *previous)
+static struct listener_table *poll_as(struct collectors *c, const struct listener_poll *how)
 {
     struct listener_table *table = NULL;
 
-    assert_int_equal(collectors_poll_listeners(c, limit, &no_policy, previous, NULL, &table), 0);
+    assert_int_equal(collectors_poll_listeners(c, how, &table), 0);
     assert_non_null(table);
-    listener_table_unref(previous);
+    return table;
+}
+
+static struct listener_table *poll_again(struct collectors *c, size_t limit, struct listener_table *previous)
+{
+    struct listener_table *table =
+        poll_as(c, &(struct listener_poll){.limit = limit, .policy = &no_policy, .previous = previous});
+
+    listener_table_free(previous);
     return table;
 }
 
 static struct listener_table *poll_first(struct collectors *c)
 {
     return poll_again(c, 100, NULL);
+}
+
+static struct listener_table *poll_with_auto_ports(struct collectors *c)
+{
+    return poll_as(c, &(struct listener_poll){.limit = 100, .policy = &no_policy, .auto_ports = true});
 }
 
 static struct conn_table *poll_connections(struct collectors *c)
@@ -372,8 +460,11 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    bool kept = kernel.owners && kernel.owners->references != 1;
+
     collectors_close(*state);
-    return kernel.open_sockets == 0 && kernel.open_tables == 0 ? 0 : -1;
+    owner_set_unref(kernel.owners);
+    return kernel.open_sockets == 0 && kernel.open_tables == 0 && !kept ? 0 : -1;
 }
 
 /* Looking twice */
@@ -399,7 +490,7 @@ static void a_listener_that_one_dump_passed_over_stays(void **state)
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
     assert_int_equal(count_calls(AF_INET6, IPPROTO_TCP), 2);
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 1); /* nothing was missing there */
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void a_service_that_one_dump_passed_over_stays(void **state)
@@ -415,7 +506,7 @@ static void a_service_that_one_dump_passed_over_stays(void **state)
     t = poll_again(*state, 100, poll_first(*state));
     assert_listeners(t, "tcp/0.0.0.0:22x1 tcp/0.0.0.0:80x1");
     assert_int_equal(kernel.scripts[0].asked, 3);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void a_listener_missing_in_both_dumps_is_gone(void **state)
@@ -436,7 +527,7 @@ static void a_listener_missing_in_both_dumps_is_gone(void **state)
     kernel.call_count = 0; /* it is not looked for forever */
     t = poll_again(*state, 100, t);
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 1);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void the_first_poll_always_looks_twice(void **state)
@@ -453,7 +544,7 @@ static void the_first_poll_always_looks_twice(void **state)
         assert_int_equal(count_calls(AF_INET, protocols[i]), 2);
         assert_int_equal(count_calls(AF_INET6, protocols[i]), 2);
     }
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void nothing_missing_is_one_dump_per_family(void **state)
@@ -473,7 +564,7 @@ static void nothing_missing_is_one_dump_per_family(void **state)
         assert_int_equal(count_calls(AF_INET6, protocols[i]), 1);
     }
     assert_int_equal(kernel.call_count, 2 * ARRAY_LENGTH(protocols));
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* What a failed poll says nothing about cannot be compared with. */
@@ -493,7 +584,7 @@ static void after_a_failed_poll_it_looks_twice(void **state)
     assert_listeners(t, "tcp/0.0.0.0:22x1 tcp/0.0.0.0:80x1");
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 1);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void a_socket_counts_once_however_often_it_is_dumped(void **state)
@@ -508,7 +599,7 @@ static void a_socket_counts_once_however_often_it_is_dumped(void **state)
     with(a, "0.0.0.0:80", 4, 1);
     t = poll_first(*state);
     assert_listeners(t, "tcp/0.0.0.0:80x4");
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* limits.listeners is about services, not about their sockets, nor about how
@@ -542,7 +633,7 @@ static void one_service_of_many_sockets_is_never_cut(void **state)
         (void)snprintf(wanted, sizeof wanted, "tcp/0.0.0.0:80x%zu tcp/127.0.0.1:80x1 udp/0.0.0.0:53x1",
                        cases[i].sockets - 1);
         assert_listeners(t, wanted);
-        listener_table_unref(t);
+        listener_table_free(t);
     }
 }
 
@@ -559,7 +650,7 @@ static void a_dump_that_fails_once_is_repeated(void **state)
     assert_listeners(t, "tcp/0.0.0.0:80x2");
     assert_run(*state, "tcp", true, true, 0);
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 3);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void a_second_look_that_fails_is_repeated_from_the_start(void **state)
@@ -572,7 +663,7 @@ static void a_second_look_that_fails_is_repeated_from_the_start(void **state)
     t = poll_first(*state);
     assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
     assert_listeners(t, "tcp/[::]:80x2");
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void a_dump_that_fails_twice_fails_its_class_only(void **state)
@@ -596,7 +687,7 @@ static void a_dump_that_fails_twice_fails_its_class_only(void **state)
         assert_run(*state, "udplite", true, true, 0);
         assert_run(*state, "sctp", true, true, 0);
         assert_run(*state, "raw", true, true, 0);
-        listener_table_unref(t);
+        listener_table_free(t);
     }
 }
 
@@ -613,7 +704,7 @@ static void a_failed_class_is_asked_again_at_the_next_poll(void **state)
     assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
     assert_listeners(t, "tcp/0.0.0.0:22x1");
     assert_run(*state, "tcp", true, true, 0);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* What the kernel lacks */
@@ -633,7 +724,7 @@ static void what_the_kernel_does_not_list_is_absent_or_unsupported(void **state)
         forget_script();
         (void)answers(AF_INET, IPPROTO_SCTP, ERR_UNSUPPORTED);
         with(answers(AF_INET, IPPROTO_SCTP, 0), "0.0.0.0:80", 1, 1);
-        collectors_retry_unsupported(*state);
+        collectors_refresh(*state);
         t = poll_first(*state);
         assert_class(t, PROTOCOL_SCTP, cases[i].visibility, 0);
         assert_others_are_fine(t, PROTOCOL_SCTP);
@@ -648,12 +739,12 @@ static void what_the_kernel_does_not_list_is_absent_or_unsupported(void **state)
             assert_run(*state, "sctp", false, true, 0);
         }
 
-        collectors_retry_unsupported(*state);
+        collectors_refresh(*state);
         t = poll_again(*state, 100, t);
         assert_class(t, PROTOCOL_SCTP, VISIBILITY_OK, 0);
         assert_listeners(t, "sctp/0.0.0.0:80x1");
         assert_run(*state, "sctp", true, true, 0);
-        listener_table_unref(t);
+        listener_table_free(t);
     }
 }
 
@@ -662,14 +753,14 @@ static void what_is_unsupported_is_not_asked_for_connections_either(void **state
     struct conn_table *connections;
 
     (void)answers(AF_INET, IPPROTO_UDPLITE, ERR_UNSUPPORTED);
-    listener_table_unref(poll_first(*state));
+    listener_table_free(poll_first(*state));
     kernel.call_count = 0;
     connections = poll_connections(*state);
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDPLITE), 0);
     assert_false(conn_table_complete(connections, PROTOCOL_UDPLITE));
     assert_true(conn_table_complete(connections, PROTOCOL_UDP));
     assert_run(*state, "connections", true, true, 0);
-    conn_table_unref(connections);
+    conn_table_free(connections);
 }
 
 static void a_kernel_without_ipv6_hides_nothing(void **state)
@@ -690,7 +781,7 @@ static void a_kernel_without_ipv6_hides_nothing(void **state)
     connections = poll_connections(*state);
     assert_true(conn_table_complete(connections, PROTOCOL_TCP));
     assert_true(conn_table_complete(connections, PROTOCOL_UDP));
-    conn_table_unref(connections);
+    conn_table_free(connections);
 
     kernel.call_count = 0;
     t = poll_again(*state, 100, t);
@@ -700,10 +791,10 @@ static void a_kernel_without_ipv6_hides_nothing(void **state)
 
     kernel.no_ipv6 = false; /* its module was loaded */
     with(answers(AF_INET6, IPPROTO_TCP, 0), "[::]:80", 4, 1);
-    collectors_retry_unsupported(*state);
+    collectors_refresh(*state);
     t = poll_again(*state, 100, t);
     assert_listeners(t, "tcp/0.0.0.0:80x2 tcp/[::]:80x1 udp/0.0.0.0:53x1");
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* IPv6 sockets that cannot be listed may be there: half a class is none. */
@@ -723,13 +814,13 @@ static void ipv6_that_cannot_be_listed_makes_the_class_unsupported(void **state)
         struct listener_table *t;
 
         kernel.proc[4].result = in_proc[i];
-        collectors_retry_unsupported(*state);
+        collectors_refresh(*state);
         t = poll_first(*state);
         assert_class(t, PROTOCOL_TCP, VISIBILITY_UNSUPPORTED, 0);
         assert_others_are_fine(t, PROTOCOL_TCP);
         assert_listeners(t, "udp/0.0.0.0:53x1");
         assert_run(*state, "tcp", false, true, 0);
-        listener_table_unref(t);
+        listener_table_free(t);
     }
 }
 
@@ -743,9 +834,9 @@ static void raw_sockets_come_from_proc_where_netlink_has_no_handler(void **state
     (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
     (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
     with(answers(AF_INET, IPPROTO_RAW, 0), "0.0.0.0:89", 1, 1)->state = STATE_CLOSE;
-    proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 100);
-    proc_raw_has("::", 58, STATE_CLOSE, 101);
-    proc_raw_has("127.0.0.1", 1, STATE_ESTABLISHED, 102); /* connected: no listener */
+    (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 100);
+    (void)proc_raw_has("::", 58, STATE_CLOSE, 101);
+    (void)proc_raw_has("127.0.0.1", 1, STATE_ESTABLISHED, 102); /* connected: no listener */
     t = poll_first(*state);
     assert_class(t, PROTOCOL_RAW, VISIBILITY_OK, 0);
     assert_listeners(t, "raw/0.0.0.0:1x1 raw/[::]:58x1");
@@ -763,16 +854,16 @@ static void raw_sockets_come_from_proc_where_netlink_has_no_handler(void **state
     assert_int_equal(conn_table_totals(connections, PROTOCOL_RAW)[STATE_CLOSE], 2);
     assert_int_equal(conn_table_totals(connections, PROTOCOL_RAW)[STATE_ESTABLISHED], 1);
     assert_int_equal(count_calls(AF_INET, IPPROTO_RAW), 1);
-    conn_table_unref(connections);
+    conn_table_free(connections);
 
-    collectors_retry_unsupported(*state);
+    collectors_refresh(*state);
     t = poll_again(*state, 100, t);
     assert_int_equal(count_calls(AF_INET, IPPROTO_RAW), 2);
     assert_listeners(t, "raw/0.0.0.0:1x1 raw/[::]:58x1");
-    collectors_retry_unsupported(*state); /* raw_diag was loaded */
+    collectors_refresh(*state); /* raw_diag was loaded */
     t = poll_again(*state, 100, t);
     assert_listeners(t, "raw/0.0.0.0:89x1");
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void raw_sockets_that_proc_does_not_list_either_are_unsupported(void **state)
@@ -788,7 +879,7 @@ static void raw_sockets_that_proc_does_not_list_either_are_unsupported(void **st
     t = poll_again(*state, 100, t);
     assert_int_equal(kernel.raw_asked, 1);
     assert_int_equal(count_calls(AF_INET, IPPROTO_RAW), 1);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 static void raw_sockets_that_proc_fails_to_list_fail(void **state)
@@ -796,7 +887,7 @@ static void raw_sockets_that_proc_fails_to_list_fail(void **state)
     struct listener_table *t;
 
     (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
-    proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 100);
+    (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 100);
     kernel.raw_result = -EMFILE;
     t = poll_first(*state);
     assert_class(t, PROTOCOL_RAW, VISIBILITY_FAILED, -EMFILE);
@@ -804,7 +895,7 @@ static void raw_sockets_that_proc_fails_to_list_fail(void **state)
     assert_listeners(t, "");
     assert_run(*state, "raw", true, false, -EMFILE);
     assert_int_equal(kernel.raw_asked, 2);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* Malformed messages */
@@ -828,7 +919,7 @@ static void a_malformed_message_is_counted_and_the_rest_survives(void **state)
     assert_int_equal(collectors_malformed(*state, run_index(*state, "udp")), 0);
     assert_int_equal(collectors_malformed(*state, run_index(*state, "connections")), 0);
     kernel.scripts[0].asked = 0; /* once more: they add up */
-    listener_table_unref(poll_again(*state, 100, t));
+    listener_table_free(poll_again(*state, 100, t));
     assert_int_equal(collectors_malformed(*state, run_index(*state, "tcp")), 8);
 }
 
@@ -850,7 +941,7 @@ static void a_connection_in_an_unknown_state_is_counted_as_malformed(void **stat
     assert_run(*state, "connections", true, true, 0);
     assert_int_equal(collectors_malformed(*state, run_index(*state, "connections")), 6);
     assert_int_equal(collectors_malformed(*state, run_index(*state, "tcp")), 0);
-    conn_table_unref(t);
+    conn_table_free(t);
 }
 
 /* What is asked for */
@@ -860,21 +951,22 @@ static void listeners_are_asked_for_by_their_state(void **state)
     static const struct {
         uint8_t protocol;
         uint32_t states;
-        bool skip_auto_ports;
+        enum port_choice ports;
     } wanted[] = {
-        {IPPROTO_TCP, MASK(STATE_LISTEN), false},   {IPPROTO_UDP, MASK(STATE_CLOSE), true},
-        {IPPROTO_UDPLITE, MASK(STATE_CLOSE), true}, {IPPROTO_SCTP, MASK(STATE_LISTEN), false},
-        {IPPROTO_RAW, MASK(STATE_CLOSE), false},
+        {IPPROTO_TCP, MASK(STATE_LISTEN), PORTS_ALL},      {IPPROTO_UDP, MASK(STATE_CLOSE), PORTS_BOUND},
+        {IPPROTO_UDPLITE, MASK(STATE_CLOSE), PORTS_BOUND}, {IPPROTO_SCTP, MASK(STATE_LISTEN), PORTS_ALL},
+        {IPPROTO_RAW, MASK(STATE_CLOSE), PORTS_ALL},
     };
     size_t checked = 0;
 
-    listener_table_unref(poll_first(*state));
+    listener_table_free(poll_first(*state));
     for (size_t i = 0; i < kernel.call_count; i++) {
         for (size_t k = 0; k < ARRAY_LENGTH(wanted); k++) {
             if (kernel.calls[i].protocol != wanted[k].protocol)
                 continue;
             assert_int_equal(kernel.calls[i].states, wanted[k].states);
-            assert_int_equal(kernel.calls[i].skip_auto_ports, wanted[k].skip_auto_ports);
+            assert_int_equal(kernel.calls[i].ports, wanted[k].ports);
+            assert_true(kernel.calls[i].with_memory);
             checked++;
         }
     }
@@ -889,13 +981,14 @@ static void connections_are_asked_for_by_explicit_states(void **state)
     const uint32_t known = MASK(STATE_COUNT) - MASK(STATE_ESTABLISHED);
     size_t tcp = 0, others = 0;
 
-    conn_table_unref(poll_connections(*state));
+    conn_table_free(poll_connections(*state));
     for (size_t i = 0; i < kernel.call_count; i++) {
         const struct inet_diag_query *query = &kernel.calls[i];
 
         assert_int_equal(query->states & ~known, 0);
         assert_int_equal(query->states & MASK(13), 0);
-        assert_false(query->skip_auto_ports);
+        assert_int_equal(query->ports, PORTS_ALL);
+        assert_false(query->with_memory); /* of use to nobody there */
         assert_true(query->protocol != IPPROTO_SCTP);
         if (query->protocol == IPPROTO_TCP) {
             assert_int_equal(query->states, known & ~MASK(STATE_CLOSE));
@@ -930,14 +1023,14 @@ static void a_connection_dump_that_fails_leaves_the_others_complete(void **state
     assert_true(conn_table_complete(t, PROTOCOL_RAW));
     assert_false(conn_table_complete(t, PROTOCOL_SCTP)); /* never counted */
     assert_run(*state, "connections", true, false, -ENOBUFS);
-    conn_table_unref(t);
+    conn_table_free(t);
 
     t = poll_connections(*state); /* and nothing of the failed one is left */
     assert_true(conn_table_complete(t, PROTOCOL_TCP));
     assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 8);
     assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 53)[STATE_CLOSE], 2);
     assert_run(*state, "connections", true, true, 0);
-    conn_table_unref(t);
+    conn_table_free(t);
 }
 
 static void a_poll_touches_the_runs_of_its_kind_only(void **state)
@@ -950,10 +1043,10 @@ static void a_poll_touches_the_runs_of_its_kind_only(void **state)
     t = poll_first(*state);
     assert_run(*state, "tcp", true, false, -EIO);
     assert_run(*state, "connections", false, false, 0);
-    conn_table_unref(poll_connections(*state));
+    conn_table_free(poll_connections(*state));
     assert_run(*state, "tcp", true, false, -EIO);
     assert_run(*state, "connections", true, false, -EIO);
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* Rows */
@@ -962,14 +1055,18 @@ static void a_listener_is_told_with_all_that_its_class_has(void **state)
 {
     static const struct {
         uint8_t protocol;
-        bool has_queue;
-    } cases[] = {{IPPROTO_TCP, true}, {IPPROTO_UDP, false}, {IPPROTO_SCTP, true}};
+        bool has_queue, has_receive_queue;
+    } cases[] = {
+        {IPPROTO_TCP, true, false},  {IPPROTO_UDP, false, true},  {IPPROTO_UDPLITE, false, true},
+        {IPPROTO_SCTP, true, false}, {IPPROTO_RAW, false, false},
+    };
     struct listener_table *t;
     size_t count;
     const struct listener *l;
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct span *span = with(answers(AF_INET6, cases[i].protocol, 0), "[::ffff:0.0.0.0%3]:80", 1 + i, 1);
+        struct span *span =
+            with(answers(AF_INET6, cases[i].protocol, 0), "[::ffff:0.0.0.0%3]:80!7", 1 + i, 1);
 
         span->row.uid = 33;
         span->row.queue_length = 3;
@@ -984,11 +1081,42 @@ static void a_listener_is_told_with_all_that_its_class_has(void **state)
         assert_int_equal(l[i].ifindex, 3);
         assert_string_equal(l[i].interface, "eth3");
         assert_int_equal(l[i].uid, 33);
+        assert_false(l[i].auto_port);
         assert_int_equal(l[i].has_queue, cases[i].has_queue);
         assert_int_equal(l[i].queue_length, cases[i].has_queue ? 3 : 0);
         assert_int_equal(l[i].queue_limit, cases[i].has_queue ? 5 : 0);
+        assert_int_equal(l[i].has_receive_queue, cases[i].has_receive_queue);
+        assert_int_equal(l[i].receive_queue_bytes, cases[i].has_receive_queue ? 3 : 0);
+        assert_int_equal(l[i].sockets, 1);
+        assert_true(l[i].members[0].has_drops);
+        assert_int_equal(l[i].members[0].drops, 7);
     }
-    listener_table_unref(t);
+    listener_table_free(t);
+}
+
+/* An old kernel, or one that sends fewer of the numbers. */
+static void drops_that_are_not_told_are_not_0(void **state)
+{
+    struct listener_table *t;
+    const struct listener *l;
+    size_t count;
+
+    with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 1, 1);
+    (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
+    (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 100);
+    proc_raw_has("0.0.0.0", 2, STATE_CLOSE, 101)->has_drops = true;
+    proc_raw_has("0.0.0.0", 3, STATE_CLOSE, 102)->has_drops = true;
+    kernel.raw[2].drops = 27;
+    t = poll_first(*state);
+    l = listener_table_all(t, &count);
+    assert_int_equal(count, 4);
+    assert_false(l[0].has_drops);
+    assert_false(l[1].has_drops);
+    assert_true(l[2].has_drops);
+    assert_int_equal(l[2].members[0].drops, 0);
+    assert_true(l[3].has_drops);
+    assert_int_equal(l[3].members[0].drops, 27);
+    listener_table_free(t);
 }
 
 static void only_addresses_that_can_be_absent_are_looked_up(void **state)
@@ -1012,7 +1140,7 @@ static void only_addresses_that_can_be_absent_are_looked_up(void **state)
         assert_int_equal(l[i].presence, wanted[i]);
     assert_int_equal(kernel.refreshed, 1);
     assert_int_equal(kernel.looked, 3 * 2); /* in each of the two looks */
-    listener_table_unref(t);
+    listener_table_free(t);
 }
 
 /* The cookie is 64 bits wide. */
@@ -1025,7 +1153,206 @@ static void sockets_are_told_apart_by_the_whole_cookie(void **state)
     with(a, "0.0.0.0:80", (UINT64_C(1) << 32) + 1, 1);
     t = poll_first(*state);
     assert_listeners(t, "tcp/0.0.0.0:80x2");
-    listener_table_unref(t);
+    listener_table_free(t);
+}
+
+/* Ports that the kernel chose */
+
+static void ports_that_the_kernel_chose_are_asked_for_when_wanted(void **state)
+{
+    static const uint8_t datagram[] = {IPPROTO_UDP, IPPROTO_UDPLITE},
+                         others[] = {IPPROTO_TCP, IPPROTO_SCTP, IPPROTO_RAW};
+    size_t automatic = 0;
+
+    with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 1);
+    listener_table_free(poll_first(*state));
+    for (size_t i = 0; i < kernel.call_count; i++)
+        assert_true(kernel.calls[i].ports != PORTS_AUTO);
+
+    kernel.call_count = 0;
+    listener_table_free(poll_with_auto_ports(*state));
+    for (size_t i = 0; i < kernel.call_count; i++) {
+        if (kernel.calls[i].ports != PORTS_AUTO)
+            continue;
+        assert_true(kernel.calls[i].protocol == IPPROTO_UDP || kernel.calls[i].protocol == IPPROTO_UDPLITE);
+        assert_int_equal(kernel.calls[i].states, MASK(STATE_CLOSE));
+        assert_true(kernel.calls[i].with_memory);
+        automatic++;
+    }
+    assert_int_equal(automatic, 2 * 2 * 2); /* protocols, families, looks */
+    for (size_t i = 0; i < ARRAY_LENGTH(datagram); i++)
+        assert_int_equal(count_calls(AF_INET, datagram[i]), 4);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        assert_int_equal(count_calls(AF_INET, others[i]), 2);
+}
+
+static void only_sockets_with_such_a_port_are_marked(void **state)
+{
+    struct listener_table *t;
+    const struct listener *l;
+    size_t count;
+
+    with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:40000", 1, 1);
+    with(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", 2, 1);
+    with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "127.0.0.1:40000!7", 3, 2);
+    with(answers_about(AF_INET6, IPPROTO_UDP, true, 0), "[::]:40001", 5, 1);
+    with(answers_about(AF_INET6, IPPROTO_UDPLITE, true, 0), "[::]:40002", 6, 1);
+    t = poll_with_auto_ports(*state);
+    assert_listeners(t, "tcp/0.0.0.0:40000x1 udp/0.0.0.0:53x1 udp/127.0.0.1:40000x2 udp/[::]:40001x1 "
+                        "udplite/[::]:40002x1");
+    l = listener_table_all(t, &count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(l[i].auto_port, i >= 2);
+    assert_true(l[2].has_receive_queue);
+    assert_int_equal(l[2].members[1].drops, 7);
+    listener_table_free(t);
+
+    t = poll_first(*state); /* and they are no more, when not wanted */
+    assert_listeners(t, "tcp/0.0.0.0:40000x1 udp/0.0.0.0:53x1");
+    listener_table_free(t);
+}
+
+/* Half a class is none, also here. */
+static void a_dump_of_such_ports_that_fails_fails_its_class(void **state)
+{
+    struct listener_table *t;
+
+    with(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", 1, 1);
+    with(answers(AF_INET, IPPROTO_UDPLITE, 0), "0.0.0.0:54", 2, 1);
+    with(answers_about(AF_INET6, IPPROTO_UDP, true, -EIO), "[::]:40000", 3, 1);
+    with(answers_about(AF_INET6, IPPROTO_UDPLITE, true, -EIO), "[::]:40000", 4, 1);
+    with(answers_about(AF_INET6, IPPROTO_UDPLITE, true, 0), "[::]:40000", 4, 1);
+    t = poll_with_auto_ports(*state);
+    assert_class(t, PROTOCOL_UDP, VISIBILITY_FAILED, -EIO);
+    assert_others_are_fine(t, PROTOCOL_UDP);
+    assert_listeners(t, "udplite/0.0.0.0:54x1 udplite/[::]:40000x1"); /* it was asked once more */
+    listener_table_free(t);
+}
+
+static void such_a_port_that_one_dump_passed_over_stays(void **state)
+{
+    struct listener_table *first, *second;
+
+    with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 2);
+    first = poll_with_auto_ports(*state);
+    forget_script();
+    with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 1);
+    with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 2);
+    second = poll_as(*state, &(struct listener_poll){
+                                 .limit = 100, .policy = &no_policy, .previous = first, .auto_ports = true});
+    assert_listeners(second, "udp/0.0.0.0:40000x2");
+    assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 4);
+    assert_int_equal(count_calls(AF_INET, IPPROTO_UDPLITE), 2); /* nothing was missing there */
+    listener_table_free(first);
+    listener_table_free(second);
+}
+
+/* Owners */
+
+static void sockets_of_all_classes_get_their_owners(void **state)
+{
+    static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP};
+    struct listener_table *t;
+    const struct listener *l;
+    size_t count, sockets = 0;
+
+    kernel.owners = owners_of("33:www-data:web.service", "10:nginx:root:web.service");
+    for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++)
+        with(answers(AF_INET, protocols[i], 0), "0.0.0.0:80", 1 + 10 * i, 2);
+    with(answers_about(AF_INET6, IPPROTO_UDP, true, 0), "[::]:40000", 100, 3);
+    (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
+    (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 200);
+    t = poll_with_auto_ports(*state);
+    l = listener_table_all(t, &count);
+    assert_int_equal(count, ARRAY_LENGTH(protocols) + 2);
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < l[i].sockets; k++, sockets++)
+            assert_ptr_equal(l[i].members[k].owners, kernel.owners);
+    assert_int_equal(sockets, 2 * ARRAY_LENGTH(protocols) + 3 + 1);
+    assert_run(*state, "owners", true, true, 0);
+
+    /* Once, when all sockets were read */
+    assert_int_equal(kernel.attached, 1);
+    assert_int_equal(kernel.attached_rows, sockets);
+    assert_int_equal(kernel.calls_before_attach, kernel.call_count);
+    listener_table_free(t);
+}
+
+static void owners_are_looked_for_by_what_the_kernel_says(void **state)
+{
+    struct span *span = with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", UINT64_C(5) << 32 | 1, 1);
+
+    span->row.uid = 33;
+    span->row.inode = 4000000000u;
+    span->row.cgroup_id = UINT64_C(7) << 32 | 9;
+    listener_table_free(poll_first(*state));
+    assert_int_equal(kernel.attached_row.cookie, UINT64_C(5) << 32 | 1);
+    assert_int_equal(kernel.attached_row.uid, 33);
+    assert_int_equal(kernel.attached_row.inode, 4000000000u);
+    assert_int_equal(kernel.attached_row.cgroup_id, UINT64_C(7) << 32 | 9);
+
+    span->row.cgroup_id = 0; /* an old kernel */
+    listener_table_free(poll_first(*state));
+    assert_int_equal(kernel.attached_row.cgroup_id, 0);
+
+    forget_script();
+    (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
+    (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 4000000000u);
+    listener_table_free(poll_first(*state));
+    assert_int_equal(kernel.attached_row.cookie, 4000000000u);
+    assert_int_equal(kernel.attached_row.uid, 7);
+    assert_int_equal(kernel.attached_row.inode, 4000000000u);
+    assert_int_equal(kernel.attached_row.cgroup_id, 0);
+}
+
+static void what_failed_to_be_read_has_no_owners_to_look_for(void **state)
+{
+    with(answers(AF_INET, IPPROTO_TCP, -EIO), "0.0.0.0:80", 1, 5);
+    with(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", 10, 2);
+    listener_table_free(poll_first(*state));
+    assert_int_equal(kernel.attached, 1);
+    assert_int_equal(kernel.attached_rows, 2);
+}
+
+static void without_their_owners_the_listeners_are_still_told(void **state)
+{
+    struct listener_table *t;
+    const struct listener *l;
+    size_t count;
+
+    kernel.owners_result = -ENOMEM;
+    with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 1, 2);
+    with(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", 3, 1);
+    t = poll_first(*state);
+    assert_listeners(t, "tcp/0.0.0.0:80x2 udp/0.0.0.0:53x1");
+    assert_others_are_fine(t, PROTOCOL_COUNT);
+    l = listener_table_all(t, &count);
+    assert_null(l[0].members[0].owners);
+    assert_int_equal(listener_sight(&l[0]), SIGHT_NOT_YET);
+    assert_run(*state, "owners", true, false, -ENOMEM);
+    assert_run(*state, "tcp", true, true, 0);
+    assert_run(*state, "udp", true, true, 0);
+
+    kernel.owners_result = 0; /* as if nothing had happened */
+    t = poll_again(*state, 100, t);
+    assert_run(*state, "owners", true, true, 0);
+    listener_table_free(t);
+}
+
+static void nobody_is_looked_for_when_connections_are_counted(void **state)
+{
+    assert_run(*state, "owners", false, false, 0);
+    conn_table_free(poll_connections(*state));
+    assert_int_equal(kernel.attached, 0);
+    assert_run(*state, "owners", false, false, 0);
+}
+
+static void a_refresh_is_one_of_the_owners_too(void **state)
+{
+    listener_table_free(poll_first(*state));
+    assert_int_equal(kernel.owners_refreshed, 0);
+    collectors_refresh(*state);
+    assert_int_equal(kernel.owners_refreshed, 1);
 }
 
 static void what_cannot_be_opened_is_reported_and_freed(void **state)
@@ -1039,6 +1366,10 @@ static void what_cannot_be_opened_is_reported_and_freed(void **state)
     assert_null(c);
     kernel.open_result = 0;
     kernel.no_local = true;
+    assert_int_equal(collectors_open(&c), -ENOMEM);
+    assert_null(c);
+    kernel.no_local = false;
+    kernel.no_owners = true;
     assert_int_equal(collectors_open(&c), -ENOMEM);
     assert_null(c);
     assert_int_equal(kernel.open_sockets, 0);
@@ -1077,8 +1408,19 @@ int main(void)
         with_kernel(a_connection_dump_that_fails_leaves_the_others_complete),
         with_kernel(a_poll_touches_the_runs_of_its_kind_only),
         with_kernel(a_listener_is_told_with_all_that_its_class_has),
+        with_kernel(drops_that_are_not_told_are_not_0),
         with_kernel(only_addresses_that_can_be_absent_are_looked_up),
         with_kernel(sockets_are_told_apart_by_the_whole_cookie),
+        with_kernel(ports_that_the_kernel_chose_are_asked_for_when_wanted),
+        with_kernel(only_sockets_with_such_a_port_are_marked),
+        with_kernel(a_dump_of_such_ports_that_fails_fails_its_class),
+        with_kernel(such_a_port_that_one_dump_passed_over_stays),
+        with_kernel(sockets_of_all_classes_get_their_owners),
+        with_kernel(owners_are_looked_for_by_what_the_kernel_says),
+        with_kernel(what_failed_to_be_read_has_no_owners_to_look_for),
+        with_kernel(without_their_owners_the_listeners_are_still_told),
+        with_kernel(nobody_is_looked_for_when_connections_are_counted),
+        with_kernel(a_refresh_is_one_of_the_owners_too),
         cmocka_unit_test(what_cannot_be_opened_is_reported_and_freed),
     };
 

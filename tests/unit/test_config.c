@@ -272,6 +272,96 @@ static void every_key_is_read(void **state)
     assert_true(policy->unexpected.ignore_loopback);
 }
 
+static void owners_and_queues_are_read(void **state)
+{
+    struct fixture *f = *state;
+    const struct policy *policy;
+
+    assert_loads(
+        f, "expect = ( { name = \"a\"; port = 1; process = \"mariadbd\"; user = \"my*\";\n"
+           "  unit = \"dev-disk\\\\x2dby.service\"; accept_queue = 0.8; },\n"
+           "  { name = \"b\"; port = 2; accept_queue = 1; },\n"
+           "  { name = \"c\"; port = 3; protocol = \"sctp\"; accept_queue = 0.001; } );\n"
+           "allow = ( { port = 1; process = \"python*\"; user = \"1000\"; unit = \"*\"; }, { port = 2; } );");
+    policy = &f->config->policy;
+    assert_string_equal(policy->expects[0].match.owner.process, "mariadbd");
+    assert_string_equal(policy->expects[0].match.owner.user, "my*");
+    assert_string_equal(policy->expects[0].match.owner.unit, "dev-disk\\x2dby.service");
+    assert_true(policy->expects[0].accept_queue == 0.8);
+    assert_true(policy->expects[1].accept_queue == 1);
+    assert_false(owner_pattern_is_set(&policy->expects[1].match.owner));
+    assert_true(policy->expects[2].accept_queue == 0.001);
+    assert_string_equal(policy->allows[0].match.owner.process, "python*");
+    assert_string_equal(policy->allows[0].match.owner.user, "1000");
+    assert_string_equal(policy->allows[0].match.owner.unit, "*");
+    assert_false(owner_pattern_is_set(&policy->allows[1].match.owner));
+}
+
+static void refuses_owners_that_no_listener_can_have(void **state)
+{
+    static const struct refused cases[] = {
+        {"allow = ( { port = 1; process = \"/usr/sbin/mariadbd\"; } );",
+         "1: allow[0].process: \"/usr/sbin/mariadbd\" is not valid, expected the name of a process, not its "
+         "path"},
+        {"allow = ( { port = 1; process = \"\"; } );", "1: allow[0].process: \"\" is not valid"},
+        {"allow = ( { port = 1; process = 5; } );",
+         "1: allow[0].process: is a number, expected the name of a process"},
+        {"allow = ( { port = 1; process = \"a\\nb\"; } );", "1: allow[0].process: \"a?b\" is not valid"},
+        {"allow = ( { port = 1; process = "
+         "\"0123456789012345678901234567890123456789012345678901234567890123\"; } );",
+         "1: allow[0].process: "},
+        {"allow = ( { port = 1; user = \"\"; } );",
+         "1: allow[0].user: \"\" is not valid, expected the name of a user"},
+        {"allow = ( { port = 1; user = \"caf\\xe9\"; } );", "1: allow[0].user: "},
+        {"allow = ( { port = 1; unit = \"mariadb\"; } );",
+         "1: allow[0].unit: \"mariadb\" is not valid, expected a systemd unit with its suffix"},
+        {"expect = ( { name = \"a\"; port = 1; unit = \"\"; } );", "1: expect[0].unit: \"\" is not valid"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void refuses_ratios_that_are_none(void **state)
+{
+    static const struct refused cases[] = {
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = 0; } );",
+         "1: expect[0].accept_queue: 0 is out of range, expected a ratio 0.001-1 such as 0.8"},
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = 1.5; } );",
+         "1: expect[0].accept_queue: 1.5 is out of range"},
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = 80; } );",
+         "1: expect[0].accept_queue: 80 is out of range"},
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = -0.8; } );",
+         "1: expect[0].accept_queue: -0.8 is out of range"},
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = 1e400; } );",
+         "1: expect[0].accept_queue: inf is out of range"},
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = 4294967297; } );",
+         "1: accept_queue: 4294967297 does not fit"},
+        {"expect = ( { name = \"a\"; port = 1; accept_queue = \"80%\"; } );",
+         "1: expect[0].accept_queue: is a string, expected a ratio"},
+        {"expect = ( { name = \"a\"; port = 1; protocol = \"udp\"; accept_queue = 0.5; } );",
+         "1: expect[0].accept_queue: contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none"},
+        {"allow = ( { port = 1; accept_queue = 0.5; } );", "1: allow[0].accept_queue: is not a known key"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void settings_are_shown_without_the_lists(void **state)
+{
+    struct fixture *f = *state;
+    struct buf shown;
+
+    assert_loads(f, "expect = ( { name = \"a\"; port = 1; } ); allow = ( { port = 2; } );\n"
+                    "poll: { listeners = \"2s\"; }; unexpected: { };");
+    buf_init(&shown);
+    config_show_settings(f->config, &shown);
+    assert_non_null(strstr(buf_text(&shown), "listeners = \"2s\";"));
+    assert_non_null(strstr(buf_text(&shown), "unexpected: {"));
+    assert_null(strstr(buf_text(&shown), "expect ="));
+    assert_null(strstr(buf_text(&shown), "allow ="));
+    buf_done(&shown);
+}
+
 static void an_empty_unexpected_group_turns_it_on(void **state)
 {
     struct fixture *f = *state;
@@ -891,6 +981,12 @@ static void what_is_shown_loads_again(void **state)
         "\"loopback\"; },\n"
         "  { port = 1; protocol = \"udplite\"; address = \"127.0.0.1\"; } );\n"
         "unexpected: { severity = \"critical\"; for = \"7d\"; ignore_loopback = true; };\n",
+        "expect = ( { name = \"a\"; port = 1; process = \"a\\\"[*]\\\\b\"; user = \"*\"; unit = "
+        "\"a\\\\x2d*\"; "
+        "accept_queue = 0.8; }, { name = \"b\"; port = 2; accept_queue = 1; }, { name = \"c\"; port = 3; "
+        "accept_queue = 0.3333333333333333; }, { name = \"d\"; port = 4; accept_queue = 1e-3; } );"
+        "allow = ( { port = 1; process = \"B\xc3\xbc"
+        "cher\"; } );",
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
@@ -993,6 +1089,10 @@ int main(void)
         cmocka_unit_test(no_file_means_the_defaults),
         WITH_FILES(an_empty_file_means_the_defaults),
         WITH_FILES(every_key_is_read),
+        WITH_FILES(owners_and_queues_are_read),
+        WITH_FILES(refuses_owners_that_no_listener_can_have),
+        WITH_FILES(refuses_ratios_that_are_none),
+        WITH_FILES(settings_are_shown_without_the_lists),
         WITH_FILES(an_empty_unexpected_group_turns_it_on),
         WITH_FILES(listen_may_be_empty),
         WITH_FILES(bounds_are_inclusive),

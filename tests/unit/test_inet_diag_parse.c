@@ -3,9 +3,12 @@
 #include "tests/unit/fixtures/inet_diag_missing.h"
 #include "tests/unit/fixtures/inet_diag_tcp4_established.h"
 #include "tests/unit/fixtures/inet_diag_tcp4_listen.h"
+#include "tests/unit/fixtures/inet_diag_tcp4_memory.h"
 #include "tests/unit/fixtures/inet_diag_tcp6_established.h"
 #include "tests/unit/fixtures/inet_diag_tcp6_listen.h"
 #include "tests/unit/fixtures/inet_diag_udp4.h"
+#include "tests/unit/fixtures/inet_diag_udp4_auto.h"
+#include "tests/unit/fixtures/inet_diag_udp4_memory.h"
 #include "tests/unit/fixtures/inet_diag_udp6.h"
 #include "tests/unit/unit.h"
 
@@ -15,12 +18,13 @@
 #include <netinet/in.h>
 
 #define ROWS_MAX     8
+#define ROOT_CGROUP  1
 #define ROW_HEAD     (NLMSG_HDRLEN + sizeof(struct inet_diag_msg))
 #define OWN_SEQUENCE 7
 #define OWN_PORT_ID  4711
 
-/* What getsockname(), fstat() and SO_COOKIE said about the sockets of a
- * fixture when it was captured. */
+/* What getsockname(), fstat(), SO_COOKIE and SO_MEMINFO said about the sockets of
+ * a fixture when it was captured. */
 struct expected {
     const char *address;
     uint16_t port;
@@ -28,6 +32,9 @@ struct expected {
     uint64_t cookie;
     uint32_t rqueue, wqueue, uid, inode;
     bool v6only;
+    uint64_t cgroup_id; /* 0 for the root's */
+    bool has_drops;
+    uint32_t drops;
 };
 
 static const struct expected tcp4_listen[] = {
@@ -76,6 +83,49 @@ static const struct expected tcp6_established[] = {
     {.address = "::ffff:127.0.0.1", .port = 80, .cookie = 44, .inode = 11480},
 };
 
+/* Five clients came, where the queue has room for two. */
+static const struct expected tcp4_memory[] = {
+    {.address = "0.0.0.0",
+     .port = 80,
+     .cookie = 359374,
+     .rqueue = 2,
+     .wqueue = 1,
+     .inode = 4927910,
+     .cgroup_id = 17049,
+     .has_drops = true,
+     .drops = 3},
+    {.address = "127.0.0.1",
+     .port = 443,
+     .cookie = 359375,
+     .wqueue = 16,
+     .inode = 4927911,
+     .cgroup_id = 17049,
+     .has_drops = true},
+};
+
+static const struct expected udp4_memory[] = {
+    {.address = "0.0.0.0", .port = 53, .cookie = 359376, .inode = 4927913, .has_drops = true},
+    {.address = "127.0.0.1",
+     .port = 514,
+     .cookie = 359377,
+     .rqueue = 1664,
+     .inode = 4927912,
+     .cgroup_id = 17049,
+     .has_drops = true,
+     .drops = 7},
+};
+
+static const struct expected udp4_auto[] = {
+    {.address = "0.0.0.0", .port = 36754, .cookie = 359378, .inode = 4927914, .has_drops = true},
+    {.address = "127.0.0.1",
+     .port = 37717,
+     .cookie = 359379,
+     .rqueue = 1664,
+     .inode = 4927915,
+     .has_drops = true,
+     .drops = 18},
+};
+
 struct dump {
     const uint8_t *rows, *done;
     size_t rows_length, done_length;
@@ -99,6 +149,9 @@ static const struct dump dumps[] = {
     DUMP(udp6, UDP6, STATE_CLOSE),
     DUMP(tcp4_established, TCP4_ESTABLISHED, STATE_ESTABLISHED),
     DUMP(tcp6_established, TCP6_ESTABLISHED, STATE_ESTABLISHED),
+    DUMP(tcp4_memory, TCP4_MEMORY, STATE_LISTEN),
+    DUMP(udp4_memory, UDP4_MEMORY, STATE_CLOSE),
+    DUMP(udp4_auto, UDP4_AUTO, STATE_CLOSE),
 };
 
 struct answer {
@@ -147,7 +200,7 @@ static int walk(const void *bytes, size_t length, uint32_t sequence, uint32_t po
     return r;
 }
 
-static void assert_row(const struct inet_diag_row *row, const struct expected *expected, uint8_t state)
+static void assert_fixed_part(const struct inet_diag_row *row, const struct expected *expected, uint8_t state)
 {
     struct ip_addr address = {.version = strchr(expected->address, ':') ? 6 : 4};
 
@@ -163,7 +216,31 @@ static void assert_row(const struct inet_diag_row *row, const struct expected *e
     assert_int_equal(row->wqueue, expected->wqueue);
     assert_int_equal(row->uid, expected->uid);
     assert_int_equal(row->inode, expected->inode);
+}
+
+static uint64_t cgroup_of(const struct expected *expected)
+{
+    return expected->cgroup_id != 0 ? expected->cgroup_id : ROOT_CGROUP;
+}
+
+static void assert_row(const struct inet_diag_row *row, const struct expected *expected, uint8_t state)
+{
+    assert_fixed_part(row, expected, state);
     assert_int_equal(row->v6only, expected->v6only);
+    assert_int_equal(row->cgroup_id, cgroup_of(expected));
+    assert_int_equal(row->has_drops, expected->has_drops);
+    assert_int_equal(row->drops, expected->drops);
+}
+
+/* A row whose last attributes are gone: absent, not half there. The memory is
+ * the last of all. */
+static void assert_cut_row(const struct inet_diag_row *row, const struct expected *expected, uint8_t state)
+{
+    assert_fixed_part(row, expected, state);
+    assert_true(!row->v6only || expected->v6only);
+    assert_true(row->cgroup_id == 0 || row->cgroup_id == cgroup_of(expected));
+    assert_false(row->has_drops);
+    assert_int_equal(row->drops, 0);
 }
 
 static void assert_first_rows(const struct seen *seen, const struct dump *dump, size_t count)
@@ -267,11 +344,12 @@ static struct inet_diag_row parse_with_attribute(uint16_t type, const void *payl
     struct {
         struct inet_diag_msg head;
         struct nlattr attribute;
-        uint8_t payload[8];
+        uint8_t payload[64];
     } body = {.head = head_of(AF_INET6)};
     struct text text = {.length = 0};
     struct seen seen = {.count = 0};
 
+    assert_in_range(length, 0, sizeof body.payload);
     body.attribute = (struct nlattr){.nla_len = (uint16_t)(sizeof body.attribute + length), .nla_type = type};
     memcpy(body.payload, payload, length);
     put(&text, SOCK_DIAG_BY_FAMILY, 0, &body, sizeof body.head + sizeof body.attribute + length);
@@ -303,28 +381,67 @@ static void request_for_tcp_listeners_is_what_the_kernel_reads(void **state)
     assert_memory_equal(bytes, wanted, sizeof wanted);
 }
 
-static void request_without_kernel_chosen_ports_carries_the_filter(void **state)
+static void request_for_some_ports_carries_the_filter(void **state)
 {
-    static const uint8_t wanted_head[] = {
-        84, 0, 0, 0, 20, 0, 0x01, 0x03, 9, 0, 0, 0, 0, 0, 0, 0, 2, 17, 0, 0, 0x80, 0, 0, 0,
-    };
-    static const uint8_t wanted_filter[] = {
+    static const uint8_t bound[] = {
         12, 0, 1, 0, /* INET_DIAG_REQ_BYTECODE */
         6,  4, 8, 0, /* AUTO: yes on to the jump, no to the end */
         1,  4, 8, 0, /* JMP beyond the end */
     };
-    const struct inet_diag_query query = {
-        .family = AF_INET,
-        .protocol = IPPROTO_UDP,
-        .states = 1u << STATE_CLOSE,
-        .skip_auto_ports = true,
+    static const uint8_t automatic[] = {
+        8, 0, 1, 0, /* INET_DIAG_REQ_BYTECODE */
+        6, 4, 8, 0, /* AUTO: yes to the end, no beyond it */
     };
-    _Alignas(struct nlmsghdr) char bytes[INET_DIAG_REQUEST_MAX];
+    static const struct {
+        enum port_choice ports;
+        const uint8_t *filter;
+        size_t length;
+    } cases[] = {
+        {PORTS_ALL, NULL, 0},
+        {PORTS_BOUND, bound, sizeof bound},
+        {PORTS_AUTO, automatic, sizeof automatic},
+    };
 
     (void)state;
-    assert_int_equal(inet_diag_request(&query, 9, bytes), 84);
-    assert_memory_equal(bytes, wanted_head, sizeof wanted_head);
-    assert_memory_equal(bytes + 72, wanted_filter, sizeof wanted_filter);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        uint8_t wanted_head[] = {
+            0, 0, 0, 0, 20, 0, 0x01, 0x03, 9, 0, 0, 0, 0, 0, 0, 0, 2, 17, 0, 0, 0x80, 0, 0, 0,
+        };
+        const struct inet_diag_query query = {
+            .family = AF_INET,
+            .protocol = IPPROTO_UDP,
+            .states = 1u << STATE_CLOSE,
+            .ports = cases[i].ports,
+        };
+        _Alignas(struct nlmsghdr) char bytes[INET_DIAG_REQUEST_MAX];
+
+        memset(bytes, 0xff, sizeof bytes);
+        wanted_head[0] = (uint8_t)(72 + cases[i].length);
+        assert_int_equal(inet_diag_request(&query, 9, bytes), wanted_head[0]);
+        assert_memory_equal(bytes, wanted_head, sizeof wanted_head);
+        if (cases[i].length > 0)
+            assert_memory_equal(bytes + 72, cases[i].filter, cases[i].length);
+    }
+}
+
+static void request_with_memory_differs_in_one_bit(void **state)
+{
+    static const enum port_choice choices[] = {PORTS_ALL, PORTS_BOUND, PORTS_AUTO};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(choices); i++) {
+        struct inet_diag_query query = {
+            .family = AF_INET6, .protocol = IPPROTO_UDP, .states = 1u << STATE_CLOSE, .ports = choices[i]};
+        _Alignas(struct nlmsghdr) char without[INET_DIAG_REQUEST_MAX], with[INET_DIAG_REQUEST_MAX];
+        size_t length = inet_diag_request(&query, 9, without);
+
+        query.with_memory = true;
+        assert_int_equal(inet_diag_request(&query, 9, with), length);
+        assert_int_equal(without[18], 0);
+        assert_int_equal(with[18], 1 << (INET_DIAG_SKMEMINFO - 1));
+        without[18] = with[18];
+        assert_memory_equal(with, without, length);
+    }
 }
 
 /* What the kernel really said */
@@ -467,7 +584,6 @@ static void a_row_that_says_it_is_shorter_keeps_its_fixed_part_or_is_malformed(v
         memcpy(&length, d->rows, sizeof length);
         for (uint32_t cut = NLMSG_HDRLEN; cut <= length; cut++) {
             uint8_t *copy = malloc(cut);
-            struct expected expected = d->expected[0];
             struct inet_diag_row row;
             const struct nlmsghdr *msg = (const void *)copy;
             uint16_t port;
@@ -479,10 +595,10 @@ static void a_row_that_says_it_is_shorter_keeps_its_fixed_part_or_is_malformed(v
             memcpy(copy, &cut, sizeof cut);
             assert_int_equal(inet_diag_parse(msg, &row), r);
             assert_int_equal(inet_diag_parse_state(msg, &port, &row_state), r);
-            if (r == 0 && cut < length && !row.v6only)
-                expected.v6only = false;
-            if (r == 0)
-                assert_row(&row, &expected, d->state);
+            if (cut == length)
+                assert_row(&row, &d->expected[0], d->state);
+            else if (r == 0)
+                assert_cut_row(&row, &d->expected[0], d->state);
             free(copy);
         }
     }
@@ -507,16 +623,58 @@ static void raw_sockets_have_the_ip_protocol_as_port(void **state)
     assert_int_equal(parse_with_attribute(INET_DIAG_PROTOCOL, &icmp, 1).port, IPPROTO_ICMP);
 }
 
+static void the_cgroup_id_has_64_bits(void **state)
+{
+    static const uint64_t ids[] = {0, 1, 17049, UINT64_C(0x0123456789abcdef), UINT64_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++)
+        assert_int_equal(parse_with_attribute(INET_DIAG_CGROUP_ID, &ids[i], sizeof ids[i]).cgroup_id, ids[i]);
+}
+
+static void no_drops_are_told_as_well(void **state)
+{
+    static const uint32_t counts[] = {0, 1, UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
+        uint32_t memory[SK_MEMINFO_VARS] = {1, 2, 3, 4, 5, 6, 7, 8};
+        struct inet_diag_row row;
+
+        memory[SK_MEMINFO_DROPS] = counts[i];
+        row = parse_with_attribute(INET_DIAG_SKMEMINFO, memory, sizeof memory);
+        assert_true(row.has_drops);
+        assert_int_equal(row.drops, counts[i]);
+    }
+}
+
+/* Old kernels do not count drops; newer ones may count more. */
+static void drops_are_where_the_array_reaches_to_them(void **state)
+{
+    static const uint32_t memory[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    const size_t needed = (SK_MEMINFO_DROPS + 1) * sizeof memory[0];
+
+    (void)state;
+    for (size_t length = 0; length <= sizeof memory; length++) {
+        struct inet_diag_row row = parse_with_attribute(INET_DIAG_SKMEMINFO, memory, length);
+
+        assert_int_equal(row.has_drops, length >= needed);
+        assert_int_equal(row.drops, length >= needed ? 9 : 0);
+    }
+}
+
 static void an_attribute_of_the_wrong_length_counts_as_absent(void **state)
 {
-    static const uint8_t ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    static const uint8_t ones[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
     (void)state;
     for (size_t length = 0; length <= sizeof ones; length++) {
-        if (length == 1)
-            continue;
-        assert_false(parse_with_attribute(INET_DIAG_SKV6ONLY, ones, length).v6only);
-        assert_int_equal(parse_with_attribute(INET_DIAG_PROTOCOL, ones, length).port, 80);
+        if (length != 1) {
+            assert_false(parse_with_attribute(INET_DIAG_SKV6ONLY, ones, length).v6only);
+            assert_int_equal(parse_with_attribute(INET_DIAG_PROTOCOL, ones, length).port, 80);
+        }
+        if (length != sizeof(uint64_t))
+            assert_int_equal(parse_with_attribute(INET_DIAG_CGROUP_ID, ones, length).cgroup_id, 0);
     }
 }
 
@@ -534,6 +692,8 @@ static void an_attribute_nobody_knows_is_passed_over(void **state)
         assert_false(row.v6only);
         assert_int_equal(row.port, 80);
         assert_int_equal(row.cookie, UINT64_C(0x0123456789abcdef));
+        assert_int_equal(row.cgroup_id, 0);
+        assert_false(row.has_drops);
     }
 }
 
@@ -758,7 +918,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request_for_tcp_listeners_is_what_the_kernel_reads),
-        cmocka_unit_test(request_without_kernel_chosen_ports_carries_the_filter),
+        cmocka_unit_test(request_for_some_ports_carries_the_filter),
+        cmocka_unit_test(request_with_memory_differs_in_one_bit),
         cmocka_unit_test(each_dump_yields_its_sockets),
         cmocka_unit_test(a_dump_in_one_datagram_is_read_to_its_end),
         cmocka_unit_test(counting_gets_port_and_state_of_each_socket),
@@ -769,6 +930,9 @@ int main(void)
         cmocka_unit_test(a_row_that_says_it_is_shorter_keeps_its_fixed_part_or_is_malformed),
         cmocka_unit_test(v6only_is_what_its_one_byte_says),
         cmocka_unit_test(raw_sockets_have_the_ip_protocol_as_port),
+        cmocka_unit_test(the_cgroup_id_has_64_bits),
+        cmocka_unit_test(no_drops_are_told_as_well),
+        cmocka_unit_test(drops_are_where_the_array_reaches_to_them),
         cmocka_unit_test(an_attribute_of_the_wrong_length_counts_as_absent),
         cmocka_unit_test(an_attribute_nobody_knows_is_passed_over),
         cmocka_unit_test(an_attribute_that_lies_about_its_length_is_not_read),

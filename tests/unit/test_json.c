@@ -102,15 +102,23 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
                 "'port': 22, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'ssh', "
                 "'sockets': 1, 'accept_queue': {'length': 0, 'limit': 128, 'saturation_ratio': 0.0}, "
-                "'drops': null, 'connections': {'established': 3, 'close-wait': 1, 'listen': 2}, "
-                "'owners': null, 'uid': 0, 'unit': null, 'rules': []}");
+                "'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
+                "'connections': {'established': 3, 'close-wait': 1, 'listen': 2}, "
+                "'owners': [{'pid': 1, 'process': 'systemd', 'user': 'root', 'unit': 'init.scope'}, "
+                "{'pid': 700, 'process': 'sshd', 'user': 'root', 'unit': 'ssh.service'}], "
+                "'uid': 0, 'unit': 'ssh.service', 'socket_unit': 'ssh.socket', 'shared_by': null, "
+                "'kernel_chosen_port': false, 'rules': []}");
     assert_json(find_listener(root, "::", 80),
                 "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
                 "'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
                 "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
-                "'drops': null, 'connections': {'established': 10, 'time-wait': 5}, "
-                "'owners': null, 'uid': 0, 'unit': null, 'rules': []}");
+                "'receive_queue_bytes': null, 'drops': 18, 'restarts': 0, "
+                "'connections': {'established': 10, 'time-wait': 5}, "
+                "'owners': [{'pid': 800, 'process': 'nginx', 'user': 'root', 'unit': 'nginx.service'}, "
+                "{'pid': 801, 'process': 'nginx', 'user': 'www-data', 'unit': 'nginx.service'}], "
+                "'uid': 0, 'unit': 'nginx.service', 'socket_unit': null, 'shared_by': 'one-user', "
+                "'kernel_chosen_port': false, 'rules': []}");
     json_decref(root);
     scene_done(&s);
 }
@@ -127,15 +135,18 @@ static void what_is_not_known_is_null(void **state)
                 "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'address_present': "
                 "null, 'port': 51820, "
                 "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
-                "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, 'drops': null, "
+                "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, "
+                "'receive_queue_bytes': 768, 'drops': null, 'restarts': 0, "
                 "'connections': {'established': 0}, 'owners': null, 'uid': 0, 'unit': null, "
+                "'socket_unit': null, 'shared_by': null, 'kernel_chosen_port': false, "
                 "'rules': ['UnexpectedListener']}");
     assert_json(find_listener(root, "0.0.0.0", 1),
                 "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
                 "'port': 1, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
-                "'accept_queue': null, 'drops': null, 'connections': null, 'owners': null, 'uid': 0, "
-                "'unit': null, 'rules': ['UnexpectedListener']}");
+                "'accept_queue': null, 'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
+                "'connections': null, 'owners': null, 'uid': 0, 'unit': null, 'socket_unit': null, "
+                "'shared_by': null, 'kernel_chosen_port': false, 'rules': ['UnexpectedListener']}");
     json_decref(root);
     scene_done(&s);
 }
@@ -165,10 +176,29 @@ static void a_service_nobody_names_and_an_owner_that_is_not_one_are_null(void **
 
 static void every_listener_has_every_key(void **state)
 {
-    static const char *const keys[] = {
-        "protocol",   "family",       "address", "address_present", "port",  "interface",   "netns",  "scope",
-        "port_class", "service_name", "sockets", "accept_queue",    "drops", "connections", "owners", "uid",
-        "unit",       "rules"};
+    static const char *const keys[] = {"protocol",
+                                       "family",
+                                       "address",
+                                       "address_present",
+                                       "port",
+                                       "interface",
+                                       "netns",
+                                       "scope",
+                                       "port_class",
+                                       "service_name",
+                                       "sockets",
+                                       "accept_queue",
+                                       "drops",
+                                       "connections",
+                                       "owners",
+                                       "uid",
+                                       "unit",
+                                       "rules",
+                                       "receive_queue_bytes",
+                                       "restarts",
+                                       "socket_unit",
+                                       "shared_by",
+                                       "kernel_chosen_port"};
     struct scene s;
     json_t *root, *listener;
     size_t i;
@@ -182,6 +212,83 @@ static void every_listener_has_every_key(void **state)
         for (size_t k = 0; k < ARRAY_LENGTH(keys); k++)
             assert_non_null(json_object_get(listener, keys[k]));
     }
+    json_decref(root);
+    scene_done(&s);
+}
+
+static const json_t *owners_told(struct scene *s, json_t **ret_root)
+{
+    *ret_root = listeners_of(s);
+    return json_object_get(find_listener(*ret_root, "0.0.0.0", 12345), "owners");
+}
+
+static void nobody_holding_it_is_not_the_same_as_nobody_seen(void **state)
+{
+    static const enum sight sights[] = {SIGHT_NOT_YET, SIGHT_HIDDEN, SIGHT_NONE};
+    static const bool is_told[] = {false, false, true};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(sights); i++) {
+        struct scene s;
+        const json_t *owners;
+        json_t *root;
+
+        scene_init(&s);
+        scene_own(&s, "1000:bob:demo.service", "");
+        s.owners->sight = sights[i];
+        scene_listen(&s, "0.0.0.0:12345", "0/1");
+        scene_seal(&s);
+        owners = owners_told(&s, &root);
+        assert_int_equal(json_is_array(owners), is_told[i]);
+        assert_int_equal(json_is_null(owners), !is_told[i]);
+        assert_string_equal(json_string_value(json_object_get(find_listener(root, "0.0.0.0", 12345), "unit")),
+                            "demo.service");
+        json_decref(root);
+        scene_done(&s);
+    }
+}
+
+static void a_holder_of_several_sockets_is_one_owner(void **state)
+{
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_init(&s);
+    scene_own(&s, "0:root:", "5:a:root:,7:b:root:?");
+    scene_listen(&s, "0.0.0.0:12345", "0/1");
+    scene_own(&s, "1000:bob:", "7:b:root:?,9:c::");
+    scene_listen(&s, "0.0.0.0:12345", "0/1");
+    scene_seal(&s);
+    assert_json(owners_told(&s, &root), "[{'pid': 5, 'process': 'a', 'user': 'root', 'unit': null}, "
+                                        "{'pid': 7, 'process': 'b', 'user': 'root', 'unit': null}, "
+                                        "{'pid': 9, 'process': 'c', 'user': null, 'unit': null}]");
+    assert_string_equal(
+        json_string_value(json_object_get(find_listener(root, "0.0.0.0", 12345), "shared_by")),
+        "several-users");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void restarts_are_told_where_somebody_has_counted(void **state)
+{
+    static const uint64_t counted[] = {3, VIEW_UNKNOWN};
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_init(&s);
+    scene_listen(&s, "0.0.0.0:1", "0/1");
+    scene_listen(&s, "0.0.0.0:2", "0/1");
+    scene_seal(&s);
+    s.view.has_history = false;
+    root = listeners_of(&s);
+    assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 1), "restarts")));
+    json_decref(root);
+    s.view.restarts = counted;
+    root = listeners_of(&s);
+    assert_int_equal(json_integer_value(json_object_get(find_listener(root, "0.0.0.0", 1), "restarts")), 3);
+    assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 2), "restarts")));
     json_decref(root);
     scene_done(&s);
 }
@@ -213,7 +320,7 @@ static void connections_not_read_are_null(void **state)
     root = listeners_of(&s);
     assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 22), "connections")));
     json_decref(root);
-    conn_table_unref(s.snapshot.connections);
+    conn_table_free(s.snapshot.connections);
     s.snapshot.connections = NULL;
     root = listeners_of(&s);
     assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 22), "connections")));
@@ -290,7 +397,8 @@ static void an_alert_has_the_shape_of_the_contract(void **state)
                 "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': 'fe80::1', "
                 "'port': 8080, "
                 "'summary': 'tcp [fe80::1%eth0]:8080 (http-alt) listens, but is neither expected nor "
-                "allowed', 'labels': {'rule': 'UnexpectedListener', 'name': '', 'protocol': 'tcp', "
+                "allowed (a \\\"b\\\\c\\\" <d>&[4711], user bob)', 'labels': {'rule': 'UnexpectedListener', "
+                "'name': '', 'protocol': 'tcp', "
                 "'severity': 'warning', 'port': '8080', 'family': 'ipv6', 'address': 'fe80::1', "
                 "'interface': 'eth0'}}");
     assert_json(json_array_get(alerts, 6),
@@ -389,6 +497,9 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(a_service_nobody_names_and_an_owner_that_is_not_one_are_null),
         cmocka_unit_test(every_listener_has_every_key),
+        cmocka_unit_test(nobody_holding_it_is_not_the_same_as_nobody_seen),
+        cmocka_unit_test(a_holder_of_several_sockets_is_one_owner),
+        cmocka_unit_test(restarts_are_told_where_somebody_has_counted),
         cmocka_unit_test(an_interface_is_told_beside_the_address),
         cmocka_unit_test(connections_not_read_are_null),
         cmocka_unit_test(a_collector_that_did_not_run_has_nulls_and_a_reason),

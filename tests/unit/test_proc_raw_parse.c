@@ -1,5 +1,6 @@
 #include "collectors/proc_raw_parse.h"
 #include "tests/unit/fixtures/proc_raw.h"
+#include "tests/unit/fixtures/proc_raw_drops.h"
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
@@ -14,25 +15,31 @@ struct expected {
     uint8_t state;
     uint32_t uid;
     uint64_t inode;
+    uint32_t drops;
 };
 
 static const struct expected raw[] = {
-    {"127.0.0.1", IPPROTO_ICMP, STATE_CLOSE, 65534, 11493},
-    {"0.0.0.0", IPPROTO_ICMP, STATE_CLOSE, 0, 11492},
-    {"0.0.0.0", IPPROTO_RAW, STATE_CLOSE, 0, 11494},
-    {"127.0.0.1", IPPROTO_GRE, STATE_ESTABLISHED, 0, 11499},
-    {"0.0.0.0", 89, STATE_CLOSE, 0, 11495},
+    {"127.0.0.1", IPPROTO_ICMP, STATE_CLOSE, 65534, 11493, 0},
+    {"0.0.0.0", IPPROTO_ICMP, STATE_CLOSE, 0, 11492, 0},
+    {"0.0.0.0", IPPROTO_RAW, STATE_CLOSE, 0, 11494, 0},
+    {"127.0.0.1", IPPROTO_GRE, STATE_ESTABLISHED, 0, 11499, 0},
+    {"0.0.0.0", 89, STATE_CLOSE, 0, 11495, 0},
 };
 
 static const struct expected raw6[] = {
-    {"::", IPPROTO_RAW, STATE_CLOSE, 0, 11498},
-    {"2001:db8::12:3456", 89, STATE_CLOSE, 0, 11500},
-    {"::1", IPPROTO_ICMPV6, STATE_CLOSE, 65534, 11497},
-    {"::", IPPROTO_ICMPV6, STATE_CLOSE, 0, 11496},
+    {"::", IPPROTO_RAW, STATE_CLOSE, 0, 11498, 0},
+    {"2001:db8::12:3456", 89, STATE_CLOSE, 0, 11500, 0},
+    {"::1", IPPROTO_ICMPV6, STATE_CLOSE, 65534, 11497, 0},
+    {"::", IPPROTO_ICMPV6, STATE_CLOSE, 0, 11496, 0},
 };
+
+static const struct expected raw_drops[] = {{"127.0.0.1", IPPROTO_ICMP, STATE_CLOSE, 0, 4927921, 27}};
+static const struct expected raw6_drops[] = {{"::", 89, STATE_CLOSE, 0, 4927922, 27}};
 
 _Static_assert(ARRAY_LENGTH(raw) == ARRAY_LENGTH(proc_raw_lines), "one expectation a line");
 _Static_assert(ARRAY_LENGTH(raw6) == ARRAY_LENGTH(proc_raw6_lines), "one expectation a line");
+_Static_assert(ARRAY_LENGTH(raw_drops) == ARRAY_LENGTH(proc_raw_drops_lines), "one expectation a line");
+_Static_assert(ARRAY_LENGTH(raw6_drops) == ARRAY_LENGTH(proc_raw6_drops_lines), "one expectation a line");
 
 static const struct file {
     uint8_t version;
@@ -43,6 +50,8 @@ static const struct file {
 } files[] = {
     {4, proc_raw_heading, proc_raw_lines, raw, ARRAY_LENGTH(raw)},
     {6, proc_raw6_heading, proc_raw6_lines, raw6, ARRAY_LENGTH(raw6)},
+    {4, proc_raw_heading, proc_raw_drops_lines, raw_drops, ARRAY_LENGTH(raw_drops)},
+    {6, proc_raw6_heading, proc_raw6_drops_lines, raw6_drops, ARRAY_LENGTH(raw6_drops)},
 };
 
 /* Parses the first length bytes of a line, in a copy that has not one byte
@@ -83,6 +92,8 @@ static void each_line_yields_its_socket(void **state)
 
             assert_int_equal(proc_raw_parse_line(files[i].lines[k], files[i].version, &row), 0);
             assert_row(&row, &files[i].expected[k], files[i].version, files[i].expected[k].inode);
+            assert_true(row.has_drops);
+            assert_int_equal(row.drops, files[i].expected[k].drops);
         }
     }
 }
@@ -127,6 +138,49 @@ static void a_cut_line_is_refused_up_to_its_inode(void **state)
     }
 }
 
+/* Nor does anything tell cut drops from fewer; but none are not 0. */
+static void a_cut_line_has_drops_from_the_first_digit_of_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
+        for (size_t k = 0; k < files[i].count; k++) {
+            const char *line = files[i].lines[k];
+            size_t begin = (size_t)(strrchr(line, ' ') + 1 - line);
+
+            for (size_t cut = 0; cut <= strlen(line); cut++) {
+                char digits[16] = "";
+                struct proc_raw_row row;
+
+                if (parse_cut(line, cut, files[i].version, &row) < 0)
+                    continue;
+                if (cut > begin)
+                    memcpy(digits, line + begin, cut - begin);
+                assert_int_equal(row.has_drops, cut > begin);
+                assert_int_equal(row.drops, strtoul(digits, NULL, 10));
+            }
+        }
+    }
+}
+
+static void drops_that_are_no_number_are_none(void **state)
+{
+    static const char *const ends[] = {"", " ", " 2", " 2 0", " 2 0 ", " 2 0 x", " x 0 1", " 2 0 \n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
+        struct proc_raw_row row;
+        char line[256];
+
+        (void)snprintf(
+            line, sizeof line,
+            "83: 0100007F:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 11493%s", ends[i]);
+        assert_int_equal(parse_cut(line, strlen(line), 4, &row), 0);
+        assert_int_equal(row.inode, 11493);
+        assert_false(row.has_drops);
+        assert_int_equal(row.drops, 0);
+    }
+}
+
 static void a_line_of_the_other_ip_version_is_refused(void **state)
 {
     struct proc_raw_row row;
@@ -145,13 +199,15 @@ static void the_largest_numbers_fit(void **state)
     (void)state;
     assert_int_equal(
         proc_raw_parse_line("65535: FFFFFFFF:FFFF FFFFFFFF:FFFF FF FFFFFFFF:FFFFFFFF FF:FFFFFFFF "
-                            "FFFFFFFF 4294967295 2147483647 18446744073709551615 2 0 0",
+                            "FFFFFFFF 4294967295 2147483647 18446744073709551615 2 0 4294967295",
                             4, &row),
         0);
     assert_int_equal(row.protocol, UINT16_MAX);
     assert_int_equal(row.state, UINT8_MAX);
     assert_int_equal(row.uid, UINT32_MAX);
     assert_int_equal(row.inode, UINT64_MAX);
+    assert_true(row.has_drops);
+    assert_int_equal(row.drops, UINT32_MAX);
 }
 
 static void garbage_is_refused_and_leaves_the_row_alone(void **state)
@@ -194,6 +250,8 @@ int main(void)
         cmocka_unit_test(each_line_yields_its_socket),
         cmocka_unit_test(the_heading_is_no_socket),
         cmocka_unit_test(a_cut_line_is_refused_up_to_its_inode),
+        cmocka_unit_test(a_cut_line_has_drops_from_the_first_digit_of_them),
+        cmocka_unit_test(drops_that_are_no_number_are_none),
         cmocka_unit_test(a_line_of_the_other_ip_version_is_refused),
         cmocka_unit_test(the_largest_numbers_fit),
         cmocka_unit_test(garbage_is_refused_and_leaves_the_row_alone),

@@ -300,7 +300,7 @@ static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state
         assert_int_equal(count_samples(&e, "sockwatch_listeners{protocol=\"udp\""), SCOPE_COUNT);
         assert_int_equal(count_samples(&e, "sockwatch_expected_listening{name=\"web\""), 0);
         assert_int_equal(count_samples(&e, "sockwatch_expected_listening{name=\"dns\""), 1);
-        assert_int_equal(count_samples(&e, "sockwatch_listener_"), 2); /* info and sockets of 53 */
+        assert_int_equal(count_samples(&e, "sockwatch_listener_"), 3); /* info, sockets and queue of 53 */
         assert_sample(&e, "sockwatch_alert_firing{rule=\"NotListening\",name=\"web\",protocol=\"tcp\","
                           "port=\"80\",severity=\"critical\"} 0");
         exposition_done(&e);
@@ -341,7 +341,7 @@ static void connections_not_read_have_no_series(void **state)
     assert_int_equal(count_samples(&e, "sockwatch_connections{protocol=\"udp\""), 2);
     assert_int_equal(count_samples(&e, "sockwatch_sockets{protocol=\"udp\""), 2);
     exposition_done(&e);
-    conn_table_unref(s.snapshot.connections);
+    conn_table_free(s.snapshot.connections);
     s.snapshot.connections = NULL;
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_connections"), 0);
@@ -583,6 +583,77 @@ static void series_of_expected_listeners_are_never_cut(void **state)
     scene_done(&s);
 }
 
+static void what_an_owner_is_not_known_for_has_no_label(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_own(&s, "0:root:", "5:a:root:,6:b:bob:x.service,7:c:carol:,8:d:root:");
+    scene_listen(&s, "0.0.0.0:1", "0/1");
+    scene_own(&s, "1000:bob:", "");
+    scene_listen(&s, "0.0.0.0:2", "0/1");
+    s.owners = NULL;
+    scene_listen(&s, "0.0.0.0:30000", "0/1");
+    scene_seal(&s);
+    e = render(&s);
+    assert_sample(&e,
+                  "sockwatch_listener_info{protocol=\"tcp\",family=\"ipv4\",address=\"0.0.0.0\",port=\"1\","
+                  "scope=\"any\",port_class=\"well-known\",process=\"a,b,c,...\",user=\"bob,carol,root\","
+                  "unit=\"x.service\"} 1");
+    assert_sample(&e,
+                  "sockwatch_listener_info{protocol=\"tcp\",family=\"ipv4\",address=\"0.0.0.0\",port=\"2\","
+                  "scope=\"any\",port_class=\"well-known\",user=\"bob\"} 1");
+    assert_sample(
+        &e, "sockwatch_listener_info{protocol=\"tcp\",family=\"ipv4\",address=\"0.0.0.0\",port=\"30000\","
+            "scope=\"any\",port_class=\"registered\"} 1");
+    assert_sample(&e, "sockwatch_listeners_owner_unseen{protocol=\"tcp\"} 1");
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void one_look_has_counted_no_restarts(void **state)
+{
+    struct exposition e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.drops = 7;
+    scene_listen(&s, "0.0.0.0:1", "0/1");
+    scene_seal(&s);
+    s.view.has_history = false;
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_listener_restarts_total"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_listener_drops_total"), 1);
+    exposition_done(&e);
+    scene_done(&s);
+}
+
+static void a_series_is_named_as_in_the_exposition(void **state)
+{
+    struct scene s;
+    struct exposition e;
+    size_t count;
+    const struct listener *listeners;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    e = render(&s);
+    listeners = listener_table_all(s.snapshot.listeners, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct buf series;
+
+        buf_init(&series);
+        prom_listener_series(PROM_LISTENER_RESTARTS_TOTAL, &listeners[i], &series);
+        assert_int_equal(count_samples(&e, buf_text(&series)), 1);
+        buf_done(&series);
+    }
+    exposition_done(&e);
+    scene_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,6 +674,9 @@ int main(void)
         cmocka_unit_test(expected_ports_come_before_others_where_a_limit_cuts),
         cmocka_unit_test(listeners_cut_from_the_table_are_counted),
         cmocka_unit_test(series_of_expected_listeners_are_never_cut),
+        cmocka_unit_test(what_an_owner_is_not_known_for_has_no_label),
+        cmocka_unit_test(one_look_has_counted_no_restarts),
+        cmocka_unit_test(a_series_is_named_as_in_the_exposition),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

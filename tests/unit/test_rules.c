@@ -43,7 +43,7 @@ static struct listener_builder *builder(const char *sockets, const struct policy
 static struct verdict judge(struct listener_builder *b, const struct policy *policy,
                             const struct own_sockets *own)
 {
-    struct snapshot snapshot = {.listeners = listener_table_seal(b, NULL)};
+    struct snapshot snapshot = {.listeners = listener_table_seal(b, NULL, NULL)};
     struct verdict verdict;
 
     assert_non_null(snapshot.listeners);
@@ -1003,7 +1003,9 @@ static void every_finding_can_be_produced(void **state)
         }
         verdict_done(&v);
     }
-    assert_int_equal(rules, (1u << RULE_COUNT) - 1); /* all of them were there */
+    /* all of them were there, but for those of the other file */
+    assert_int_equal(rules, ((1u << RULE_COUNT) - 1) &
+                                ~(1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED));
 }
 
 static void is_listening_is_the_opposite_of_not_listening(void **state)
@@ -1017,7 +1019,7 @@ static void is_listening_is_the_opposite_of_not_listening(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
-        struct listener_table *t = listener_table_seal(builder(sockets[i], &policy, 100), NULL);
+        struct listener_table *t = listener_table_seal(builder(sockets[i], &policy, 100), NULL, NULL);
         struct verdict v = judge(builder(sockets[i], &policy, 100), &policy, &no_own);
         char text[FINDINGS_TEXT_MAX];
 
@@ -1027,7 +1029,7 @@ static void is_listening_is_the_opposite_of_not_listening(void **state)
         assert_int_equal(rules_is_listening(t, &policy, &expects[1], 80),
                          strstr(text, "NotListening(outer:80)") == NULL);
         verdict_done(&v);
-        listener_table_unref(t);
+        listener_table_free(t);
     }
 }
 

@@ -249,18 +249,6 @@ static void finds_what_is_no_utf8(void **state)
         assert_scanned(good[i], strlen(good[i]), "");
 }
 
-static void strings_are_utf8_or_not(void **state)
-{
-    (void)state;
-    assert_true(scan_is_utf8(""));
-    assert_true(scan_is_utf8("plain"));
-    assert_true(scan_is_utf8("B\xc3\xbc"
-                             "cher \xf0\x9f\x90\x99"));
-    assert_false(scan_is_utf8("caf\xe9"));
-    assert_false(scan_is_utf8("caf\xc3"));
-    assert_false(scan_is_utf8("\xff"));
-}
-
 static void reports_bad_bytes_once_a_line(void **state)
 {
     const char *text = "# \xff\xff\xff\n# fine\n# \xff \xfe\n";
@@ -310,7 +298,6 @@ int main(void)
         cmocka_unit_test(ends_wherever_the_text_ends),
         cmocka_unit_test(finds_nul_bytes_and_byte_order_marks),
         cmocka_unit_test(finds_what_is_no_utf8),
-        cmocka_unit_test(strings_are_utf8_or_not),
         cmocka_unit_test(reports_bad_bytes_once_a_line),
         cmocka_unit_test(finds_the_files_that_are_included),
         cmocka_unit_test(a_long_key_is_cut),

@@ -1,0 +1,77 @@
+/* A listener: one service, which is one socket or several that share an
+ * address. Plain data, const in the table that owns it. Main thread only, as
+ * the owners it refers to. */
+#ifndef SOCKWATCH_CORE_LISTENER_H
+#define SOCKWATCH_CORE_LISTENER_H
+
+#include "core/net.h"
+#include "core/owner.h"
+#include "core/services.h"
+
+/* Whether the host has the address that a socket is bound to. */
+enum presence {
+    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback), or it cannot be told */
+    PRESENCE_PRESENT,
+    PRESENCE_ABSENT, /* nobody reaches the socket now, but the address may come */
+};
+
+/* One socket of a service. */
+struct member {
+    uint64_t cookie;
+    uint32_t uid;
+    bool has_drops;
+    uint32_t drops;
+    struct owner_set *owners; /* a reference, or NULL */
+};
+
+/* How the sockets of one service came to share its address. */
+enum sharing {
+    SHARING_NONE,     /* there is one socket */
+    SHARING_ONE_USER, /* all are of one user, as SO_REUSEPORT demands */
+    SHARING_USERS,    /* of several, which only UDP's SO_REUSEADDR allows */
+};
+
+/* One service: all sockets with the same protocol, family, address, port and
+ * interface. */
+struct listener {
+    enum protocol protocol;
+    enum family family;
+    struct ip_addr address; /* unmapped; "::" for dual */
+    uint16_t port;
+    uint32_t ifindex;
+    char interface[INTERFACE_NAME_MAX]; /* "" for none */
+    enum scope scope;
+    enum presence presence;              /* of the address */
+    char service_name[SERVICE_NAME_MAX]; /* "" when nobody knows one */
+    uint32_t sockets;
+    const struct member *members; /* as many; by cookie */
+    uint32_t uid;                 /* if uid_known */
+    bool uid_known;               /* all sockets have the same owner */
+    bool auto_port;               /* the kernel chose the port: a client, mostly */
+    bool has_queue;               /* the next three are told */
+    bool has_receive_queue;       /* likewise, of the one after them */
+    uint64_t queue_length;        /* sum over the sockets */
+    uint64_t queue_limit;         /* sum over the sockets */
+    double saturation_ratio;      /* of the fullest socket: length / (limit + 1) */
+    uint64_t receive_queue_bytes; /* sum over the sockets */
+    uint64_t drops;               /* of these sockets and those before them, since the first table */
+    uint64_t restarts;            /* how often sockets were replaced by new ones, since the first table */
+    uint32_t owed;                /* sockets that went without having been replaced */
+    bool has_drops;
+};
+
+enum sharing listener_sharing(const struct listener *l);
+
+/* As owner_next_name(), over all sockets of a service. */
+const char *listener_next_name(const struct listener *l, enum owner_name which, const char *previous);
+
+/* Writes all of them, comma-separated, the first three at most. */
+void listener_names(const struct listener *l, enum owner_name which, struct buf *out);
+
+/* The worst of what was found out about the owners of its sockets. */
+enum sight listener_sight(const struct listener *l);
+
+/* Whether a port class means anything for the listener (a raw one has none). */
+bool listener_has_port_class(const struct listener *l);
+
+#endif

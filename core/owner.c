@@ -1,0 +1,208 @@
+#include "core/owner.h"
+#include "core/text.h"
+
+#include <assert.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct owner_set *owner_set_new(size_t count)
+{
+    struct owner_set *set = calloc(1, sizeof *set + count * sizeof set->holders[0]);
+
+    if (!set)
+        return NULL;
+    set->references = 1;
+    set->count = count;
+    return set;
+}
+
+struct owner_set *owner_set_ref(struct owner_set *set)
+{
+    assert(set->references > 0);
+    set->references++;
+    return set;
+}
+
+void owner_set_unref(struct owner_set *set)
+{
+    if (!set)
+        return;
+    assert(set->references > 0);
+    if (--set->references == 0)
+        free(set);
+}
+
+/* A name can be forged, but whoever forges one has no need of this: it may
+ * call itself by the expected name at once. */
+bool holder_is_activator(const struct holder *holder)
+{
+    return (holder->pid == 1 && strcmp(holder->process, "systemd") == 0) ||
+           strcmp(holder->unit, "init.scope") == 0 || strcmp(holder->process, "systemd-socket-") == 0;
+}
+
+bool owner_pattern_is_set(const struct owner_pattern *pattern)
+{
+    return *pattern->process || *pattern->user || *pattern->unit;
+}
+
+static void describe_part(const char *what, const char *pattern, bool *first, struct buf *out)
+{
+    if (!*pattern)
+        return;
+    buf_fmt(out, "%s%s %s", *first ? "" : ", ", what, pattern);
+    *first = false;
+}
+
+void owner_pattern_describe(const struct owner_pattern *pattern, struct buf *out)
+{
+    bool first = true;
+
+    describe_part("process", pattern->process, &first, out);
+    describe_part("user", pattern->user, &first, out);
+    describe_part("unit", pattern->unit, &first, out);
+}
+
+static bool glob_matches(const char *pattern, const char *name)
+{
+    /* Unit names contain backslashes, so those are nothing special. */
+    return *name && (strcmp(pattern, name) == 0 || fnmatch(pattern, name, FNM_NOESCAPE) == 0);
+}
+
+/* The kernel keeps 15 bytes of a name, so of a longer one only those count,
+ * and a character that they cut is escaped. */
+static bool process_matches(const char *pattern, const char *name)
+{
+    char kept[PROCESS_TEXT_MAX];
+
+    if (glob_matches(pattern, name))
+        return true;
+    if (strlen(pattern) <= PROCESS_BYTES_MAX || strpbrk(pattern, "*?["))
+        return false;
+    text_escape(pattern, PROCESS_BYTES_MAX, kept, sizeof kept);
+    return strcmp(kept, name) == 0;
+}
+
+/* A socket unit makes the socket for the service of the same name. */
+static bool unit_matches(const char *pattern, const char *unit)
+{
+    static const char suffix[] = ".socket";
+    size_t length = strlen(unit);
+    char service[UNIT_TEXT_MAX + sizeof ".service"];
+
+    if (glob_matches(pattern, unit))
+        return true;
+    if (length < sizeof suffix || strcmp(unit + length - (sizeof suffix - 1), suffix) != 0)
+        return false;
+    (void)snprintf(service, sizeof service, "%.*s.service", (int)(length - (sizeof suffix - 1)), unit);
+    return glob_matches(pattern, service);
+}
+
+static enum owner_match worse(enum owner_match a, enum owner_match b)
+{
+    return a > b ? a : b;
+}
+
+static enum owner_match holder_match(const struct owner_pattern *pattern, const struct owner_set *set,
+                                     const struct holder *holder)
+{
+    enum owner_match match = OWNER_MATCHES;
+
+    if (*pattern->process && !process_matches(pattern->process, holder->process))
+        match = *holder->process ? OWNER_DIFFERS : OWNER_UNTOLD;
+    if (*pattern->user && !glob_matches(pattern->user, holder->user) &&
+        !glob_matches(pattern->user, set->user))
+        match = worse(match, *holder->user ? OWNER_DIFFERS : OWNER_UNTOLD);
+    if (*pattern->unit && !glob_matches(pattern->unit, holder->unit) &&
+        !unit_matches(pattern->unit, set->unit))
+        match = worse(match, holder->unit_known ? OWNER_DIFFERS : OWNER_UNTOLD);
+    return match;
+}
+
+/* What the socket alone tells. One made by root may have been passed on, or
+ * its program may have become another user; so may one that systemd made. */
+static enum owner_match socket_match(const struct owner_pattern *pattern, const struct owner_set *set)
+{
+    enum owner_match match = *pattern->process ? OWNER_UNTOLD : OWNER_MATCHES;
+
+    if (*pattern->user && !glob_matches(pattern->user, set->user))
+        match = worse(match, set->uid != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
+    if (*pattern->unit && !unit_matches(pattern->unit, set->unit))
+        match =
+            worse(match, *set->unit && strcmp(set->unit, "init.scope") != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
+    return match;
+}
+
+enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set)
+{
+    enum owner_match best = OWNER_DIFFERS;
+    bool only_activators = true;
+
+    if (!owner_pattern_is_set(pattern))
+        return OWNER_MATCHES;
+    if (!set)
+        return OWNER_UNTOLD;
+    if (set->count == 0)
+        return socket_match(pattern, set);
+    for (size_t i = 0; i < set->count; i++) {
+        enum owner_match match = holder_match(pattern, set, &set->holders[i]);
+
+        only_activators &= holder_is_activator(&set->holders[i]);
+        if (match < best)
+            best = match;
+    }
+    return only_activators ? OWNER_MATCHES : best;
+}
+
+static const char *holder_name(const struct holder *holder, enum owner_name which)
+{
+    switch (which) {
+    case OWNER_PROCESS: return holder->process;
+    case OWNER_USER: return holder->user;
+    case OWNER_UNIT: return holder->unit;
+    }
+    return "";
+}
+
+static const char *socket_name(const struct owner_set *set, enum owner_name which)
+{
+    switch (which) {
+    case OWNER_PROCESS: return "";
+    case OWNER_USER: return set->user;
+    case OWNER_UNIT: return set->unit;
+    }
+    return "";
+}
+
+static bool has_other_holder(const struct owner_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (!holder_is_activator(&set->holders[i]))
+            return true;
+    return false;
+}
+
+/* The lesser of two names, of which b must come after previous to count. */
+static const char *nearer(const char *a, const char *b, const char *previous)
+{
+    if (!*b || (previous && strcmp(b, previous) <= 0))
+        return a;
+    return !a || strcmp(b, a) < 0 ? b : a;
+}
+
+const char *owner_next_name(const struct owner_set *set, enum owner_name which, const char *previous)
+{
+    const char *next = NULL;
+    bool skip_activators;
+
+    if (!set)
+        return NULL;
+    if (set->count == 0)
+        return nearer(NULL, socket_name(set, which), previous);
+    skip_activators = has_other_holder(set);
+    for (size_t i = 0; i < set->count; i++)
+        if (!skip_activators || !holder_is_activator(&set->holders[i]))
+            next = nearer(next, holder_name(&set->holders[i], which), previous);
+    return next;
+}

@@ -1,0 +1,97 @@
+/* Whose socket: the processes that hold it, as far as they can be seen, and
+ * where it was made; and whether that is who was expected.
+ *
+ * An owner_set is const once its collector has filled it and is shared by the
+ * tables of consecutive polls through references counted without atomics: main
+ * thread only. */
+#ifndef SOCKWATCH_CORE_OWNER_H
+#define SOCKWATCH_CORE_OWNER_H
+
+#include "core/buf.h"
+
+#include <stdint.h>
+
+/* All with the NUL. A process name has 15 bytes, each of which may have to be
+ * escaped; a unit name 255; a user name 32 (useradd), or it is a number. */
+#define PROCESS_TEXT_MAX  64
+#define UNIT_TEXT_MAX     256
+#define USER_TEXT_MAX     64
+#define PROCESS_BYTES_MAX 15
+
+/* A process that has the socket open. */
+struct holder {
+    uint32_t pid;
+    char process[PROCESS_TEXT_MAX]; /* its name, escaped; "" unknown */
+    char user[USER_TEXT_MAX];       /* effective user; "" unknown */
+    bool unit_known;                /* its cgroup could be read */
+    char unit[UNIT_TEXT_MAX];       /* "" for none */
+};
+
+/* What was found out about the holders of a socket. */
+enum sight {
+    SIGHT_NOT_YET, /* not looked for */
+    SIGHT_HIDDEN,  /* none was found, but not every process could be looked into */
+    SIGHT_NONE,    /* every process was looked into, none has it */
+    SIGHT_SEEN,    /* those below have it */
+};
+
+struct owner_set {
+    unsigned references;
+    enum sight sight;
+    uint32_t uid;             /* the socket's own, given to it when it was made */
+    char user[USER_TEXT_MAX]; /* that user's name, or its number */
+    char unit[UNIT_TEXT_MAX]; /* where the socket was made; "" unknown or none */
+    size_t count;
+    struct holder holders[]; /* by PID */
+};
+
+/* Returns owned (one reference) and zeroed, with room for count holders; NULL
+ * when memory runs out. */
+struct owner_set *owner_set_new(size_t count);
+struct owner_set *owner_set_ref(struct owner_set *set);
+void owner_set_unref(struct owner_set *set);
+
+/* Whether the holder only keeps the socket for a service that it starts when
+ * somebody connects: systemd itself, or systemd-socket-activate. */
+bool holder_is_activator(const struct holder *holder);
+
+/* Who a socket should belong to: shell patterns (glob(7)), "" for anybody. */
+struct owner_pattern {
+    char process[PROCESS_TEXT_MAX];
+    char user[USER_TEXT_MAX];
+    char unit[UNIT_TEXT_MAX];
+};
+
+bool owner_pattern_is_set(const struct owner_pattern *pattern);
+
+/* Writes "process mariadbd, user mysql", naming what is asked for. */
+void owner_pattern_describe(const struct owner_pattern *pattern, struct buf *out);
+
+enum owner_match {
+    OWNER_MATCHES,
+    OWNER_UNTOLD, /* what can be seen does not tell */
+    OWNER_DIFFERS,
+};
+
+/* Whether one of the holders is who the pattern asks for. A user or a unit is
+ * also that of the socket itself, since a program may give up its first user,
+ * and another unit may have made its socket. While only an activator holds the
+ * socket, nothing differs.
+ *
+ * set   NULL: not looked for */
+enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);
+
+/* Which of an owner's names. */
+enum owner_name { OWNER_PROCESS, OWNER_USER, OWNER_UNIT };
+
+/* The next of the names that a socket's owner has, each once and in order.
+ * Activators are left out where somebody else holds the socket, too; where no
+ * holder is known, the socket's own user and unit are named.
+ *
+ * set        may be NULL: no names
+ * previous   the name returned before, or NULL to begin
+ *
+ * Returns NULL after the last; valid as long as set. */
+const char *owner_next_name(const struct owner_set *set, enum owner_name which, const char *previous);
+
+#endif

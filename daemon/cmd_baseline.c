@@ -1,0 +1,70 @@
+#include "daemon/commands.h"
+#include "exporters/baseline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A baseline that is not whole would let something pass, or forbid it. */
+static int report_gaps(const struct cycle *cycle)
+{
+    int status = EXIT_OK;
+    struct buf notes;
+
+    buf_init(&notes);
+    cycle_describe_blindness(cycle, &notes);
+    (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */
+    buf_done(&notes);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (listener_table_class(cycle->snapshot.listeners, (enum protocol)i)->cut > 0)
+            status = EXIT_ERROR;
+    return status;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct config *config = NULL;
+    struct own_socket *items = NULL;
+    struct own_sockets own;
+    struct options options;
+    struct cycle cycle = {0};
+    int status = EXIT_ERROR;
+    struct buf out;
+
+    if (!options_parse(command, argc, argv, &options, &status))
+        return status;
+    buf_init(&out);
+    status = EXIT_ERROR;
+    if (load_config(&options, &config) < 0 ||
+        look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) < 0)
+        goto out;
+    items = configured_sockets(config, &own);
+    if (!items)
+        goto out;
+    baseline_render(cycle.snapshot.listeners, config, &own, &out);
+    status = print_out(&out);
+    if (report_gaps(&cycle) != EXIT_OK)
+        status = EXIT_ERROR;
+out:
+    free(items);
+    buf_done(&out);
+    cycle_close(&cycle);
+    config_free(config);
+    options_done(&options);
+    return status;
+}
+
+const struct command command_baseline = {
+    .name = "baseline",
+    .arguments = "[--config FILE]",
+    .summary = "Print a configuration that declares what listens now",
+    .help = "  --config FILE  take the other settings from here\n"
+            "                 (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
+            "  --help         print this help\n\n"
+            "Services with a well-known name become expect entries, the rest allow entries,\n"
+            "with port, protocol, scope and owner. Which processes listen is seen by root\n"
+            "only. \"sockwatch check\" with the result finds nothing wrong right afterwards.\n\n"
+            "Exit status: 0 done, 1 could not look, or not at all of it, 2 usage error.\n",
+    .takes_config = true,
+    .usage_status = EXIT_USAGE,
+    .run = run,
+};

@@ -1,0 +1,317 @@
+#include "exporters/baseline.h"
+#include "config/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ENDPOINTS_NAMED = 4,
+    LOCAL_PORTS_FIRST = 32768, /* where the kernel's range begins, unless it is set otherwise */
+};
+
+/* The listeners that one entry is about. All have one protocol and port. */
+struct group {
+    const struct listener **items; /* owned */
+    size_t count;
+    bool by_address; /* the entry names their address */
+};
+
+static void group_add(struct group *g, const struct listener *l)
+{
+    g->items[g->count++] = l;
+}
+
+static bool all_match(const struct group *g, const struct owner_pattern *pattern)
+{
+    for (size_t i = 0; i < g->count; i++)
+        for (uint32_t k = 0; k < g->items[i]->sockets; k++)
+            if (owner_match(pattern, g->items[i]->members[k].owners) != OWNER_MATCHES)
+                return false;
+    return true;
+}
+
+/* Writes a name as a pattern that matches nothing else. Returns false when it
+ * does not fit. */
+static bool quote_pattern(const char *name, char *ret_pattern, size_t size)
+{
+    size_t used = 0;
+
+    for (; *name; name++) {
+        bool special = strchr("*?[", *name);
+
+        if (used + (special ? 4 : 2) > size)
+            return false;
+        if (special)
+            ret_pattern[used++] = '[';
+        ret_pattern[used++] = *name;
+        if (special)
+            ret_pattern[used++] = ']';
+    }
+    ret_pattern[used] = '\0';
+    return used > 0;
+}
+
+/* A unit that will be called the same the next time. */
+static bool is_lasting(const char *unit)
+{
+    size_t length = strlen(unit), suffix = strlen(".service");
+
+    return length > suffix && strcmp(unit + length - suffix, ".service") == 0 &&
+           strncmp(unit, "run-", 4) != 0;
+}
+
+/* Sets the part of the pattern that is field to the first name that fits all
+ * sockets of the group together with the rest of the pattern. */
+static void find_part(const struct group *g, enum owner_name which, struct owner_pattern *pattern,
+                      char *field, size_t size)
+{
+    const struct owner_set *first = g->items[0]->members[0].owners;
+    const char *name = NULL;
+
+    while ((name = owner_next_name(first, which, name))) {
+        if ((which != OWNER_UNIT || is_lasting(name)) && quote_pattern(name, field, size) &&
+            all_match(g, pattern))
+            return;
+        *field = '\0';
+    }
+}
+
+static bool is_only_activated(const struct owner_set *owners)
+{
+    for (size_t i = 0; i < owners->count; i++)
+        if (!holder_is_activator(&owners->holders[i]))
+            return false;
+    return owners->count > 0;
+}
+
+/* The socket's own user is preferred: of a service whose processes are of
+ * several users it is the one that others can see as well. */
+static void find_user(const struct group *g, struct owner_pattern *pattern)
+{
+    const struct owner_set *first = g->items[0]->members[0].owners;
+
+    for (size_t i = 0; i < first->count; i++)
+        if (strcmp(first->holders[i].user, first->user) == 0 &&
+            quote_pattern(first->user, pattern->user, sizeof pattern->user) && all_match(g, pattern))
+            return;
+    *pattern->user = '\0';
+    find_part(g, OWNER_USER, pattern, pattern->user, sizeof pattern->user);
+}
+
+/* Who holds the listeners now; nobody yet where a service is only started when
+ * somebody connects. */
+static struct owner_pattern find_owner(const struct group *g)
+{
+    const struct owner_set *first = g->items[0]->members[0].owners;
+    struct owner_pattern pattern = {.process = ""};
+
+    if (!first || is_only_activated(first))
+        return pattern;
+    find_part(g, OWNER_PROCESS, &pattern, pattern.process, sizeof pattern.process);
+    find_user(g, &pattern);
+    find_part(g, OWNER_UNIT, &pattern, pattern.unit, sizeof pattern.unit);
+    return pattern;
+}
+
+static bool is_seen(const struct listener *l)
+{
+    return listener_sight(l) == SIGHT_SEEN;
+}
+
+static const char *scope_of_group(const struct group *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->items[i]->scope != SCOPE_LOOPBACK)
+            return "public";
+    return "loopback";
+}
+
+static void print_comment(const struct group *g, struct buf *out)
+{
+    const struct listener *first = g->items[0];
+
+    buf_fmt(out, "  # %s ", protocol_name(first->protocol));
+    for (size_t i = 0; i < g->count && i < ENDPOINTS_NAMED; i++) {
+        const struct listener *l = g->items[i];
+        char text[ENDPOINT_TEXT_MAX];
+
+        endpoint_format(&l->address, l->family, l->port, l->interface, text);
+        buf_fmt(out, "%s%s", i > 0 ? ", " : "", text);
+    }
+    if (g->count > ENDPOINTS_NAMED)
+        buf_fmt(out, " and %zu more", g->count - ENDPOINTS_NAMED);
+    if (!is_seen(first))
+        buf_str(out, "; which process holds it could not be seen");
+    else if (is_only_activated(first->members[0].owners))
+        buf_str(out, "; started by systemd when somebody connects");
+    if (first->protocol != PROTOCOL_RAW && first->port >= LOCAL_PORTS_FIRST)
+        buf_str(out, "; the port may be another one after a restart");
+    buf_char(out, '\n');
+}
+
+static void print_text(const char *key, const char *value, struct buf *out)
+{
+    if (!*value)
+        return;
+    buf_fmt(out, " %s = ", key);
+    schema_quote(out, value);
+    buf_char(out, ';');
+}
+
+/* Prints one entry. name is that of an expect entry, NULL for allow. */
+static void print_entry(const struct group *g, const char *name, bool *first, struct buf *out)
+{
+    const struct owner_pattern owner = find_owner(g);
+    const struct listener *l = g->items[0];
+    char address[IP_ADDR_TEXT_MAX], unique[EXPECT_NAME_MAX];
+
+    buf_str(out, *first ? "\n" : ",\n");
+    *first = false;
+    print_comment(g, out);
+    ip_addr_format(&l->address, address);
+    buf_str(out, "  {");
+    if (name) {
+        (void)snprintf(unique, sizeof unique, "%s%s%s", name, g->by_address ? "-" : "",
+                       g->by_address ? address : "");
+        print_text("name", unique, out);
+    }
+    buf_fmt(out, " port = %u;", l->port);
+    print_text("protocol", protocol_name(l->protocol), out);
+    print_text("scope", scope_of_group(g), out);
+    if (g->by_address)
+        print_text("address", address, out);
+    print_text("process", owner.process, out);
+    print_text("user", owner.user, out);
+    print_text("unit", owner.unit, out);
+    buf_str(out, " }");
+}
+
+/* Whether different programs hold the listeners, so that one entry would have
+ * to leave open who may. */
+static bool has_several_owners(const struct group *g)
+{
+    return is_seen(g->items[0]) && !is_only_activated(g->items[0]->members[0].owners) &&
+           !*find_owner(g).process;
+}
+
+/* One entry for the listeners on all addresses and one for each other address. */
+static void print_by_address(const struct group *all, const char *name, bool *first, struct buf *out)
+{
+    struct group part = {.items = calloc(all->count + 1, sizeof(const struct listener *))};
+
+    if (!part.items) {
+        out->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < all->count; i++)
+        if (ip_addr_is_any(all->items[i]->address))
+            group_add(&part, all->items[i]);
+    if (part.count > 0)
+        print_entry(&part, name, first, out);
+    part.by_address = true;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct listener *l = all->items[i];
+        bool is_new = !ip_addr_is_any(l->address);
+
+        part.count = 0;
+        for (size_t k = 0; is_new && k < all->count; k++) {
+            if (ip_addr_compare(&all->items[k]->address, &l->address) != 0)
+                continue;
+            is_new = k >= i; /* an address may be bound on several interfaces */
+            group_add(&part, all->items[k]);
+        }
+        if (is_new)
+            print_entry(&part, name, first, out);
+    }
+    free(part.items);
+}
+
+/* An allow entry says what a listener may be, so those on loopback and those
+ * beyond it get one each. */
+static void print_by_scope(const struct group *all, bool *first, struct buf *out)
+{
+    struct group part = {.items = calloc(all->count + 1, sizeof(const struct listener *))};
+
+    if (!part.items) {
+        out->failed = true;
+        return;
+    }
+    for (int loopback = 0; loopback < 2; loopback++) {
+        part.count = 0;
+        for (size_t i = 0; i < all->count; i++)
+            if ((all->items[i]->scope == SCOPE_LOOPBACK) == (loopback == 1))
+                group_add(&part, all->items[i]);
+        if (part.count == 0)
+            continue;
+        if (has_several_owners(&part))
+            print_by_address(&part, NULL, first, out);
+        else
+            print_entry(&part, NULL, first, out);
+    }
+    free(part.items);
+}
+
+static const char *expect_name(const struct listener *l)
+{
+    return l->protocol != PROTOCOL_RAW && *l->service_name ? l->service_name : NULL;
+}
+
+/* Prints the entries for a port, if they belong into the list that is printed. */
+static void print_port(const struct group *g, bool expects, bool *first, struct buf *out)
+{
+    const char *name = g->count > 0 ? expect_name(g->items[0]) : NULL;
+
+    if (g->count == 0 || expects != (name != NULL))
+        return;
+    if (!expects)
+        print_by_scope(g, first, out);
+    else if (has_several_owners(g))
+        print_by_address(g, name, first, out);
+    else
+        print_entry(g, name, first, out);
+}
+
+static void print_list(const struct listener_table *table, const struct own_sockets *own, bool expects,
+                       struct buf *out)
+{
+    size_t count;
+    const struct listener *listeners = listener_table_all(table, &count);
+    struct group g = {.items = calloc(count + 1, sizeof(const struct listener *))};
+    bool first = true;
+
+    if (!g.items) {
+        out->failed = true;
+        return;
+    }
+    buf_fmt(out, "%s = (", expects ? "expect" : "allow");
+    for (size_t i = 0; i < count; i++) {
+        const struct listener *l = &listeners[i];
+
+        if (i > 0 && (l[-1].protocol != l->protocol || l[-1].port != l->port)) {
+            print_port(&g, expects, &first, out);
+            g.count = 0;
+        }
+        if (!l->auto_port && l->port != 0 && !rules_is_own(own, l))
+            group_add(&g, l);
+    }
+    print_port(&g, expects, &first, out);
+    buf_str(out, "\n);\n");
+    free(g.items);
+}
+
+void baseline_render(const struct listener_table *table, const struct config *config,
+                     const struct own_sockets *own, struct buf *out)
+{
+    struct config settings = *config; /* shallow: only shown */
+
+    settings.policy.unexpected.enabled = true;
+    buf_str(out, "# What listened when \"sockwatch baseline\" looked. Review it: what is listed here is\n"
+                 "# fine from now on. Then keep it as /etc/sockwatch/sockwatch.conf; see\n"
+                 "# sockwatch.conf(5) for every key.\n\n");
+    config_show_settings(&settings, out);
+    buf_str(out, "\n# Services that must be there as they are now.\n");
+    print_list(table, own, true, out);
+    buf_str(out, "\n# Listeners that are fine but not required. Any other is an UnexpectedListener.\n");
+    print_list(table, own, false, out);
+}

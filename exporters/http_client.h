@@ -1,0 +1,17 @@
+/* Asks other HTTP servers, and the only file that knows libcurl. Blocks: never
+ * for the thread that polls. One thread at a time. */
+#ifndef SOCKWATCH_EXPORTERS_HTTP_CLIENT_H
+#define SOCKWATCH_EXPORTERS_HTTP_CLIENT_H
+
+#include "core/buf.h"
+
+/* Fetches a document, directly: no proxy, no redirection.
+ *
+ * timeout_ms   for the whole of it
+ * out          receives the body; only to be used on success
+ *
+ * Returns 0; -ECONNREFUSED when nobody answers there, -ETIMEDOUT, -EPROTO for
+ * an answer that is no success, or -ENOMEM. */
+int http_client_get(const char *url, long timeout_ms, struct buf *out);
+
+#endif

@@ -1,0 +1,468 @@
+"""The configuration that "sockwatch baseline" prints: by it nothing is wrong
+with what listens, and whatever changes afterwards is found."""
+
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+from harness import (SCRATCH, SOCKWATCH, Daemon, MariaDB, Server, TestCase, as_user, list_json, require,
+                     scratch_file, sockwatch, tcp_listener, wait_for)
+
+FAST = 'poll: { listeners = "50ms"; };\n'
+SETTINGS = FAST + 'unexpected: { severity = "critical"; };\n'
+
+# A program of any name that holds sockets, each as the test describes it.
+PROGRAM = r"""
+import json, signal, socket, sys
+name, sockets = json.loads(sys.argv[1])
+with open("/proc/self/comm", "wb") as comm:
+    comm.write(name.encode("latin-1"))
+held = []
+for kind, protocol, address, port, v6only, reuseport, device in sockets:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    s = socket.socket(family, kind, protocol)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuseport:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if v6only is not None:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+    if device:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    s.bind((address, port, 0, socket.if_nametoindex(device)) if address.startswith("fe80:") else (address, port))
+    if kind == socket.SOCK_STREAM:
+        s.listen()
+    held.append(s)
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def tcp(address, port, v6only=None, reuseport=False, device=None):
+    return [socket.SOCK_STREAM, 0, address, port, v6only, reuseport, device]
+
+
+def udp(address, port, v6only=None, reuseport=False, device=None):
+    return [socket.SOCK_DGRAM, 0, address, port, v6only, reuseport, device]
+
+
+def raw(address, protocol):
+    return [socket.SOCK_RAW, protocol, address, 0, None, False, None]
+
+
+class Program:
+    """A program of this name (of bytes, as Latin-1) that holds the sockets."""
+
+    def __init__(self, name, *sockets, user=None):
+        self.arguments, self.user = (name, *sockets), user
+        prefix = as_user(user, "nogroup") if user else []
+        self.process = subprocess.Popen([*prefix, sys.executable, "-ISc", PROGRAM, json.dumps([name, sockets])],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n", f"{name} could not start"
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def again(self):
+        self.__init__(*self.arguments, user=self.user)
+
+
+def baseline(*arguments, prefix=()):
+    """The path of a file with the configuration, which must be a valid one."""
+    result = sockwatch("baseline", *arguments, prefix=prefix)
+    assert result.returncode == 0, result.stderr
+    path = scratch_file(result.stdout)
+    valid = sockwatch("config", "check", path)
+    assert valid.returncode == 0, valid.stderr + result.stdout
+    return path
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def entry_text(path, port, protocol="tcp"):
+    """The entries for a port, one a line."""
+    return [line.strip().removesuffix(",") for line in read(path).splitlines()
+            if f" port = {port}; " in line and f' protocol = "{protocol}"; ' in line]
+
+
+def findings(path, prefix=()):
+    """{(rule, name, port)} that "check" finds."""
+    result = sockwatch("check", "--json", "--config", path, prefix=prefix)
+    assert result.returncode in range(4), result.stderr
+    return {(alert["rule"], alert["name"], alert["port"]) for alert in json.loads(result.stdout)["alerts"]}
+
+
+class BaselineCase(TestCase):
+    def program(self, *arguments, **keywords):
+        program = Program(*arguments, **keywords)
+        self.addCleanup(program.end)
+        return program
+
+    def assert_nothing_wrong(self, path, prefix=()):
+        result = sockwatch("check", "--config", path, prefix=prefix)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout + read(path))
+        self.assertTrue(result.stdout.startswith("ok: "), result.stdout)
+
+
+class HostTest(BaselineCase):
+    """A host full of servers. Each test changes one thing, and back again."""
+
+    @classmethod
+    def setUpClass(cls):
+        require("redis-server")
+        cls.mariadb = MariaDB()
+        cls.addClassCleanup(cls.mariadb.stop)
+        cls.programs = {}
+        cls.redis = None
+        cls.addClassCleanup(lambda: [program.end() for program in cls.programs.values()])
+        for arguments in (("link", "add", "test0", "type", "veth", "peer", "name", "test1"),
+                          ("link", "set", "test0", "up"), ("link", "set", "test1", "up"),
+                          ("addr", "add", "192.0.2.1/24", "dev", "test0"),
+                          ("addr", "add", "fe80::5/64", "dev", "test0", "nodad")):
+            subprocess.run(["ip", *arguments], check=True)
+        cls.addClassCleanup(subprocess.run, ["ip", "link", "del", "test0"], check=True)
+        cls.start_servers()
+        cls.baseline = baseline("--config", scratch_file(SETTINGS))
+        cls.watcher = Daemon(read(cls.baseline))
+        cls.addClassCleanup(cls.watcher.stop)
+
+    @classmethod
+    def start_servers(cls):
+        cls.mariadb.start("0.0.0.0")
+        cls.start_redis("127.0.0.1", "::1")
+        cls.addClassCleanup(lambda: cls.redis.end(signal.SIGKILL))
+        http = Server([sys.executable, "-m", "http.server", "--directory", SCRATCH, "8080"], 8080)
+        cls.addClassCleanup(http.end, signal.SIGKILL)
+        cls.dnsmasq = None
+        if shutil.which("dnsmasq"):
+            cls.dnsmasq = Server(["dnsmasq", "-k", "--no-resolv", "--no-hosts", "--port=5353", "--user=nobody",
+                                  "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=",
+                                  "--conf-file=/dev/null"], 5353, "udp")
+            cls.addClassCleanup(cls.dnsmasq.end, signal.SIGKILL)
+        programs = cls.programs
+        programs["pinger"] = Program("pinger", raw("0.0.0.0", 1), raw("::", 58))
+        for i in range(3):
+            programs[f"worker{i}"] = Program("worker", *[tcp("0.0.0.0", 4601, reuseport=True)] * 2)
+        programs["dual"] = Program("dual", tcp("::", 4602, v6only=0), udp("::", 4602, v6only=0))
+        programs["stub"] = Program("stub", tcp("127.0.0.53", 53), udp("127.0.0.53", 53))
+        programs["resolver"] = Program("resolver", tcp("127.0.0.1", 53), udp("127.0.0.1", 53))
+        programs["shared"] = Program("shared", udp("0.0.0.0", 4603))
+        programs["shared too"] = Program("shared too", udp("0.0.0.0", 4603), user="nobody")
+        programs["openvpn"] = Program("openvpn", udp("0.0.0.0", 1194))
+        programs["bound"] = Program("bound", tcp("0.0.0.0", 4604, device="test0"), udp("::", 4604, device="test0"),
+                                    tcp("0.0.0.0", 4605, device="lo"), tcp("fe80::5", 4605, device="test0"))
+        programs["ipv4"] = Program("ipv4", tcp("0.0.0.0", 9100), tcp("0.0.0.0", 4606), tcp("192.0.2.1", 4607))
+        programs["ipv6"] = Program("ipv6", tcp("::", 9100, v6only=1), tcp("::", 4606, v6only=1), tcp("::1", 4607))
+        programs["allowed"] = Program("allowed", tcp("0.0.0.0", 4700), tcp("127.0.0.1", 4701))
+
+    @classmethod
+    def start_redis(cls, *bind):
+        cls.redis = Server(["redis-server", "--port", "6379", "--bind", *bind, "--save", "", "--appendonly", "no",
+                            "--protected-mode", "no", "--dir", SCRATCH], 6379)
+
+    def setUp(self):
+        self.watcher.wait_firing(set())
+
+    def tearDown(self):
+        self.watcher.wait_firing(set())
+
+    def assert_found(self, *expected):
+        """By the daemon, and by a look of its own."""
+        self.watcher.wait_firing(set(expected))
+        self.assertEqual(findings(self.baseline), set(expected))
+
+    # What it looks like when nothing has changed
+
+    def test_nothing_is_wrong(self):
+        self.assert_nothing_wrong(self.baseline)
+        self.watcher.wait_polls(5)
+        self.assertEqual(self.watcher.metrics().firing(), set())
+
+    def test_nothing_ever_was(self):
+        daemon = self.daemon(read(self.baseline), arguments=("--listen", "127.0.0.1:10071"), port=10071)
+        daemon.wait_polls(5)
+        # The other daemon is none of its own, but the configuration's address is.
+        self.assertEqual(daemon.metrics().firing(), set())
+        self.assertNotIn("alert", daemon.log())
+
+    def test_every_listener_has_its_entry(self):
+        """Without the entries all of them are unexpected."""
+        bare = findings(scratch_file("unexpected: {};"))
+        text = read(self.baseline)
+        for rule, _, port in bare:
+            self.assertEqual(rule, "UnexpectedListener")
+            self.assertIn(f" port = {port};", text)
+        ports = {int(port) for port in re.findall(r"^  \{.* port = (\d+);", text, re.M)}
+        self.assertEqual(ports, {port for _, _, port in bare})
+        self.assertGreaterEqual(len(ports), 15)
+
+    def test_it_says_what_there_is(self):
+        self.assertEqual(entry_text(self.baseline, 3306), [
+            '{ name = "mysql"; port = 3306; protocol = "tcp"; scope = "public"; process = "mariadbd"; '
+            'user = "mysql"; }'])
+        self.assertEqual(entry_text(self.baseline, 6379), [
+            '{ name = "redis"; port = 6379; protocol = "tcp"; scope = "loopback"; process = "redis-server"; '
+            'user = "root"; }'])
+        self.assertEqual(entry_text(self.baseline, 53, "udp"), [
+            '{ name = "domain-127.0.0.1"; port = 53; protocol = "udp"; scope = "loopback"; address = "127.0.0.1"; '
+            'process = "resolver"; user = "root"; }',
+            '{ name = "domain-127.0.0.53"; port = 53; protocol = "udp"; scope = "loopback"; address = "127.0.0.53"; '
+            'process = "stub"; user = "root"; }'])
+        self.assertNotIn("process", entry_text(self.baseline, 4603, "udp")[0])
+        self.assertNotIn("user", entry_text(self.baseline, 4603, "udp")[0])
+        self.assertIn('process = "worker"', entry_text(self.baseline, 4601)[0])
+        self.assertEqual(entry_text(self.baseline, 10066), [], "sockwatch's own")
+
+    def test_it_can_be_shown_and_read_again(self):
+        shown = sockwatch("config", "show", self.baseline)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        again = scratch_file(shown.stdout)
+        self.assertEqual(sockwatch("config", "show", again).stdout, shown.stdout)
+        self.assert_nothing_wrong(again)
+
+    def test_made_again_it_is_the_same(self):
+        self.assertEqual(read(baseline("--config", self.baseline)), read(self.baseline))
+
+    def test_made_by_nobody(self):
+        prefix = as_user("nobody", "nogroup")
+        path = baseline("--config", scratch_file(SETTINGS), prefix=prefix)
+        self.assertNotIn("process =", "".join(entry_text(path, 6379)))
+        self.assertIn('user = "mysql"', entry_text(path, 3306)[0])
+        self.assert_nothing_wrong(path, prefix=prefix)
+        self.assert_nothing_wrong(path)
+        # Who may not see what root saw cannot say that nothing is wrong.
+        self.assertEqual(sockwatch("check", "--config", self.baseline, prefix=prefix).returncode, 3)
+
+    # One change at a time
+
+    def test_redis_beyond_loopback(self):
+        self.redis.end()
+        self.start_redis("0.0.0.0")
+        self.assert_found(("Exposed", "redis", 6379))
+        self.redis.end()
+        self.start_redis("127.0.0.1", "::1")
+
+    def test_mariadb_on_loopback(self):
+        self.mariadb.stop()
+        self.mariadb.start("127.0.0.1")
+        self.assert_found(("LoopbackOnly", "mysql", 3306))
+        self.mariadb.stop()
+        self.mariadb.start("0.0.0.0")
+
+    def test_another_program_in_place_of_mariadb(self):
+        self.mariadb.stop()
+        self.assert_found(("NotListening", "mysql", 3306))
+        with subprocess.Popen([sys.executable, "-m", "http.server", "--directory", SCRATCH, "3306"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as other:
+            self.assert_found(("WrongOwner", "mysql", 3306))
+            other.kill()
+        self.mariadb.start("0.0.0.0")
+
+    def test_a_stopped_service(self):
+        self.redis.end()
+        self.assert_found(("NotListening", "redis", 6379))
+        self.start_redis("127.0.0.1", "::1")
+
+    def test_a_listener_that_is_new(self):
+        for address in ("0.0.0.0", "127.0.0.1"):
+            with tcp_listener(address, 4444):
+                self.assert_found(("UnexpectedListener", "", 4444))
+            self.watcher.wait_firing(set())
+
+    def test_an_allowed_listener_that_is_gone(self):
+        self.programs["allowed"].end()
+        self.watcher.wait_polls()
+        self.assert_found()
+        self.programs["allowed"].again()
+
+    def test_another_program_in_place_of_an_allowed_one(self):
+        self.programs["allowed"].end()
+        other = Program("other", tcp("0.0.0.0", 4700))
+        self.assert_found(("UnexpectedListener", "", 4700))
+        other.end()
+        self.programs["allowed"].again()
+
+    def test_an_allowed_listener_beyond_loopback(self):
+        self.programs["allowed"].end()
+        other = Program("allowed", tcp("0.0.0.0", 4700), tcp("0.0.0.0", 4701))
+        self.assert_found(("Exposed", "", 4701))
+        other.end()
+        self.programs["allowed"].again()
+
+    def test_another_program_at_one_of_two_addresses(self):
+        self.programs["stub"].end()
+        self.assert_found(("NotListening", "domain-127.0.0.53", 53))
+        other = Program("resolver", tcp("127.0.0.53", 53), udp("127.0.0.53", 53))
+        self.assert_found(("WrongOwner", "domain-127.0.0.53", 53))
+        other.end()
+        self.programs["stub"].again()
+
+    def test_another_program_in_a_group(self):
+        other = Program("thief", tcp("0.0.0.0", 4601, reuseport=True))
+        self.assert_found(("UnexpectedListener", "", 4601))
+        other.end()
+
+    def test_another_user_on_a_udp_port(self):
+        """Only SO_REUSEADDR stands between a server's datagrams and a thief."""
+        other = Program("openvpn", udp("0.0.0.0", 1194), user="nobody")
+        self.assert_found(("WrongOwner", "openvpn", 1194))
+        other.end()
+
+    def test_another_raw_socket(self):
+        other = Program("sniffer", raw("0.0.0.0", 1))
+        self.assert_found(("UnexpectedListener", "", 1))
+        other.end()
+        other = Program("pinger", raw("0.0.0.0", 89))
+        self.assert_found(("UnexpectedListener", "", 89))
+        other.end()
+
+
+# Names as a process may give them to itself: patterns, quotes, what is no text.
+NAMES = ['a*[b]"c\\', "*", "*" * 15, "[", "[a-z]", "[!a]", "]", "?", "[[:alpha:]]", "\\", "x\\n", '"', "/usr/bin/x",
+         "a b;{}()=", "# x", '@include "x"', "${HOME}", "-x", "\n\t\x01", "\x01" * 15, "\xff\xfe\x80",
+         "\xc3\xa9" * 7 + "\xc3", "a" * 15]
+
+# Other names, that such a name would match if it were a pattern.
+LIKE = {'a*[b]"c\\': 'axxb"c\\', "*": "x", "*" * 15: "x" * 15, "[a-z]": "b", "[!a]": "b", "?": "x",
+        "[[:alpha:]]": "x", "a" * 15: "a" * 14}
+
+# Of services that have a name everywhere.
+NAMED_PORTS = (21, 22, 23, 25, 53, 80, 110, 143, 389, 443, 445, 465, 587, 636, 873, 993, 995, 1433, 1521, 2049, 2379,
+               3389, 5432)
+
+
+class NamesTest(BaselineCase):
+    def test_names_are_no_patterns(self):
+        ports = list(zip(NAMED_PORTS, range(4801, 4900), NAMES, strict=False))
+        self.assertEqual(len(ports), len(NAMES))
+        programs = [Program(name, tcp("0.0.0.0", port), tcp("127.0.0.1", other)) for port, other, name in ports]
+        self.addCleanup(lambda: [program.end() for program in programs])
+        path = baseline("--config", scratch_file(SETTINGS))
+        for port, other, name in ports:
+            with self.subTest(name=name):
+                self.assertIn(" process = ", entry_text(path, port)[0])
+                self.assertIn(" process = ", entry_text(path, other)[0])
+        self.assert_nothing_wrong(path)
+        shown = sockwatch("config", "show", path).stdout
+        self.assert_nothing_wrong(scratch_file(shown))
+        services = {entry["port"]: entry["service_name"] for entry in list_json()["listeners"]}
+        for program in programs:
+            program.end()
+        programs = [Program(LIKE.get(name, "other"), tcp("0.0.0.0", port), tcp("127.0.0.1", other))
+                    for port, other, name in ports]
+        self.assertEqual(findings(path), {("WrongOwner", services[port], port) for port, _, _ in ports} |
+                         {("UnexpectedListener", "", other) for _, other, _ in ports})
+
+
+class ScopeTest(BaselineCase):
+    def test_an_address_on_the_loopback_device(self):
+        """It is on loopback, whatever the address looks like."""
+        subprocess.run(["ip", "addr", "add", "10.1.1.1/32", "dev", "lo"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "addr", "del", "10.1.1.1/32", "dev", "lo"], check=True)
+        self.program("one", *(tcp("10.1.1.1", port, device="lo") for port in (443, 4710)))
+        self.program("two", *(tcp("127.0.0.1", port) for port in (443, 4710)))
+        self.program("one", *(udp("10.1.1.1", port, device="lo") for port in (443, 4710)))
+        path = baseline("--config", scratch_file(SETTINGS))
+        self.assert_nothing_wrong(path)
+
+    def test_loopback_and_beyond(self):
+        one = self.program("one", tcp("127.0.0.1", 4711), tcp("::1", 4711), tcp("127.0.0.1", 443))
+        two = self.program("two", tcp("0.0.0.0", 4712), tcp("::", 443, v6only=1))
+        path = baseline("--config", scratch_file(SETTINGS))
+        self.assert_nothing_wrong(path)
+        for program in (one, two):
+            program.end()
+        self.program("one", tcp("0.0.0.0", 4711), tcp("127.0.0.1", 443))
+        self.program("two", tcp("127.0.0.1", 4712), tcp("::1", 443))
+        self.assertEqual(findings(path), {("Exposed", "", 4711), ("LoopbackOnly", "https", 443),
+                                          ("UnexpectedListener", "", 4712)})
+
+
+class ActivationTest(BaselineCase):
+    def test_who_will_be_started_is_not_known_yet(self):
+        require("systemd-socket-activate")
+        server = Server(["systemd-socket-activate", "--listen=127.0.0.1:873", "--listen=127.0.0.1:4720",
+                         sys.executable, "-ISc", "import signal; signal.pause()"], 4720)
+        self.addCleanup(server.end, signal.SIGKILL)
+        path = baseline("--config", scratch_file(SETTINGS))
+        self.assertEqual(entry_text(path, 873),
+                         ['{ name = "rsync"; port = 873; protocol = "tcp"; scope = "loopback"; }'])
+        self.assertEqual(entry_text(path, 4720), ['{ port = 4720; protocol = "tcp"; scope = "loopback"; }'])
+        self.assertIn("started by systemd when somebody connects", read(path))
+        self.assert_nothing_wrong(path)
+        with socket.create_connection(("127.0.0.1", 873)):
+            wait_for("the server is started", lambda: {owner["process"] for entry in list_json()["listeners"]
+                                                       for owner in entry["owners"]} == {"python3"})
+            self.assert_nothing_wrong(path)
+            self.assertIn(' process = "python3";', entry_text(baseline(), 873)[0])
+
+
+class SettingsTest(BaselineCase):
+    GROUPS = re.compile(r"^(\w+): \{\n(.*?)^\};", re.M | re.S)
+
+    def groups(self, path):
+        shown = sockwatch("config", "show", path)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        return dict(self.GROUPS.findall(shown.stdout))
+
+    def test_settings_are_taken_over_and_entries_are_not(self):
+        path = scratch_file("""
+poll: { listeners = "77ms"; connections = "7s"; };
+web: { listen = [ "127.0.0.1:10099", "[::1]:10099" ]; };
+expect = ( { name = "was-expected"; port = 4731; accept_queue = 0.5; } );
+allow = ( { ports = "1-4000"; process = "was-allowed"; } );
+unexpected: { severity = "critical"; for = "3s"; ignore_loopback = true; };
+limits: { listeners = 77; series = 777; };
+""")
+        self.program("holder", tcp("127.0.0.1", 4730), tcp("127.0.0.1", 443), tcp("127.0.0.1", 10099))
+        result = baseline("--config", path)
+        self.assertEqual(self.groups(result), self.groups(path))
+        self.assertEqual(set(self.groups(path)), {"poll", "web", "unexpected", "limits"})
+        self.assertNotIn("was-", read(result))
+        self.assertNotIn(" port = 10099;", read(result))
+        self.assertEqual(len(entry_text(result, 4730) + entry_text(result, 443)), 2)
+
+    def test_without_a_file(self):
+        path = baseline()
+        defaults = self.groups(scratch_file("unexpected: {};"))
+        self.assertEqual(self.groups(path), defaults)
+        self.assertEqual(self.groups(baseline("--config", scratch_file(FAST)))["unexpected"], defaults["unexpected"])
+        self.assert_nothing_wrong(path)
+
+    def test_what_limits_cut_is_no_baseline(self):
+        config = scratch_file("limits: { listeners = 2; };")
+        sockets = [tcp_listener("127.0.0.1", port) for port in (4741, 4742)]
+        self.assertEqual(sockwatch("baseline", "--config", config).returncode, 0)
+        sockets.append(tcp_listener("127.0.0.1", 4743))
+        result = sockwatch("baseline", "--config", config)
+        for s in sockets:
+            s.close()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("tcp: 1 listeners beyond limits.listeners are left out\n", result.stderr)
+
+    def test_a_wrong_configuration_is_none(self):
+        path = scratch_file("poll: { listeners = 1; };")
+        result = sockwatch("baseline", "--config", path)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn(f"{path}:1: poll.listeners: ", result.stderr)
+        for arguments in (["--json"], ["x"]):
+            self.assertEqual(sockwatch("baseline", *arguments).returncode, 2)
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([SOCKWATCH, "baseline"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("No space left", result.stderr)
+
+    def test_clients_are_not_in_it(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind(("127.0.0.1", 0))
+            self.assertEqual(entry_text(baseline(), client.getsockname()[1], "udp"), [])

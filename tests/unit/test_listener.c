@@ -1,0 +1,224 @@
+#include "core/listener.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+enum { MEMBERS_MAX = 8 };
+
+struct service {
+    struct listener l; /* its members are those below */
+    struct member members[MEMBERS_MAX];
+};
+
+/* Adds a socket, which takes the owners. */
+static void add_member(struct service *s, struct owner_set *owners)
+{
+    assert_in_range(s->l.sockets, 0, MEMBERS_MAX - 1);
+    s->members[s->l.sockets++].owners = owners;
+    s->l.members = s->members;
+}
+
+static void service_done(struct service *s)
+{
+    for (uint32_t i = 0; i < s->l.sockets; i++)
+        owner_set_unref(s->members[i].owners);
+}
+
+#define UNTELLING "0:root:"
+#define MARIADB   "7:mariadbd:mysql:mariadb.service"
+#define NGINX     "8:nginx:www-data:nginx.service"
+#define SYSTEMD   "1:systemd:root:init.scope"
+
+/* The names, one after the other and as they are written, must be these. */
+static void assert_names(const struct listener *l, enum owner_name which, const char *each,
+                         const char *written)
+{
+    const char *name = NULL;
+    struct buf have;
+
+    buf_init(&have);
+    while ((name = listener_next_name(l, which, name)))
+        buf_fmt(&have, "%s%s", have.len > 0 ? " " : "", name);
+    assert_string_equal(buf_text(&have), each);
+    buf_truncate(&have, 0);
+    listener_names(l, which, &have);
+    assert_string_equal(buf_text(&have), written);
+    buf_done(&have);
+}
+
+static void one_socket_shares_with_nobody(void **state)
+{
+    static const struct {
+        uint32_t sockets;
+        bool uid_known;
+        enum sharing sharing;
+    } cases[] = {
+        {1, true, SHARING_NONE},     {1, false, SHARING_NONE},  {2, true, SHARING_ONE_USER},
+        {9, true, SHARING_ONE_USER}, {2, false, SHARING_USERS}, {9, false, SHARING_USERS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct listener l = {.sockets = cases[i].sockets, .uid_known = cases[i].uid_known};
+
+        assert_int_equal(listener_sharing(&l), cases[i].sharing);
+    }
+}
+
+static void names_are_those_of_all_sockets(void **state)
+{
+    struct service s = {0};
+
+    (void)state;
+    add_member(&s, owners_of(UNTELLING, NGINX ",9:php:www-data:php.service"));
+    add_member(&s, owners_of(UNTELLING, MARIADB));
+    add_member(&s, owners_of(UNTELLING, "3:nginx:nobody:nginx.service," NGINX));
+    assert_names(&s.l, OWNER_PROCESS, "mariadbd nginx php", "mariadbd,nginx,php");
+    assert_names(&s.l, OWNER_USER, "mysql nobody www-data", "mysql,nobody,www-data");
+    assert_names(&s.l, OWNER_UNIT, "mariadb.service nginx.service php.service",
+                 "mariadb.service,nginx.service,php.service");
+    service_done(&s);
+}
+
+static void three_names_are_written_at_most(void **state)
+{
+    struct service s = {0};
+
+    (void)state;
+    add_member(&s, owners_of(UNTELLING, "4:b:u:,5:a:u:"));
+    assert_names(&s.l, OWNER_PROCESS, "a b", "a,b");
+    add_member(&s, owners_of(UNTELLING, "6:c:u:"));
+    assert_names(&s.l, OWNER_PROCESS, "a b c", "a,b,c");
+    add_member(&s, owners_of(UNTELLING, "7:d:u:,4:b:u:"));
+    assert_names(&s.l, OWNER_PROCESS, "a b c d", "a,b,c,...");
+    add_member(&s, owners_of(UNTELLING, "3:0:u:"));
+    assert_names(&s.l, OWNER_PROCESS, "0 a b c d", "0,a,b,...");
+    assert_names(&s.l, OWNER_USER, "u", "u");
+    service_done(&s);
+}
+
+static void names_follow_what_was_written_before(void **state)
+{
+    struct service s = {0};
+    struct buf out;
+
+    (void)state;
+    add_member(&s, owners_of(UNTELLING, MARIADB));
+    buf_init(&out);
+    buf_str(&out, "held by ");
+    listener_names(&s.l, OWNER_PROCESS, &out);
+    assert_string_equal(buf_text(&out), "held by mariadbd");
+    buf_done(&out);
+    service_done(&s);
+}
+
+/* Socket by socket: one may still wait for its service. */
+static void activators_are_left_out_where_others_hold_the_socket(void **state)
+{
+    struct service s = {0};
+
+    (void)state;
+    add_member(&s, owners_of(UNTELLING, SYSTEMD "," MARIADB));
+    assert_names(&s.l, OWNER_PROCESS, "mariadbd", "mariadbd");
+    assert_names(&s.l, OWNER_USER, "mysql", "mysql");
+    add_member(&s, owners_of(UNTELLING, SYSTEMD));
+    assert_names(&s.l, OWNER_PROCESS, "mariadbd systemd", "mariadbd,systemd");
+    assert_names(&s.l, OWNER_UNIT, "init.scope mariadb.service", "init.scope,mariadb.service");
+    service_done(&s);
+}
+
+static void a_socket_without_holders_adds_its_own_names(void **state)
+{
+    struct service s = {0};
+
+    (void)state;
+    add_member(&s, owners_of("101:mysql:mariadb.service", ""));
+    assert_names(&s.l, OWNER_PROCESS, "", "");
+    assert_names(&s.l, OWNER_USER, "mysql", "mysql");
+    assert_names(&s.l, OWNER_UNIT, "mariadb.service", "mariadb.service");
+    add_member(&s, owners_of(UNTELLING, NGINX));
+    assert_names(&s.l, OWNER_PROCESS, "nginx", "nginx");
+    assert_names(&s.l, OWNER_USER, "mysql www-data", "mysql,www-data");
+    service_done(&s);
+}
+
+static void a_socket_whose_owners_are_unknown_adds_no_name(void **state)
+{
+    struct service s = {0};
+
+    (void)state;
+    assert_names(&s.l, OWNER_USER, "", "");
+    add_member(&s, NULL);
+    assert_names(&s.l, OWNER_PROCESS, "", "");
+    assert_names(&s.l, OWNER_USER, "", "");
+    assert_names(&s.l, OWNER_UNIT, "", "");
+    add_member(&s, owners_of(UNTELLING, MARIADB));
+    assert_names(&s.l, OWNER_PROCESS, "mariadbd", "mariadbd");
+    service_done(&s);
+}
+
+static void the_sight_is_that_of_the_worst_socket(void **state)
+{
+    static const struct {
+        enum sight sights[3];
+        enum sight worst;
+    } cases[] = {
+        {{SIGHT_SEEN, SIGHT_SEEN, SIGHT_SEEN}, SIGHT_SEEN},
+        {{SIGHT_SEEN, SIGHT_NONE, SIGHT_SEEN}, SIGHT_NONE},
+        {{SIGHT_HIDDEN, SIGHT_NONE, SIGHT_SEEN}, SIGHT_HIDDEN},
+        {{SIGHT_NONE, SIGHT_HIDDEN, SIGHT_SEEN}, SIGHT_HIDDEN},
+        {{SIGHT_HIDDEN, SIGHT_SEEN, SIGHT_NOT_YET}, SIGHT_NOT_YET},
+        {{SIGHT_NOT_YET, SIGHT_SEEN, SIGHT_SEEN}, SIGHT_NOT_YET},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct service s = {0};
+
+        for (size_t k = 0; k < ARRAY_LENGTH(cases[i].sights); k++) {
+            add_member(&s, owners_of(UNTELLING, ""));
+            s.members[k].owners->sight = cases[i].sights[k];
+        }
+        assert_int_equal(listener_sight(&s.l), cases[i].worst);
+        service_done(&s);
+    }
+}
+
+static void a_socket_without_owners_was_not_looked_for(void **state)
+{
+    struct service s = {0};
+
+    (void)state;
+    add_member(&s, owners_of(UNTELLING, MARIADB));
+    assert_int_equal(listener_sight(&s.l), SIGHT_SEEN);
+    add_member(&s, NULL);
+    assert_int_equal(listener_sight(&s.l), SIGHT_NOT_YET);
+    service_done(&s);
+}
+
+static void only_a_raw_listener_has_no_port_class(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROTOCOL_COUNT; i++) {
+        const struct listener l = {.protocol = (enum protocol)i};
+
+        assert_int_equal(listener_has_port_class(&l), i != PROTOCOL_RAW);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_socket_shares_with_nobody),
+        cmocka_unit_test(names_are_those_of_all_sockets),
+        cmocka_unit_test(three_names_are_written_at_most),
+        cmocka_unit_test(names_follow_what_was_written_before),
+        cmocka_unit_test(activators_are_left_out_where_others_hold_the_socket),
+        cmocka_unit_test(a_socket_without_holders_adds_its_own_names),
+        cmocka_unit_test(a_socket_whose_owners_are_unknown_adds_no_name),
+        cmocka_unit_test(the_sight_is_that_of_the_worst_socket),
+        cmocka_unit_test(a_socket_without_owners_was_not_looked_for),
+        cmocka_unit_test(only_a_raw_listener_has_no_port_class),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

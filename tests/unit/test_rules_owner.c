@@ -1,0 +1,472 @@
+#include "core/rules.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+enum { FINDINGS_TEXT_MAX = 1024, SOCKETS_MAX = 4 };
+
+#define MYSQL  "999:mysql:mariadb.service", "812:mariadbd:mysql:mariadb.service"
+#define PYTHON "0:root:session-3.scope", "4711:python3:root:session-3.scope"
+#define HIDDEN "0:root:", NULL
+#define UNSEEN "1000:bob:", NULL
+
+static const struct own_sockets no_own;
+static struct port_range port_3306[] = {{3306, 3306}};
+
+/* A socket, who made it and who holds it, as rows.h reads both; holders NULL:
+ * nobody could be seen. maker NULL: nobody has looked yet. */
+struct owned {
+    const char *socket, *maker, *holders;
+};
+
+static struct owner_set *make_owners(const struct owned *o)
+{
+    struct owner_set *set;
+
+    if (!o->maker)
+        return NULL;
+    set = owners_of(o->maker, o->holders ? o->holders : "");
+    if (!o->holders)
+        set->sight = SIGHT_HIDDEN;
+    return set;
+}
+
+/* All classes are seen. */
+static struct listener_table *table_of(const struct owned *sockets, const struct policy *policy)
+{
+    struct listener_builder *b = listener_builder_new(100, policy);
+    struct owner_set *sets[SOCKETS_MAX] = {NULL};
+    struct listener_table *t;
+
+    assert_non_null(b);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+    for (size_t i = 0; i < SOCKETS_MAX && sockets[i].socket; i++) {
+        struct listener_row row = row_of(sockets[i].socket);
+
+        row.cookie = i + 1;
+        row.owners = sets[i] = make_owners(&sockets[i]);
+        row.uid = sets[i] ? sets[i]->uid : 0;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    t = listener_table_seal(b, NULL, NULL);
+    assert_non_null(t);
+    for (size_t i = 0; i < SOCKETS_MAX; i++)
+        owner_set_unref(sets[i]);
+    return t;
+}
+
+static struct verdict judge(const struct owned *sockets, const struct policy *policy)
+{
+    struct snapshot snapshot = {.listeners = table_of(sockets, policy)};
+    struct verdict verdict;
+
+    assert_int_equal(rules_evaluate(&snapshot, policy, &no_own, &verdict), 0);
+    snapshot_done(&snapshot);
+    return verdict;
+}
+
+/* "WrongOwner Blind", "?" behind what cannot be told. */
+static void assert_findings(const struct owned *sockets, const struct policy *policy, const char *wanted)
+{
+    struct verdict v = judge(sockets, policy);
+    char have[FINDINGS_TEXT_MAX] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < v.count; i++)
+        length += (size_t)snprintf(have + length, sizeof have - length, "%s%s%s", i > 0 ? " " : "",
+                                   rule_name(v.findings[i].key.rule), v.findings[i].undetermined ? "?" : "");
+    assert_string_equal(have, wanted);
+    verdict_done(&v);
+}
+
+static struct expect mysql(const char *process, const char *user, const char *unit)
+{
+    struct expect e = {
+        .name = "mysql", .match = {.ports = port_3306, .port_count = 1}, .severity = SEVERITY_CRITICAL};
+
+    (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "%s", process);
+    (void)snprintf(e.match.owner.user, sizeof e.match.owner.user, "%s", user);
+    (void)snprintf(e.match.owner.unit, sizeof e.match.owner.unit, "%s", unit);
+    return e;
+}
+
+struct case_of {
+    struct owned sockets[SOCKETS_MAX];
+    const char *findings;
+};
+
+static void assert_cases(const struct case_of *cases, size_t count, const struct policy *policy)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_findings(cases[i].sockets, policy, cases[i].findings);
+}
+
+static void another_owner_is_the_wrong_one_and_listens_all_the_same(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", MYSQL}}, ""},
+        {{{"0.0.0.0:3306", PYTHON}}, "WrongOwner"},
+        {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", MYSQL}}, ""},
+        {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", PYTHON}}, "WrongOwner"},
+        {{{NULL}}, "NotListening"},
+    };
+    struct expect e = mysql("mariadbd", "mysql", "mariadb.*");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void each_part_of_an_owner_may_be_the_wrong_one(void **state)
+{
+    static const struct {
+        const char *process, *user, *unit, *findings;
+    } cases[] = {
+        {"", "", "", ""},
+        {"mariadbd", "", "", ""},
+        {"mysqld", "", "", "WrongOwner"},
+        {"", "mysql", "", ""},
+        {"", "root", "", "WrongOwner"},
+        {"", "", "mariadb.service", ""},
+        {"", "", "mysql.service", "WrongOwner"},
+        {"m*d", "m?sql", "*.service", ""},
+    };
+    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", MYSQL}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct expect e = mysql(cases[i].process, cases[i].user, cases[i].unit);
+        const struct policy policy = {.expects = &e, .expect_count = 1};
+
+        assert_findings(sockets, &policy, cases[i].findings);
+    }
+}
+
+static void an_owner_that_cannot_be_seen_is_blindness(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", HIDDEN}}, "WrongOwner? Blind"},
+        {{{"0.0.0.0:3306", "999:mysql:", NULL}}, "WrongOwner? Blind"}, /* the user is right, but who is it? */
+        {{{"0.0.0.0:3306", UNSEEN}}, "WrongOwner"},                    /* whoever it is, it is bob's */
+        {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", HIDDEN}}, "WrongOwner? Blind"},
+        {{{"0.0.0.0:3306", PYTHON}, {"[::]:3306", HIDDEN}}, "WrongOwner Blind"},
+        {{{"0.0.0.0:3306", "0:root:", ""}}, "WrongOwner? Blind"}, /* all were seen, none has it */
+    };
+    struct expect e = mysql("mariadbd", "mysql", "");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void an_owner_nobody_has_looked_for_yet_is_no_blindness(void **state)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", NULL, NULL}};
+    struct expect e = mysql("mariadbd", "", "");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_findings(sockets, &policy, "WrongOwner?");
+}
+
+static void an_unprivileged_look_tells_user_and_unit(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", "999:mysql:mariadb.service", NULL}}, ""},
+        {{{"0.0.0.0:3306", "999:mysql:cron.service", NULL}}, "WrongOwner"},
+        {{{"0.0.0.0:3306", "33:www-data:mariadb.service", NULL}}, "WrongOwner"},
+        {{{"0.0.0.0:3306", "999:mysql:", NULL}}, "WrongOwner? Blind"},
+    };
+    struct expect e = mysql("", "mysql", "mariadb.service");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void a_socket_that_waits_for_activation_is_nobodys_yet(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", "0:root:init.scope", "1:systemd:root:init.scope"}}, ""},
+        {{{"0.0.0.0:3306", "0:root:mariadb.socket", "1:systemd:root:init.scope"}}, ""},
+        {{{"0.0.0.0:3306", "0:root:mariadb.socket",
+           "1:systemd:root:init.scope,812:mariadbd:mysql:mariadb.service"}},
+         ""},
+        {{{"0.0.0.0:3306", "0:root:mariadb.socket", "1:systemd:root:init.scope,4711:python3:bob:x.service"}},
+         "WrongOwner"},
+        {{{"0.0.0.0:3306", "0:root:", "4711:systemd-socket-:root:"}}, ""},
+    };
+    struct expect e = mysql("mariadbd", "mysql", "mariadb.service");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void of_two_programs_on_one_port_one_may_be_wrong(void **state)
+{
+    static const struct owned theft[SOCKETS_MAX] = {{"udp/0.0.0.0:3306", MYSQL},
+                                                    {"udp/0.0.0.0:3306", PYTHON}};
+    static const struct owned reuse[SOCKETS_MAX] = {
+        {"udp/0.0.0.0:3306", MYSQL}, {"udp/0.0.0.0:3306", "999:mysql:", "813:other:mysql:mariadb.service"}};
+    struct expect e = mysql("mariadbd", "", "");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct verdict v;
+
+    (void)state;
+    e.match.protocol = PROTOCOL_UDP;
+    v = judge(theft, &policy);
+    assert_int_equal(v.count, 1);
+    assert_string_equal(v.findings[0].summary,
+                        "mysql: udp port 3306 is held at 0.0.0.0:3306 by python3[4711], user root, unit "
+                        "session-3.scope, with one of 2 sockets of several users; expected process mariadbd");
+    verdict_done(&v);
+    v = judge(reuse, &policy);
+    assert_int_equal(v.count, 1);
+    assert_non_null(strstr(v.findings[0].summary, "by other[813]"));
+    assert_non_null(strstr(v.findings[0].summary, "with one of 2 sockets of one user"));
+    verdict_done(&v);
+}
+
+/* What is bound to an address gets its connections; the rest is another entry's. */
+static void an_entry_answers_for_what_serves_it(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", MYSQL}, {"127.0.0.1:3306", PYTHON}}, ""},
+        {{{"0.0.0.0:3306", PYTHON}, {"127.0.0.1:3306", PYTHON}}, "WrongOwner"},
+        {{{"0.0.0.0:3306", MYSQL}, {"127.0.0.1:3306", MYSQL}}, "WrongOwner"},
+    };
+    struct expect expects[] = {mysql("mariadbd", "", ""), mysql("python3", "", "")};
+    const struct policy policy = {.expects = expects, .expect_count = 2};
+
+    (void)state;
+    expects[0].match.scope = WANT_PUBLIC;
+    expects[1].match.has_address = true;
+    expects[1].match.address = address_of("127.0.0.1");
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void an_allowed_owner_must_be_the_one(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", PYTHON}}, ""},
+        {{{"0.0.0.0:3306", MYSQL}}, "UnexpectedListener"},
+        {{{"0.0.0.0:3306", HIDDEN}}, "UnexpectedListener? Blind"},
+        {{{"0.0.0.0:3306", NULL, NULL}}, "UnexpectedListener?"},
+        {{{"0.0.0.0:3307", HIDDEN}}, "UnexpectedListener"},
+        {{{"udp/0.0.0.0:3306", PYTHON}}, "UnexpectedListener"},
+    };
+    struct allow a = {.match = {.ports = port_3306, .port_count = 1, .owner.process = "python*"}};
+    struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void each_of_several_sockets_must_be_allowed(void **state)
+{
+    static const struct owned both[SOCKETS_MAX] = {{"udp/0.0.0.0:3306", MYSQL}, {"udp/0.0.0.0:3306", PYTHON}};
+    struct allow allows[] = {
+        {.match =
+             {.protocol = PROTOCOL_UDP, .ports = port_3306, .port_count = 1, .owner.process = "python*"}},
+        {.match = {.protocol = PROTOCOL_UDP, .ports = port_3306, .port_count = 1, .owner.user = "mysql"}},
+    };
+    struct policy policy = {.allows = allows, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings(both, &policy, "UnexpectedListener");
+    policy.allow_count = 2;
+    assert_findings(both, &policy, "");
+}
+
+static void an_allowed_owner_may_be_exposed(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"127.0.0.1:3306", PYTHON}}, ""},
+        {{{"0.0.0.0:3306", PYTHON}}, "Exposed"},
+        {{{"0.0.0.0:3306", HIDDEN}}, "Exposed"}, /* it is neither what is allowed, in any case */
+        {{{"0.0.0.0:3306", MYSQL}}, "UnexpectedListener"},
+    };
+    struct allow a = {
+        .match = {.ports = port_3306, .port_count = 1, .scope = WANT_LOOPBACK, .owner.process = "python*"}};
+    struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+static void an_unexpected_listener_is_told_with_its_owner(void **state)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:4444", PYTHON}};
+    static const struct policy policy = {.unexpected.enabled = true};
+    struct verdict v = judge(sockets, &policy);
+
+    (void)state;
+    assert_int_equal(v.count, 1);
+    assert_string_equal(v.findings[0].summary,
+                        "tcp 0.0.0.0:4444 listens, but is neither expected nor allowed (python3[4711], user "
+                        "root, unit session-3.scope)");
+    verdict_done(&v);
+}
+
+static void blindness_says_what_would_help(void **state)
+{
+    static const struct owned hidden[SOCKETS_MAX] = {{"0.0.0.0:3306", HIDDEN}};
+    static const struct owned none[SOCKETS_MAX] = {{"0.0.0.0:3306", "0:root:", ""}};
+    struct expect e = mysql("mariadbd", "", "");
+    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct verdict v = judge(hidden, &policy);
+
+    (void)state;
+    assert_int_equal(v.count, 2);
+    assert_int_equal(v.findings[1].key.rule, RULE_BLIND);
+    assert_int_equal(v.findings[1].severity, SEVERITY_CRITICAL);
+    assert_false(v.findings[1].undetermined);
+    assert_string_equal(
+        v.findings[1].summary,
+        "who holds 1 tcp listener that a rule is about cannot be seen (0.0.0.0:3306): this needs "
+        "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+    assert_int_equal(v.listener_rules[0], 1u << RULE_BLIND);
+    verdict_done(&v);
+    v = judge(none, &policy);
+    assert_non_null(strstr(v.findings[1].summary, "no process here does"));
+    verdict_done(&v);
+}
+
+/* A queue holds one connection more than its limit. */
+static struct listener_table *queues(const char *const *sockets, const struct policy *policy)
+{
+    struct listener_builder *b = listener_builder_new(100, policy);
+    struct listener_table *t;
+
+    for (uint64_t i = 0; sockets[i]; i++) {
+        struct listener_row row;
+        char address[64];
+
+        assert_int_equal(sscanf(sockets[i], "%63s %u/%u", address, &row.queue_length, &row.queue_limit), 3);
+        row = (struct listener_row){.queue_length = row.queue_length, .queue_limit = row.queue_limit};
+        row.address = row_of(address).address;
+        row.port = row_of(address).port;
+        row.v6only = true;
+        row.has_queue = true;
+        row.cookie = i + 1;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
+    t = listener_table_seal(b, NULL, NULL);
+    assert_non_null(t);
+    return t;
+}
+
+static void a_queue_is_saturated_by_its_fullest_socket(void **state)
+{
+    static const struct {
+        const char *sockets[SOCKETS_MAX];
+        double limit;
+        const char *summary; /* NULL: nothing found */
+    } cases[] = {
+        {{"0.0.0.0:3306 0/3"}, 0.8, NULL},
+        {{"0.0.0.0:3306 3/3"}, 0.8, NULL},
+        {{"0.0.0.0:3306 3/3"},
+         0.75,
+         "mysql: tcp port 3306 has an accept queue that is 75 % full (0.0.0.0:3306: 3 waiting, limit 3), "
+         "expected less than 75 %"},
+        {{"0.0.0.0:3306 4/4"},
+         0.8,
+         "mysql: tcp port 3306 has an accept queue that is 80 % full (0.0.0.0:3306: 4 waiting, limit 4), "
+         "expected less than 80 %"},
+        {{"0.0.0.0:3306 1/0"},
+         1,
+         "mysql: tcp port 3306 has an accept queue that is 100 % full (0.0.0.0:3306: 1 waiting, limit 0), "
+         "expected less than 100 %"},
+        {{"0.0.0.0:3306 0/0"}, 1, NULL},
+        {{"0.0.0.0:3306 128/128"}, 1, NULL}, /* one more has room */
+        {{"0.0.0.0:3306 129/128"}, 0, NULL}, /* nobody asks */
+        {{"0.0.0.0:3306 4/3", "0.0.0.0:3306 0/3"},
+         1,
+         "mysql: tcp port 3306 has an accept queue in one of 2 sockets that is 100 % full (0.0.0.0:3306: 4 "
+         "waiting, limit 6), expected less than 100 %"},
+        {{"127.0.0.1:3306 2/3", "[::]:3306 4/3"},
+         0.5,
+         "mysql: tcp port 3306 has an accept queue that is 100 % full ([::]:3306: 4 waiting, limit 3), "
+         "expected less than 50 %"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct expect e = mysql("", "", "");
+        const struct policy policy = {.expects = &e, .expect_count = 1};
+        struct snapshot snapshot = {.listeners = queues(cases[i].sockets, &policy)};
+        struct verdict v;
+
+        e.accept_queue = cases[i].limit;
+        assert_int_equal(rules_evaluate(&snapshot, &policy, &no_own, &v), 0);
+        assert_int_equal(v.count, cases[i].summary ? 1 : 0);
+        if (cases[i].summary) {
+            assert_int_equal(v.findings[0].key.rule, RULE_ACCEPT_QUEUE_SATURATED);
+            assert_string_equal(v.findings[0].summary, cases[i].summary);
+        }
+        verdict_done(&v);
+        snapshot_done(&snapshot);
+    }
+}
+
+static void rules_are_used_where_they_are_asked_for(void **state)
+{
+    struct expect e = mysql("", "", "mariadb.service");
+
+    (void)state;
+    assert_int_equal(rules_used(&e), 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_OWNER);
+    e.accept_queue = 0.5;
+    assert_int_equal(rules_used(&e),
+                     1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED);
+    e = mysql("", "", "");
+    assert_int_equal(rules_used(&e), 1u << RULE_NOT_LISTENING);
+}
+
+static void kernel_chosen_ports_concern_no_rule(void **state)
+{
+    struct expect e = mysql("", "", "");
+    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct listener_builder *b = listener_builder_new(100, &policy);
+    struct listener_row row = row_of("udp/0.0.0.0:3306");
+    struct snapshot snapshot = {.listeners = NULL};
+    struct verdict v;
+
+    (void)state;
+    e.match.protocol = PROTOCOL_UDP;
+    row.auto_port = true;
+    assert_int_equal(listener_builder_add(b, &row), 0);
+    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_OK, 0);
+    snapshot.listeners = listener_table_seal(b, NULL, NULL);
+    assert_int_equal(rules_evaluate(&snapshot, &policy, &no_own, &v), 0);
+    assert_int_equal(v.count, 1);
+    assert_int_equal(v.findings[0].key.rule, RULE_NOT_LISTENING);
+    assert_false(rules_is_listening(snapshot.listeners, &policy, &e, 3306));
+    verdict_done(&v);
+    snapshot_done(&snapshot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_owner_is_the_wrong_one_and_listens_all_the_same),
+        cmocka_unit_test(each_part_of_an_owner_may_be_the_wrong_one),
+        cmocka_unit_test(an_owner_that_cannot_be_seen_is_blindness),
+        cmocka_unit_test(an_owner_nobody_has_looked_for_yet_is_no_blindness),
+        cmocka_unit_test(an_unprivileged_look_tells_user_and_unit),
+        cmocka_unit_test(a_socket_that_waits_for_activation_is_nobodys_yet),
+        cmocka_unit_test(of_two_programs_on_one_port_one_may_be_wrong),
+        cmocka_unit_test(an_entry_answers_for_what_serves_it),
+        cmocka_unit_test(an_allowed_owner_must_be_the_one),
+        cmocka_unit_test(each_of_several_sockets_must_be_allowed),
+        cmocka_unit_test(an_allowed_owner_may_be_exposed),
+        cmocka_unit_test(an_unexpected_listener_is_told_with_its_owner),
+        cmocka_unit_test(blindness_says_what_would_help),
+        cmocka_unit_test(a_queue_is_saturated_by_its_fullest_socket),
+        cmocka_unit_test(rules_are_used_where_they_are_asked_for),
+        cmocka_unit_test(kernel_chosen_ports_concern_no_rule),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
