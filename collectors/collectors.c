@@ -70,8 +70,8 @@ struct collectors {
 /* One poll under way. */
 struct poll {
     struct collectors *c;
-    struct listener_builder *builder;      /* when polling listeners */
-    const struct listener_poll *how;       /* likewise */
+    struct listener_builder *builder; /* when polling listeners */
+    const struct listener_poll *how;  /* likewise */
     uint64_t *malformed;
     enum protocol protocol; /* being read */
     enum port_choice ports; /* likewise */

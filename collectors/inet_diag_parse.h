@@ -19,9 +19,9 @@ enum port_choice {
 
 /* What to ask for. */
 struct inet_diag_query {
-    uint8_t family;       /* AF_INET or AF_INET6; a dump takes no other */
-    uint8_t protocol;     /* IPPROTO_TCP, ... */
-    uint32_t states;      /* mask of 1 << enum sock_state */
+    uint8_t family;   /* AF_INET or AF_INET6; a dump takes no other */
+    uint8_t protocol; /* IPPROTO_TCP, ... */
+    uint32_t states;  /* mask of 1 << enum sock_state */
     enum port_choice ports;
     bool with_memory; /* the socket's memory, which counts drops */
 };

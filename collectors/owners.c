@@ -9,10 +9,15 @@
 #include <string.h>
 #include <time.h>
 
-#define RECHECK_MS      INT64_C(1000)
-#define LOOK_FIRST_MS   INT64_C(1000)
-#define LOOK_SELDOM_MS  INT64_C(60000)
-#define LOOK_SHARE      10 /* looking may take one part in so many of the time */
+#define RECHECK_MS     INT64_C(1000)
+#define LOOK_FIRST_MS  INT64_C(1000)
+#define LOOK_SELDOM_MS INT64_C(60000)
+
+/* Looking may take one part in so many of the time, nearby and everywhere each. */
+#define LOOK_SHARE 10
+
+/* Of a socket with many holders so many are looked at in one recheck. */
+#define RECHECK_HOLDERS 8
 
 /* A socket and what is known about its owner. */
 struct entry {
@@ -23,6 +28,7 @@ struct entry {
     bool present; /* among the rows of this poll */
     struct owner_set *set;
     uint32_t *fds;       /* owned; where each holder of set has the socket */
+    size_t next_holder;  /* to be looked at, modulo their number */
     int64_t recheck_ms;  /* when to look at those descriptors */
     int64_t look_ms;     /* when to look for holders anew */
     int64_t refresh_ms;  /* likewise, had nothing happened meanwhile */
@@ -36,8 +42,9 @@ struct owners {
     size_t count, capacity;
     struct cgroups *cgroups;
     struct users *users;
-    int64_t walk_ms; /* when all processes may be looked through again */
-    int64_t tree_ms; /* likewise the cgroup tree */
+    int64_t nearby_ms; /* when processes nearby may be looked through again */
+    int64_t walk_ms;   /* likewise all processes */
+    int64_t tree_ms;   /* likewise the cgroup tree */
 };
 
 static int64_t now_ms(void)
@@ -172,21 +179,24 @@ static int note_rows(struct owners *o, const struct listener_row *rows, size_t c
     return r;
 }
 
-/* Looks at the one descriptor of each holder; where one is not as it was, the
- * next look is due at once. */
+/* Looks at the one descriptor of each holder, some at a time where there are
+ * many; where one is not as it was, the next look is due at once. */
 static void recheck(struct entry *e, int64_t now)
 {
-    size_t left = 0;
+    size_t count = e->set->count < RECHECK_HOLDERS ? e->set->count : RECHECK_HOLDERS, left = 0;
 
-    if (now < e->recheck_ms || e->set->count == 0)
+    if (now < e->recheck_ms || count == 0)
         return;
     e->recheck_ms = now + RECHECK_MS;
-    for (size_t i = 0; i < e->set->count; i++)
-        left += proc_scan_recheck(&e->set->holders[i], e->fds[i], e->inode);
-    if (left == e->set->count)
+    for (size_t i = 0; i < count; i++) {
+        size_t k = e->next_holder++ % e->set->count;
+
+        left += proc_scan_recheck(&e->set->holders[k], e->fds[k], e->inode);
+    }
+    if (left == count)
         return;
     e->look_ms = now;
-    e->only_nearby = left > 0;
+    e->only_nearby = left > 0 || count < e->set->count;
 }
 
 /* A look for some of the entries. */
@@ -407,6 +417,7 @@ static int conclude_entry(struct look *l, struct entry *e)
     entry_done(e);
     e->set = set;
     e->fds = fds;
+    e->next_holder = 0;
     return 0;
 }
 
@@ -432,14 +443,24 @@ static void schedule(struct look *l, struct entry *e)
     e->look_ms = e->refresh_ms = l->now + e->interval_ms;
 }
 
+/* Looks nearby, which is done within the share of the time that it may take. */
+static int look_nearby_timed(struct look *l)
+{
+    int64_t started = now_ms();
+    int r = look_nearby(l);
+
+    l->owners->nearby_ms = now_ms() + LOOK_SHARE * (now_ms() - started);
+    return r;
+}
+
 static int look(struct owners *o, int64_t now)
 {
     struct look l = {.owners = o, .now = now};
-    int r = begin_look(&l);
+    int r = now < o->nearby_ms ? 0 : begin_look(&l);
 
     if (r == 0 && l.count > 0) {
         learn_cgroups(&l);
-        r = look_nearby(&l);
+        r = look_nearby_timed(&l);
         if (r == 0)
             r = look_everywhere(&l);
         for (size_t i = 0; r == 0 && i < l.count; i++) {

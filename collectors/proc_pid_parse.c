@@ -46,31 +46,6 @@ void proc_pid_parse_comm(const char *comm, size_t length, char ret_name[static P
         (void)snprintf(ret_name, PROCESS_TEXT_MAX, "(unnamed)"); /* it chose to be, and was seen */
 }
 
-const char *proc_pid_parse_cgroup(const char *text, size_t *ret_length)
-{
-    const char *unified = NULL;
-    size_t unified_length = 0;
-
-    while (*text) {
-        size_t length = strcspn(text, "\n");
-        const char *controllers = memchr(text, ':', length);
-        const char *path = controllers ? memchr(controllers + 1, ':', length - (size_t)(controllers + 1 - text))
-                                       : NULL;
-
-        if (path && path - controllers == 1 && text[0] == '0') {
-            unified = path + 1;
-            unified_length = length - (size_t)(unified - text);
-        } else if (path && (size_t)(path - controllers) == sizeof ":name=systemd" - 1 &&
-                   memcmp(controllers, ":name=systemd", sizeof ":name=systemd" - 1) == 0) {
-            *ret_length = length - (size_t)(path + 1 - text);
-            return path + 1;
-        }
-        text += length + (text[length] == '\n');
-    }
-    *ret_length = unified_length;
-    return unified;
-}
-
 static bool has_suffix(const char *part, size_t length, const char *suffix)
 {
     size_t n = strlen(suffix);
@@ -108,6 +83,45 @@ void proc_pid_parse_unit(const char *path, size_t length, char ret_unit[static U
         }
         path += n + 1;
     }
+}
+
+/* The path in a line "ID:CONTROLLERS:PATH", when it is of systemd's own
+ * hierarchy ("N:name=systemd:") or, unified, of cgroup2 ("0::"); or NULL. */
+static const char *hierarchy_path(const char *line, size_t length, bool unified)
+{
+    static const char name[] = "name=systemd";
+    const char *controllers = memchr(line, ':', length), *path;
+
+    if (!controllers)
+        return NULL;
+    controllers++;
+    path = memchr(controllers, ':', length - (size_t)(controllers - line));
+    if (!path)
+        return NULL;
+    if (unified)
+        return path == controllers && controllers - line == 2 && *line == '0' ? path + 1 : NULL;
+    return path - controllers == sizeof name - 1 && memcmp(controllers, name, sizeof name - 1) == 0 ? path + 1
+                                                                                                    : NULL;
+}
+
+void proc_pid_parse_cgroup(const char *text, char ret_unit[static UNIT_TEXT_MAX])
+{
+    char unified[UNIT_TEXT_MAX] = "";
+
+    *ret_unit = '\0';
+    while (*text && !*ret_unit) {
+        size_t length = strcspn(text, "\n");
+        const char *path = hierarchy_path(text, length, false);
+
+        if (path)
+            proc_pid_parse_unit(path, length - (size_t)(path - text), ret_unit);
+        path = hierarchy_path(text, length, true);
+        if (path)
+            proc_pid_parse_unit(path, length - (size_t)(path - text), unified);
+        text += length + (text[length] == '\n');
+    }
+    if (!*ret_unit)
+        memcpy(ret_unit, unified, sizeof unified);
 }
 
 /* Undoes the octal escapes of a path. Returns false when it does not fit. */
@@ -160,9 +174,10 @@ int proc_pid_parse_mount(const char *line, struct mount_line *ret)
         return -EBADMSG;
     memcpy(m.type, text, length);
     text = field(dash + 3, 2, &length);
-    m.hides_processes = text && strcmp(m.type, "proc") == 0 &&
-                        ((strstr(text, "hidepid=") && !strstr(text, "hidepid=0") && !strstr(text, "hidepid=off")) ||
-                         strstr(text, "subset=pid"));
+    m.hides_processes =
+        text && strcmp(m.type, "proc") == 0 &&
+        ((strstr(text, "hidepid=") && !strstr(text, "hidepid=0") && !strstr(text, "hidepid=off")) ||
+         strstr(text, "subset=pid"));
     *ret = m;
     return 0;
 }

@@ -18,11 +18,10 @@ int proc_pid_parse_uid(const char *status, uint32_t *ret_uid);
  * bytes, new lines as well. */
 void proc_pid_parse_comm(const char *comm, size_t length, char ret_name[static PROCESS_TEXT_MAX]);
 
-/* The cgroup in /proc/PID/cgroup that says which unit the process is in: that
- * of systemd's own hierarchy on hosts with cgroup v1, else that of cgroup2.
- *
- * Returns the path, with *ret_length; NULL when there is none. */
-const char *proc_pid_parse_cgroup(const char *text, size_t *ret_length);
+/* The unit that a process is in by /proc/PID/cgroup: by systemd's own hierarchy
+ * on hosts with cgroup v1, or else by that of cgroup2, which a container may
+ * use on such a host. "" for none. */
+void proc_pid_parse_cgroup(const char *text, char ret_unit[static UNIT_TEXT_MAX]);
 
 /* The system unit that a cgroup path such as "/system.slice/nginx.service"
  * belongs to: the first part that is no slice. Units inside of it, as those of

@@ -35,9 +35,10 @@ int proc_raw_parse_line(const char *line, uint8_t version, struct proc_raw_row *
     unsigned protocol, state;
     int fields;
 
-    fields = sscanf(
-        line, " %*u: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*x:%*x %*x:%*x %*x %" SCNu32 " %*d %" SCNu64 " %*d %*s %" SCNu32,
-        local, &protocol, &state, &row.uid, &row.inode, &row.drops);
+    fields = sscanf(line,
+                    " %*u: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*x:%*x %*x:%*x %*x %" SCNu32
+                    " %*d %" SCNu64 " %*d %*s %" SCNu32,
+                    local, &protocol, &state, &row.uid, &row.inode, &row.drops);
     if (fields < 5 || parse_address(local, version, &row.address) < 0)
         return -EBADMSG;
     row.has_drops = fields == 6;

@@ -49,8 +49,6 @@ static bool describe(struct proc_scan *s, int directory, uint32_t pid, struct ho
 {
     char text[FILE_TEXT_MAX];
     ssize_t length = read_at(directory, "comm", text, sizeof text);
-    const char *cgroup;
-    size_t cgroup_length;
     uint32_t uid;
 
     *ret = (struct holder){.pid = pid};
@@ -63,9 +61,7 @@ static bool describe(struct proc_scan *s, int directory, uint32_t pid, struct ho
         (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(s->users, uid));
     if (read_at(directory, "cgroup", text, sizeof text) >= 0) {
         ret->unit_known = true;
-        cgroup = proc_pid_parse_cgroup(text, &cgroup_length);
-        if (cgroup)
-            proc_pid_parse_unit(cgroup, cgroup_length, ret->unit);
+        proc_pid_parse_cgroup(text, ret->unit);
     }
     return true;
 }

@@ -332,7 +332,8 @@ static void cover(struct evaluation *ev, const struct expect *e, const struct ca
 
         if (!concerns(ev, e, c, l))
             continue;
-        if (!e->match.has_address || !c->serves_address || exposed || serves_address(l, &e->match.address))
+        if (!e->match.has_address || !c->serves_address || exposed || claims(e, l) ||
+            serves_address(l, &e->match.address))
             ev->covered[l - ev->listeners] = true;
     }
 }

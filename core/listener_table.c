@@ -414,7 +414,7 @@ void listener_table_free(struct listener_table *t)
 {
     if (!t)
         return;
-    for (size_t i = 0; i < t->member_count; i++)
+    for (size_t i = 0; t->members && i < t->member_count; i++)
         owner_set_unref(t->members[i].owners);
     free(t->listeners);
     free(t->gone);

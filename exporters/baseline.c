@@ -1,6 +1,7 @@
 #include "exporters/baseline.h"
 #include "config/schema.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,17 @@ static void group_add(struct group *g, const struct listener *l)
     g->items[g->count++] = l;
 }
 
+static const struct listener *first_of(const struct group *g)
+{
+    assert(g->count > 0 && g->items[0]);
+    return g->items[0];
+}
+
+static const struct owner_set *first_owners(const struct group *g)
+{
+    return first_of(g)->members[0].owners;
+}
+
 static bool all_match(const struct group *g, const struct owner_pattern *pattern)
 {
     for (size_t i = 0; i < g->count; i++)
@@ -31,14 +43,14 @@ static bool all_match(const struct group *g, const struct owner_pattern *pattern
     return true;
 }
 
-/* Writes a name as a pattern that matches nothing else. Returns false when it
- * does not fit. */
+/* Writes a name as a pattern that matches nothing else. One that looks like a
+ * path would not be taken for a name. Returns false when it does not fit. */
 static bool quote_pattern(const char *name, char *ret_pattern, size_t size)
 {
     size_t used = 0;
 
     for (; *name; name++) {
-        bool special = strchr("*?[", *name);
+        bool special = strchr("*?[", *name) || (used == 0 && *name == '/');
 
         if (used + (special ? 4 : 2) > size)
             return false;
@@ -66,7 +78,7 @@ static bool is_lasting(const char *unit)
 static void find_part(const struct group *g, enum owner_name which, struct owner_pattern *pattern,
                       char *field, size_t size)
 {
-    const struct owner_set *first = g->items[0]->members[0].owners;
+    const struct owner_set *first = first_owners(g);
     const char *name = NULL;
 
     while ((name = owner_next_name(first, which, name))) {
@@ -89,7 +101,7 @@ static bool is_only_activated(const struct owner_set *owners)
  * several users it is the one that others can see as well. */
 static void find_user(const struct group *g, struct owner_pattern *pattern)
 {
-    const struct owner_set *first = g->items[0]->members[0].owners;
+    const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
         if (strcmp(first->holders[i].user, first->user) == 0 &&
@@ -103,7 +115,7 @@ static void find_user(const struct group *g, struct owner_pattern *pattern)
  * somebody connects. */
 static struct owner_pattern find_owner(const struct group *g)
 {
-    const struct owner_set *first = g->items[0]->members[0].owners;
+    const struct owner_set *first = first_owners(g);
     struct owner_pattern pattern = {.process = ""};
 
     if (!first || is_only_activated(first))
@@ -129,7 +141,7 @@ static const char *scope_of_group(const struct group *g)
 
 static void print_comment(const struct group *g, struct buf *out)
 {
-    const struct listener *first = g->items[0];
+    const struct listener *first = first_of(g);
 
     buf_fmt(out, "  # %s ", protocol_name(first->protocol));
     for (size_t i = 0; i < g->count && i < ENDPOINTS_NAMED; i++) {
@@ -163,7 +175,7 @@ static void print_text(const char *key, const char *value, struct buf *out)
 static void print_entry(const struct group *g, const char *name, bool *first, struct buf *out)
 {
     const struct owner_pattern owner = find_owner(g);
-    const struct listener *l = g->items[0];
+    const struct listener *l = first_of(g);
     char address[IP_ADDR_TEXT_MAX], unique[EXPECT_NAME_MAX];
 
     buf_str(out, *first ? "\n" : ",\n");
@@ -191,11 +203,23 @@ static void print_entry(const struct group *g, const char *name, bool *first, st
  * to leave open who may. */
 static bool has_several_owners(const struct group *g)
 {
-    return is_seen(g->items[0]) && !is_only_activated(g->items[0]->members[0].owners) &&
-           !*find_owner(g).process;
+    return is_seen(first_of(g)) && !is_only_activated(first_owners(g)) && !*find_owner(g).process;
 }
 
-/* One entry for the listeners on all addresses and one for each other address. */
+/* Whether an entry can ask for the listener's address. One that is only bound
+ * on the loopback device is not served there to anybody else. */
+static bool has_own_address(const struct group *all, const struct listener *l)
+{
+    if (ip_addr_is_any(l->address) || ip_addr_is_loopback(l->address))
+        return !ip_addr_is_any(l->address);
+    for (size_t i = 0; i < all->count; i++)
+        if (ip_addr_compare(&all->items[i]->address, &l->address) == 0 &&
+            all->items[i]->scope != SCOPE_LOOPBACK)
+            return true;
+    return false;
+}
+
+/* One entry for each address and one for the listeners on all of them. */
 static void print_by_address(const struct group *all, const char *name, bool *first, struct buf *out)
 {
     struct group part = {.items = calloc(all->count + 1, sizeof(const struct listener *))};
@@ -205,14 +229,14 @@ static void print_by_address(const struct group *all, const char *name, bool *fi
         return;
     }
     for (size_t i = 0; i < all->count; i++)
-        if (ip_addr_is_any(all->items[i]->address))
+        if (!has_own_address(all, all->items[i]))
             group_add(&part, all->items[i]);
     if (part.count > 0)
         print_entry(&part, name, first, out);
     part.by_address = true;
     for (size_t i = 0; i < all->count; i++) {
         const struct listener *l = all->items[i];
-        bool is_new = !ip_addr_is_any(l->address);
+        bool is_new = has_own_address(all, l);
 
         part.count = 0;
         for (size_t k = 0; is_new && k < all->count; k++) {
@@ -260,7 +284,7 @@ static const char *expect_name(const struct listener *l)
 /* Prints the entries for a port, if they belong into the list that is printed. */
 static void print_port(const struct group *g, bool expects, bool *first, struct buf *out)
 {
-    const char *name = g->count > 0 ? expect_name(g->items[0]) : NULL;
+    const char *name = g->count > 0 ? expect_name(first_of(g)) : NULL;
 
     if (g->count == 0 || expects != (name != NULL))
         return;

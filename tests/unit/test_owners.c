@@ -15,7 +15,7 @@
  *   all            those of all processes
  *   10?            one descriptor of a process was looked at again
  */
-enum { PROCESSES_MAX = 8, HELD_MAX = 4, CGROUPS_MAX = 4, ROWS_MAX = 16 };
+enum { PROCESSES_MAX = 16, HELD_MAX = 4, CGROUPS_MAX = 4, ROWS_MAX = 16 };
 
 struct process {
     uint32_t pid;
@@ -35,7 +35,7 @@ static struct machine {
     size_t cgroup_count, known_cgroups; /* known from the last walk */
     bool denied, hides;                 /* some process does not let us look; /proc does not show all */
     int scan_result, all_result;
-    int64_t walk_takes_ms, tree_takes_ms;
+    int64_t walk_takes_ms, tree_takes_ms, process_takes_ms;
     int64_t spent_ms; /* walking */
     size_t walks, trees, rechecks, forgotten;
     bool no_cgroups, no_users;
@@ -205,6 +205,7 @@ int proc_scan_process(struct proc_scan *s, uint32_t pid)
 
     assert_wanted(s);
     note_process(pid, "");
+    machine.now_ms += machine.process_takes_ms;
     if (process)
         look_into(s, process);
     s->denied = true; /* what one process denies is of no interest when all are looked at */
@@ -1005,6 +1006,51 @@ static void a_refresh_lets_everything_be_looked_for_anew(void **state)
 
 /* Errors */
 
+static void a_cgroup_of_many_processes_is_looked_through_in_its_share_of_time(void **state)
+{
+    struct listener_row rows[2] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID)};
+
+    start(10, "web", WEB_ID, 100);
+    start(11, "web", WEB_ID, 101);
+    machine.process_takes_ms = 50;
+    attach(*state, rows);
+    assert_did("tree " WEB " 10 11");
+    pass_ms(999);
+    attach_many(*state, rows, 2); /* the new one has to wait */
+    assert_did("10?");
+    assert_int_equal(rows[1].owners->sight, SIGHT_NOT_YET);
+    assert_string_equal(rows[1].owners->user, "user33");
+    assert_holders(&rows[0], "10");
+    pass_ms(1);
+    attach_many(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_holders(&rows[1], "11");
+}
+
+static void of_many_holders_some_are_looked_at_each_time(void **state)
+{
+    struct listener_row row = socket_of(100, WEB_ID);
+
+    for (uint32_t pid = 10; pid < 20; pid++)
+        start(pid, "web", WEB_ID, 100);
+    attach(*state, &row);
+    assert_holders(&row, "10 11 12 13 14 15 16 17 18 19");
+    for (int second = 1; second <= 3; second++) { /* until the next look is some seconds away */
+        pass_ms(1001);
+        attach(*state, &row);
+    }
+    pass_ms(1001);
+    attach(*state, &row);
+    assert_did("10? 11? 12? 13? 14? 15? 16? 17?");
+    pass_ms(1001);
+    attach(*state, &row);
+    assert_did("18? 19? 10? 11? 12? 13? 14? 15?");
+    stop(17);
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_holders(&row, "10 11 12 13 14 15 16 18 19");
+}
+
 static void a_look_without_memory_leaves_what_is_known(void **state)
 {
     struct listener_row row = socket_of(100, WEB_ID);
@@ -1079,6 +1125,8 @@ int main(void)
         on_machine(equal_cookies_of_different_inodes_are_two_sockets),
         on_machine(what_a_table_keeps_stays_as_it_was),
         on_machine(a_refresh_lets_everything_be_looked_for_anew),
+        on_machine(a_cgroup_of_many_processes_is_looked_through_in_its_share_of_time),
+        on_machine(of_many_holders_some_are_looked_at_each_time),
         on_machine(a_look_without_memory_leaves_what_is_known),
         cmocka_unit_test(what_cannot_be_made_is_reported_and_freed),
     };

@@ -300,18 +300,10 @@ static void an_empty_name_is_said_to_be_none(void **state)
 static void assert_cgroup(const char *text, const char *wanted)
 {
     char *copy = string_of(text, strlen(text));
-    size_t length = 42;
-    const char *path = proc_pid_parse_cgroup(copy, &length);
+    char unit[UNIT_TEXT_MAX] = "dirty";
 
-    if (wanted) {
-        assert_non_null(path);
-        assert_in_range(path - copy, 0, strlen(text));
-        assert_int_equal(length, strlen(wanted));
-        assert_memory_equal(path, wanted, length);
-    } else {
-        assert_null(path);
-        assert_int_equal(length, 0);
-    }
+    proc_pid_parse_cgroup(copy, unit);
+    assert_string_equal(unit, wanted);
     free(copy);
 }
 
@@ -321,37 +313,39 @@ static void the_cgroup_is_that_of_systemds_hierarchy_or_of_cgroup2(void **state)
         const char *text, *wanted;
     } cases[] = {
         /* cgroup2 only */
-        {"0::/system.slice/nginx.service\n", "/system.slice/nginx.service"},
-        {"0::/system.slice/nginx.service", "/system.slice/nginx.service"},
-        {"0::/\n", "/"},
-        {"0::/a:b::c\n", "/a:b::c"},
+        {"0::/system.slice/nginx.service\n", "nginx.service"},
+        {"0::/system.slice/nginx.service", "nginx.service"},
+        {"0::/\n", ""},
+        {"0::/a:b::c\n", ""},
         /* hybrid */
         {"9:name=systemd:/system.slice/a.service\n8:pids:/\n7:blkio:/\n0::/system.slice/b.service\n",
-         "/system.slice/a.service"},
-        {"0::/system.slice/b.service\n9:name=systemd:/system.slice/a.service\n", "/system.slice/a.service"},
-        {"12:memory:/docker/4\n4:cpu,cpuacct:/docker/4\n0::/docker/4\n", "/docker/4"},
-        {"12:memory:/docker/4\n0::/init.scope\n1:pids:/docker/4\n", "/init.scope"},
+         "a.service"},
+        {"0::/system.slice/b.service\n9:name=systemd:/system.slice/a.service\n", "a.service"},
+        {"12:memory:/docker/4\n4:cpu,cpuacct:/docker/4\n0::/docker/4\n", ""},
+        {"12:memory:/docker/4\n0::/init.scope\n1:pids:/docker/4\n", "init.scope"},
+        {"1:name=systemd:/\n0::/system.slice/b.service\n", "b.service"}, /* a container */
+        {"0::/system.slice/b.service\n1:name=systemd:/docker/4\n", "b.service"},
         /* cgroup v1 only */
         {"11:cpuset:/\n10:pids:/system.slice/a.service\n1:name=systemd:/system.slice/a.service\n",
-         "/system.slice/a.service"},
-        {"2:cpu:/a.service\n1:name=systemd:/\n", "/"},
-        {"2:cpu:/a.service\n1:name=elogind:/b.service\n", NULL},
-        {"2:cpu,name=systemd:/a.service\n", NULL},
-        {"2:xname=systemd:/a.service\n", NULL},
+         "a.service"},
+        {"2:cpu:/a.service\n1:name=systemd:/\n", ""},
+        {"2:cpu:/a.service\n1:name=elogind:/b.service\n", ""},
+        {"2:cpu,name=systemd:/a.service\n", ""},
+        {"2:xname=systemd:/a.service\n", ""},
         /* No cgroups, or none that we know */
-        {"", NULL},
-        {"\n", NULL},
-        {"\n\n0::/x\n", "/x"},
-        {"garbage\n", NULL},
-        {"0\n", NULL},
-        {"0:\n", NULL},
-        {"0:/a.service\n", NULL},
+        {"", ""},
+        {"\n", ""},
+        {"\n\n0::/x\n", ""},
+        {"garbage\n", ""},
+        {"0\n", ""},
+        {"0:\n", ""},
+        {"0:/a.service\n", ""},
         {"0::", ""},
-        {"0:x:/a.service\n", NULL},
-        {"10::/a.service\n", NULL},
-        {"1:name=systemd\n", NULL},
-        {":::\n", NULL},
-        {"::\n", NULL},
+        {"0:x:/a.service\n", ""},
+        {"10::/a.service\n", ""},
+        {"1:name=systemd\n", ""},
+        {":::\n", ""},
+        {"::\n", ""},
         {":name=systemd:\n", ""},
     };
 
@@ -361,25 +355,17 @@ static void the_cgroup_is_that_of_systemds_hierarchy_or_of_cgroup2(void **state)
 }
 
 /* A path of one line never goes on in the next. */
-static void a_cut_cgroup_file_yields_a_beginning_of_its_paths(void **state)
+static void a_cut_cgroup_file_yields_what_it_has(void **state)
 {
     static const char text[] =
         "9:name=systemd:/system.slice/a.service\n8:pids:/\n0::/system.slice/b.service\n";
-    static const char path[] = "/system.slice/a.service";
-    const size_t begin = sizeof "9:name=systemd:" - 1;
 
     (void)state;
     for (size_t cut = 0; cut < strlen(text); cut++) {
         char *copy = string_of(text, cut);
-        size_t length;
-        const char *have = proc_pid_parse_cgroup(copy, &length);
+        bool is_whole = cut >= (size_t)(strchr(text, '\n') - text);
 
-        if (cut < begin) {
-            assert_null(have);
-        } else {
-            assert_ptr_equal(have, copy + begin);
-            assert_int_equal(length, cut - begin < strlen(path) ? cut - begin : strlen(path));
-        }
+        assert_cgroup(copy, is_whole ? "a.service" : "");
         free(copy);
     }
 }
@@ -745,7 +731,7 @@ int main(void)
         cmocka_unit_test(a_cut_name_is_the_beginning_of_the_whole),
         cmocka_unit_test(an_empty_name_is_said_to_be_none),
         cmocka_unit_test(the_cgroup_is_that_of_systemds_hierarchy_or_of_cgroup2),
-        cmocka_unit_test(a_cut_cgroup_file_yields_a_beginning_of_its_paths),
+        cmocka_unit_test(a_cut_cgroup_file_yields_what_it_has),
         cmocka_unit_test(the_unit_is_the_first_that_is_no_slice),
         cmocka_unit_test(an_escaped_name_is_unescaped),
         cmocka_unit_test(what_systemd_did_not_make_is_no_unit),
