@@ -108,6 +108,7 @@ NEEDS_test_collectors := collectors/collectors collectors/inet_diag_parse $(CORE
 NEEDS_test_prom := exporters/prom exporters/view core/alert $(RULES) $(CORE_MODEL)
 NEEDS_test_json := exporters/json exporters/view core/alert $(RULES) $(CORE_MODEL)
 NEEDS_test_table := exporters/table exporters/view $(RULES) $(CORE_MODEL)
+NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/view core/alert $(RULES) $(CORE_MODEL)
 
 .SECONDEXPANSION:

@@ -1,0 +1,310 @@
+#include "exporters/baseline.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SOCKETS_MAX = 12, HOLDERS_TEXT_MAX = 256 };
+
+#define SSHD  "0:root:ssh.service", "733:sshd:root:ssh.service"
+#define MYSQL "112:mysql:mariadb.service", "812:mariadbd:mysql:mariadb.service"
+
+/* A socket as row_of() reads it, and its owners as owners_of() does; holders
+ * NULL: nobody could be seen. */
+struct owned {
+    const char *socket, *maker, *holders;
+};
+
+static const struct own_sockets no_own;
+
+static struct listener_table *table_of(const struct owned *sockets, size_t count)
+{
+    static const struct policy policy;
+    struct listener_builder *b = listener_builder_new(100, &policy);
+    struct owner_set *sets[SOCKETS_MAX];
+    struct listener_table *t;
+
+    assert_non_null(b);
+    assert_in_range(count, 0, SOCKETS_MAX);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct listener_row row = row_of(sockets[i].socket);
+
+        sets[i] = owners_of(sockets[i].maker, sockets[i].holders ? sockets[i].holders : "");
+        if (!sockets[i].holders)
+            sets[i]->sight = SIGHT_HIDDEN;
+        row.cookie = i + 1;
+        row.owners = sets[i];
+        row.uid = sets[i]->uid;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    t = listener_table_seal(b, NULL, NULL);
+    assert_non_null(t);
+    for (size_t i = 0; i < count; i++)
+        owner_set_unref(sets[i]);
+    return t;
+}
+
+/* The configuration that a text says. Returns owned. */
+static struct config *load(const char *text)
+{
+    char path[] = "/tmp/sockwatch-test-XXXXXX";
+    int fd = mkstemp(path);
+    struct config *config = NULL;
+    struct buf errors;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
+    buf_init(&errors);
+    if (config_load(path, &config, &errors) < 0)
+        fail_msg("%s\n%s", buf_text(&errors), text);
+    buf_done(&errors);
+    assert_int_equal(unlink(path), 0);
+    return config;
+}
+
+static void render(const struct listener_table *t, const struct own_sockets *own, struct buf *ret_text)
+{
+    struct config *config = config_new();
+
+    assert_non_null(config);
+    buf_init(ret_text);
+    baseline_render(t, config, own, ret_text);
+    assert_false(ret_text->failed);
+    config_free(config);
+}
+
+/* By its own baseline nothing is wrong with the table. */
+static void assert_nothing_is_wrong(const struct listener_table *t, const char *text)
+{
+    struct config *config = load(text);
+    struct snapshot snapshot = {0};
+    struct verdict v;
+    const void *borrowed = &t;
+
+    memcpy(&snapshot.listeners, borrowed, sizeof t);
+    assert_int_equal(rules_evaluate(&snapshot, &config->policy, &no_own, &v), 0);
+    assert_true(config->policy.unexpected.enabled);
+    for (size_t i = 0; i < v.count; i++)
+        fail_msg("%s: %s\n%s", rule_name(v.findings[i].key.rule), v.findings[i].summary, text);
+    verdict_done(&v);
+    config_free(config);
+}
+
+/* What is printed for sockets, from the list of expect entries on. */
+static void assert_entries(const struct owned *sockets, size_t count, const char *wanted)
+{
+    struct listener_table *t = table_of(sockets, count);
+    struct buf text;
+    const char *entries;
+
+    render(t, &no_own, &text);
+    entries = strstr(buf_text(&text), "expect = (");
+    assert_non_null(entries);
+    assert_string_equal(entries, wanted);
+    assert_nothing_is_wrong(t, buf_text(&text));
+    buf_done(&text);
+    listener_table_free(t);
+}
+
+#define EXPECT "expect = ("
+#define ALLOW                                                                                         \
+    "\n);\n\n# Listeners that are fine but not required. Any other is an UnexpectedListener.\nallow " \
+    "= ("
+#define END "\n);\n"
+
+static void a_host_without_listeners_allows_none(void **state)
+{
+    (void)state;
+    assert_entries(NULL, 0, EXPECT ALLOW END);
+}
+
+static void services_with_a_name_are_expected_and_others_allowed(void **state)
+{
+    static const struct owned sockets[] = {
+        {"0.0.0.0:22", SSHD},
+        {"[::]:22", SSHD},
+        {"127.0.0.1:3306", MYSQL},
+        {"192.0.2.1:4444", "1000:bob:", "5:nc:bob:"},
+        {"udp/0.0.0.0:53", "0:root:", "600:dnsmasq:nobody:"},
+        {"raw/0.0.0.0:1", "0:root:", "601:ping:root:session-4.scope"},
+    };
+
+    (void)state;
+    assert_entries(
+        sockets, ARRAY_LENGTH(sockets),
+        EXPECT "\n  # tcp 0.0.0.0:22, [::]:22\n"
+               "  { name = \"ssh\"; port = 22; protocol = \"tcp\"; scope = \"public\"; process = \"sshd\"; "
+               "user = \"root\"; unit = \"ssh.service\"; },"
+               "\n  # tcp 127.0.0.1:3306\n"
+               "  { name = \"mysql\"; port = 3306; protocol = \"tcp\"; scope = \"loopback\"; process = "
+               "\"mariadbd\"; user = \"mysql\"; unit = \"mariadb.service\"; },"
+               "\n  # udp 0.0.0.0:53\n"
+               "  { name = \"domain\"; port = 53; protocol = \"udp\"; scope = \"public\"; process = "
+               "\"dnsmasq\"; user = \"nobody\"; }" ALLOW "\n  # tcp 192.0.2.1:4444\n"
+               "  { port = 4444; protocol = \"tcp\"; scope = \"public\"; process = \"nc\"; user = \"bob\"; },"
+               "\n  # raw 0.0.0.0:1\n"
+               "  { port = 1; protocol = \"raw\"; scope = \"public\"; process = \"ping\"; user = \"root\"; "
+               "}" END);
+}
+
+static void programs_on_several_addresses_of_a_port_get_an_entry_each(void **state)
+{
+    static const struct owned sockets[] = {
+        {"0.0.0.0:53", "53:bind:named.service", "900:named:bind:named.service"},
+        {"127.0.0.53:53", "101:resolve:", "612:systemd-resolve:resolve:"},
+        {"127.0.0.54:53", "101:resolve:", "612:systemd-resolve:resolve:"},
+    };
+
+    (void)state;
+    assert_entries(
+        sockets, ARRAY_LENGTH(sockets),
+        EXPECT "\n  # tcp 0.0.0.0:53\n"
+               "  { name = \"domain\"; port = 53; protocol = \"tcp\"; scope = \"public\"; process = "
+               "\"named\"; user = \"bind\"; unit = \"named.service\"; },"
+               "\n  # tcp 127.0.0.53:53\n"
+               "  { name = \"domain-127.0.0.53\"; port = 53; protocol = \"tcp\"; scope = \"loopback\"; "
+               "address = \"127.0.0.53\"; process = \"systemd-resolve\"; user = \"resolve\"; },"
+               "\n  # tcp 127.0.0.54:53\n"
+               "  { name = \"domain-127.0.0.54\"; port = 53; protocol = \"tcp\"; scope = \"loopback\"; "
+               "address = \"127.0.0.54\"; process = \"systemd-resolve\"; user = \"resolve\"; }" ALLOW END);
+}
+
+static void what_is_not_known_is_left_out_and_said(void **state)
+{
+    static const struct owned sockets[] = {
+        {"0.0.0.0:22", "0:root:ssh.service", NULL},
+        {"0.0.0.0:631", "0:root:cups.socket", "1:systemd:root:init.scope"},
+        {"127.0.0.1:40000", "1000:bob:", "9:x:bob:run-u5.service"},
+    };
+
+    (void)state;
+    assert_entries(sockets, ARRAY_LENGTH(sockets),
+                   EXPECT
+                   "\n  # tcp 0.0.0.0:22; which process holds it could not be seen\n"
+                   "  { name = \"ssh\"; port = 22; protocol = \"tcp\"; scope = \"public\"; user = \"root\"; "
+                   "unit = \"ssh.service\"; }" ALLOW
+                   "\n  # tcp 0.0.0.0:631; started by systemd when somebody connects\n"
+                   "  { port = 631; protocol = \"tcp\"; scope = \"public\"; },"
+                   "\n  # tcp 127.0.0.1:40000; the port may be another one after a restart\n"
+                   "  { port = 40000; protocol = \"tcp\"; scope = \"loopback\"; process = \"x\"; user = "
+                   "\"bob\"; }" END);
+}
+
+static void the_user_that_others_can_see_is_preferred(void **state)
+{
+    static const struct owned sockets[] = {
+        {"0.0.0.0:4444", "0:root:", "800:nginx:root:,801:nginx:www-data:"},
+        {"0.0.0.0:4445", "0:root:", "801:nginx:www-data:"},
+    };
+
+    (void)state;
+    assert_entries(
+        sockets, ARRAY_LENGTH(sockets),
+        EXPECT ALLOW
+        "\n  # tcp 0.0.0.0:4444\n"
+        "  { port = 4444; protocol = \"tcp\"; scope = \"public\"; process = \"nginx\"; user = \"root\"; },"
+        "\n  # tcp 0.0.0.0:4445\n"
+        "  { port = 4445; protocol = \"tcp\"; scope = \"public\"; process = \"nginx\"; user = "
+        "\"www-data\"; }" END);
+}
+
+static void names_match_nothing_but_themselves(void **state)
+{
+    static const struct owned sockets[] = {{"0.0.0.0:4444", "0:root:", "5:a*[b]?\"\\:root:"}};
+
+    (void)state;
+    assert_entries(sockets, ARRAY_LENGTH(sockets),
+                   EXPECT ALLOW "\n  # tcp 0.0.0.0:4444\n"
+                                "  { port = 4444; protocol = \"tcp\"; scope = \"public\"; process = "
+                                "\"a[*][[]b][?]\\\"\\\\\"; user = \"root\"; }" END);
+}
+
+static void our_own_sockets_need_no_entry(void **state)
+{
+    static const struct owned sockets[] = {{"127.0.0.1:10066", "0:root:", "5:sockwatch:root:"}};
+    const struct own_socket item = {.address = address_of("127.0.0.1"), .port = 10066};
+    const struct own_sockets own = {&item, 1};
+    struct listener_table *t = table_of(sockets, 1);
+    struct buf text;
+
+    (void)state;
+    render(t, &own, &text);
+    assert_non_null(strstr(buf_text(&text), EXPECT ALLOW END));
+    buf_done(&text);
+    listener_table_free(t);
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 17;
+    return *seed ^= *seed << 5;
+}
+
+#define PICK(list, seed) ((list)[next_random(seed) % ARRAY_LENGTH(list)])
+
+/* Sockets of all kinds on few ports, so that they meet. */
+static void whatever_listens_is_fine_by_its_baseline(void **state)
+{
+    static const char *const addresses[] = {
+        "0.0.0.0",  "[::]",          "*",           "127.0.0.1",   "127.0.0.53", "[::1]",      "192.0.2.1",
+        "10.0.0.1", "[2001:db8::1]", "[fe80::1%2]", "[fe80::1%3]", "0.0.0.0%1",  "192.0.2.1%2"};
+    static const char *const ports[] = {"53", "22", "3306", "4444", "50000"};
+    static const char *const protocols[] = {"", "", "udp/", "raw/", "sctp/"};
+    static const char *const makers[] = {"0:root:", "0:root:a.service", "112:mysql:b.service",
+                                         "1000:bob:c.socket", "0:root:init.scope"};
+    static const char *const holders[] = {
+        NULL,
+        "",
+        "1:systemd:root:init.scope",
+        "5:a:root:a.service",
+        "6:b:mysql:b.service",
+        "5:a:root:a.service,6:b:mysql:b.service",
+        "1:systemd:root:init.scope,7:c*[d]:bob:c.service",
+        "8:d:bob:?",
+        "9:systemd-socket-:root:",
+    };
+
+    (void)state;
+    for (uint32_t run = 1; run <= 3000; run++) {
+        uint32_t seed = run * 2654435761u;
+        struct owned sockets[SOCKETS_MAX];
+        char names[SOCKETS_MAX][64];
+        size_t count = next_random(&seed) % SOCKETS_MAX;
+        struct listener_table *t;
+        struct buf text;
+
+        for (size_t i = 0; i < count; i++) {
+            const char *protocol = PICK(protocols, &seed);
+            const char *port = strcmp(protocol, "raw/") == 0 ? "1" : PICK(ports, &seed);
+
+            (void)snprintf(names[i], sizeof names[i], "%s%s:%s", protocol, PICK(addresses, &seed), port);
+            sockets[i] = (struct owned){names[i], PICK(makers, &seed), PICK(holders, &seed)};
+        }
+        t = table_of(sockets, count);
+        render(t, &no_own, &text);
+        assert_nothing_is_wrong(t, buf_text(&text));
+        buf_done(&text);
+        listener_table_free(t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_host_without_listeners_allows_none),
+        cmocka_unit_test(services_with_a_name_are_expected_and_others_allowed),
+        cmocka_unit_test(programs_on_several_addresses_of_a_port_get_an_entry_each),
+        cmocka_unit_test(what_is_not_known_is_left_out_and_said),
+        cmocka_unit_test(the_user_that_others_can_see_is_preferred),
+        cmocka_unit_test(names_match_nothing_but_themselves),
+        cmocka_unit_test(our_own_sockets_need_no_entry),
+        cmocka_unit_test(whatever_listens_is_fine_by_its_baseline),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
