@@ -21,41 +21,6 @@ static bool scope_matches(enum want_scope want, enum scope scope)
     return false;
 }
 
-static int find_about_listener(struct evaluation *ev, const struct listener *l, enum rule rule,
-                               bool undetermined)
-{
-    struct finding f = {
-        .undetermined = undetermined,
-        .key = {.rule = rule,
-                .protocol = l->protocol,
-                .has_port = true,
-                .port = l->port,
-                .has_endpoint = true,
-                .family = l->family,
-                .address = l->address},
-        .severity = ev->policy->unexpected.severity,
-        .for_ms = ev->policy->unexpected.for_ms,
-    };
-    struct buf summary;
-
-    memcpy(f.key.interface, l->interface, sizeof f.key.interface);
-    buf_init(&summary);
-    buf_fmt(&summary, "%s ", protocol_name(l->protocol));
-    judge_describe(&summary, l);
-    if (*l->service_name)
-        buf_fmt(&summary, " (%s)", l->service_name);
-    buf_str(&summary, rule == RULE_EXPOSED ? " is bound beyond loopback, allowed only on loopback"
-                                           : " listens, but is neither expected nor allowed");
-    if (l->sockets > 0 && l->members[0].owners) {
-        buf_str(&summary, " (");
-        judge_describe_owner(&summary, l->members[0].owners);
-        buf_str(&summary, l->sockets > 1 ? ", and other sockets)" : ")");
-    }
-    if (!undetermined)
-        ev->verdict->listener_rules[l - ev->listeners] |= 1u << rule;
-    return judge_add(ev->verdict, &f, &summary);
-}
-
 /* How the allow entries stand to a socket, from good to bad. */
 enum standing { STANDING_ALLOWED, STANDING_UNTOLD, STANDING_EXPOSED, STANDING_UNKNOWN };
 
@@ -83,6 +48,59 @@ static enum standing best_standing(const struct policy *policy, const struct lis
             best = standing;
     }
     return best;
+}
+
+/* Who holds the socket that is worst off, or the first such one. */
+static const struct owner_set *worst_owners(const struct policy *policy, const struct listener *l)
+{
+    const struct owner_set *worst = NULL;
+    enum standing standing = STANDING_ALLOWED;
+
+    for (uint32_t i = 0; i < l->sockets; i++) {
+        enum standing other = best_standing(policy, l, l->members[i].owners);
+
+        if (i > 0 && other <= standing)
+            continue;
+        worst = l->members[i].owners;
+        standing = other;
+    }
+    return worst;
+}
+
+static int find_about_listener(struct evaluation *ev, const struct listener *l, enum rule rule,
+                               bool undetermined)
+{
+    struct finding f = {
+        .undetermined = undetermined,
+        .key = {.rule = rule,
+                .protocol = l->protocol,
+                .has_port = true,
+                .port = l->port,
+                .has_endpoint = true,
+                .family = l->family,
+                .address = l->address},
+        .severity = ev->policy->unexpected.severity,
+        .for_ms = ev->policy->unexpected.for_ms,
+    };
+    const struct owner_set *owners = worst_owners(ev->policy, l);
+    struct buf summary;
+
+    memcpy(f.key.interface, l->interface, sizeof f.key.interface);
+    buf_init(&summary);
+    buf_fmt(&summary, "%s ", protocol_name(l->protocol));
+    judge_describe(&summary, l);
+    if (*l->service_name)
+        buf_fmt(&summary, " (%s)", l->service_name);
+    buf_str(&summary, rule == RULE_EXPOSED ? " is bound beyond loopback, allowed only on loopback"
+                                           : " listens, but is neither expected nor allowed");
+    if (owners) {
+        buf_str(&summary, " (");
+        judge_describe_owner(&summary, owners);
+        buf_str(&summary, l->sockets > 1 ? ", and other sockets)" : ")");
+    }
+    if (!undetermined)
+        ev->verdict->listener_rules[l - ev->listeners] |= 1u << rule;
+    return judge_add(ev->verdict, &f, &summary);
 }
 
 /* What is wrong with a listener that no expect entry answers for: Exposed,

@@ -13,7 +13,7 @@ import sys
 from harness import (SCRATCH, SOCKWATCH, Daemon, MariaDB, Server, TestCase, as_user, has_one_user, list_json, require,
                      scratch_file, sockwatch, tcp_listener, wait_for)
 
-SEEDS = 150
+SEEDS = 20
 FAST = 'poll: { listeners = "50ms"; };\n'
 SETTINGS = FAST + 'unexpected: { severity = "critical"; };\n'
 
@@ -315,6 +315,7 @@ class HostTest(BaselineCase):
     def test_another_program_in_a_group(self):
         other = self.program("thief", tcp("0.0.0.0", 4601, reuseport=True))
         self.assert_found(("UnexpectedListener", "", 4601))
+        self.assertIn("(thief[", sockwatch("check", "--config", self.baseline).stdout)
         other.end()
 
     def test_another_user_on_a_udp_port(self):
@@ -326,6 +327,7 @@ class HostTest(BaselineCase):
     def test_another_raw_socket(self):
         other = self.program("sniffer", raw("0.0.0.0", 1))
         self.assert_found(("UnexpectedListener", "", 1))
+        self.assertIn("(sniffer[", sockwatch("check", "--config", self.baseline).stdout)
         other.end()
         other = self.program("pinger", raw("0.0.0.0", 89))
         self.assert_found(("UnexpectedListener", "", 89))
