@@ -56,7 +56,7 @@ DAEMON_SOURCES := $(wildcard daemon/*.c)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o)
 DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(O)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit))
+HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/bench))
 ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/integration/*.c tests/bench/*.c)
 
 all: $(O)/sockwatch
@@ -166,7 +166,7 @@ check: deps-check
 check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 	@tests/run-unit $^
 
-check-integration: all $(O)/tests/integration/deny_netlink $(O)/tests/bench/bench_poll
+check-integration: all $(O)/tests/integration/deny_netlink $(O)/tests/bench/bench_poll $(O)/tests/bench/bench_owners
 	@tests/integration/run $(O)
 
 bench: $(O)/tests/bench/bench_poll $(O)/tests/bench/bench_owners
@@ -226,7 +226,7 @@ help:
 	@echo "make check-unit         unit tests of one build"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, format, static analysis, scripts, man pages"
-	@echo "make bench              what a listener poll costs, beside ss -tln"
+	@echo "make bench              what a listener poll and its owners cost, beside ss"
 	@echo "make check-bare         both quickstart commands on a bare Debian tree (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
 	@echo "make uninstall          remove what install put there, but for the configuration"

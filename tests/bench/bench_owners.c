@@ -15,6 +15,7 @@
  * Run it in namespaces of its own (tests/bench/run does). The cgroups are the
  * host's: one is made below the cgroup2 mount in each round and removed again. */
 #include "collectors/collectors.h"
+#include "tests/bench/bench.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -61,34 +62,6 @@ static const char *const kind_names[KIND_COUNT] = {
     [KIND_PROC] = "a plain look through /proc/PID/fd",
     [KIND_SS] = "ss -tlnp",
 };
-
-static _Noreturn void die(const char *what)
-{
-    (void)fprintf(stderr, "bench_owners: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static double now_seconds(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now); /* cannot fail with these clocks */
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static double own_cpu(void)
-{
-    return now_seconds(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static double children_cpu(void)
-{
-    struct rusage usage;
-
-    (void)getrusage(RUSAGE_CHILDREN, &usage); /* cannot fail with these arguments */
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 static void pause_ms(long ms)
 {
@@ -377,38 +350,6 @@ static double measure_proc(struct bench *b)
     return own_cpu() - before;
 }
 
-static double measure_ss(void)
-{
-    double before = children_cpu();
-    pid_t pid = fork();
-    int status;
-
-    if (pid < 0)
-        die("fork");
-    if (pid == 0) {
-        if (!freopen("/dev/null", "w", stdout))
-            die("/dev/null");
-        (void)execlp("ss", "ss", "-tlnp", (char *)NULL);
-        die("ss");
-    }
-    if (waitpid(pid, &status, 0) < 0 || status != 0)
-        die("ss");
-    return children_cpu() - before;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_doubles);
-    return values[count / 2];
-}
-
 static void measure_round(struct bench *b, bool with_cgroup, double ret[KIND_COUNT])
 {
     pause_ms(ROUND_PAUSE_MS);
@@ -421,7 +362,7 @@ static void measure_round(struct bench *b, bool with_cgroup, double ret[KIND_COU
     ret[KIND_CGROUP] = with_cgroup ? measure_newcomer(b, true) : 0;
     ret[KIND_EVERYWHERE] = measure_newcomer(b, false);
     ret[KIND_PROC] = measure_proc(b);
-    ret[KIND_SS] = measure_ss();
+    ret[KIND_SS] = measure_ss("-tlnp");
 }
 
 static void measure(struct bench *b, bool with_cgroup, size_t rounds, double ret_medians[KIND_COUNT])
@@ -452,7 +393,7 @@ struct steady {
 static struct steady poll_steadily(struct bench *b)
 {
     struct steady s = {.polls = 0};
-    double started = now_seconds(CLOCK_MONOTONIC);
+    double started = clock_seconds(CLOCK_MONOTONIC);
 
     (void)poll_listeners(b); /* what went before is not part of it */
     while (s.polls < STEADY_HZ * STEADY_MS / 1000) {
@@ -464,7 +405,7 @@ static struct steady poll_steadily(struct bench *b)
         s.looks += b->looked;
         *(b->looked ? &s.look_cpu : &s.plain_cpu) += cpu;
     }
-    s.seconds = now_seconds(CLOCK_MONOTONIC) - started;
+    s.seconds = clock_seconds(CLOCK_MONOTONIC) - started;
     return s;
 }
 
@@ -557,11 +498,11 @@ int main(int argc, char **argv)
         open_listener(FIRST_PORT + i); /* stays open to the end */
     if (collectors_open(&b.collectors) < 0)
         die("netlink");
-    started = now_seconds(CLOCK_MONOTONIC);
+    started = clock_seconds(CLOCK_MONOTONIC);
     (void)poll_listeners(&b);
     measure(&b, with_cgroup, rounds, medians);
     print_medians(&b, with_cgroup, rounds, medians);
-    while ((now_seconds(CLOCK_MONOTONIC) - started) * 1e3 < STEADY_FROM_MS) {
+    while ((clock_seconds(CLOCK_MONOTONIC) - started) * 1e3 < STEADY_FROM_MS) {
         pause_ms(1000 / STEADY_HZ);
         (void)poll_listeners(&b); /* the listeners grow old by being polled */
     }

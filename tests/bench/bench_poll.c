@@ -12,6 +12,7 @@
  * namespace of its own (tests/bench/run does). */
 #include "collectors/collectors.h"
 #include "collectors/sock_diag.h"
+#include "tests/bench/bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,12 +36,6 @@ static const char *const kind_names[KIND_COUNT] = {
     "  of which TCP",
     "ss -tln",
 };
-
-static void die(const char *what)
-{
-    (void)fprintf(stderr, "bench_poll: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static struct sockaddr_in loopback(unsigned host, unsigned port)
 {
@@ -109,27 +104,6 @@ static size_t start_children(unsigned sockets, pid_t *children)
     return count;
 }
 
-static double timeval_seconds(struct timeval t)
-{
-    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
-}
-
-static double own_cpu(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now); /* cannot fail with this clock */
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static double children_cpu(void)
-{
-    struct rusage usage;
-
-    (void)getrusage(RUSAGE_CHILDREN, &usage); /* cannot fail with these arguments */
-    return timeval_seconds(usage.ru_utime) + timeval_seconds(usage.ru_stime);
-}
-
 struct bench {
     struct collectors *collectors;
     struct sock_diag *diag;
@@ -178,38 +152,6 @@ static double measure_tcp(struct bench *b)
     return own_cpu() - before;
 }
 
-static double measure_ss(void)
-{
-    double before = children_cpu();
-    pid_t pid = fork();
-    int status;
-
-    if (pid < 0)
-        die("fork");
-    if (pid == 0) {
-        if (!freopen("/dev/null", "w", stdout))
-            die("/dev/null");
-        (void)execlp("ss", "ss", "-tln", (char *)NULL);
-        die("ss");
-    }
-    if (waitpid(pid, &status, 0) < 0 || status != 0)
-        die("ss");
-    return children_cpu() - before;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_doubles);
-    return values[count / 2];
-}
-
 static void measure(struct bench *b, size_t rounds, double ret_medians[KIND_COUNT])
 {
     double *values[KIND_COUNT];
@@ -223,7 +165,7 @@ static void measure(struct bench *b, size_t rounds, double ret_medians[KIND_COUN
         (void)measure_poll(b);
         values[KIND_POLL][i] = measure_poll(b);
         values[KIND_TCP][i] = measure_tcp(b);
-        values[KIND_SS][i] = measure_ss();
+        values[KIND_SS][i] = measure_ss("-tln");
     }
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         ret_medians[kind] = median(values[kind], rounds);

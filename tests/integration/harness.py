@@ -272,6 +272,45 @@ class MariaDB:
         self.server = None
 
 
+class Nginx:
+    """nginx in the foreground: a master, which is root, and its workers."""
+
+    CONFIG = """
+daemon off;
+user www-data;
+worker_processes %d;
+pid %s/pid;
+error_log stderr;
+events {}
+http {
+  access_log off;
+  client_body_temp_path %s/body;
+  proxy_temp_path %s/proxy;
+  fastcgi_temp_path %s/fastcgi;
+  uwsgi_temp_path %s/uwsgi;
+  scgi_temp_path %s/scgi;
+  server { listen 127.0.0.1:%d; }
+}
+"""
+
+    def __init__(self, port, workers=2, prefix=()):
+        require("nginx", "pgrep")
+        as_user("www-data")  # which its workers become by themselves
+        directory = tempfile.mkdtemp(dir=SCRATCH)
+        config = scratch_file(self.CONFIG % (workers, *[directory] * 6, port))
+        self.server = Server([*prefix, "nginx", "-p", directory, "-c", config], port)
+        self.master = self.server.process.pid
+        wait_for("nginx has its workers", lambda: len(self.workers()) == workers)
+
+    def workers(self):
+        """The PIDs of those that run; a killed one is replaced."""
+        found = subprocess.run(["pgrep", "-P", str(self.master), "-r", "R,S,D"], capture_output=True, text=True)
+        return {int(pid) for pid in found.stdout.split()}
+
+    def stop(self):
+        self.server.end()
+
+
 def tcp_listener(address, port, *, backlog=16, v6only=None, reuseport=False, device=None, family=None):
     """A listening socket made in this process."""
     family = family or (socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -303,7 +342,7 @@ def bind_socket(s, address, port, v6only, reuseport, device):
         raise
 
 
-def list_json(*arguments):
-    result = sockwatch("list", "--json", *arguments)
+def list_json(*arguments, prefix=()):
+    result = sockwatch("list", "--json", *arguments, prefix=prefix)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
