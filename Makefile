@@ -13,6 +13,8 @@ DATADIR ?= $(PREFIX)/share/sockwatch
 # O is where a build goes; WERROR=1 makes warnings errors; SANITIZE names
 # sanitizers, e.g. SANITIZE=address,undefined.
 O ?= build
+# However it is written: a dependency file names its objects in one way only.
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 WERROR ?=
 SANITIZE ?=
 

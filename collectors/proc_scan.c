@@ -146,11 +146,12 @@ int proc_scan_process(struct proc_scan *s, uint32_t pid)
     if (descriptors) {
         r = scan_descriptors(s, process, descriptors, pid);
         (void)closedir(descriptors); /* it was only read */
-    } else if (fd >= 0) {
-        r = -ENOMEM;
-        (void)close(fd); /* it was only read */
     } else {
+        /* Of a process that has gone meanwhile fdopendir() says so, too, since Linux 6.2. */
+        r = errno == ENOMEM ? -ENOMEM : 0;
         s->denied |= errno != ENOENT && errno != ESRCH;
+        if (fd >= 0)
+            (void)close(fd); /* it was only read */
     }
     (void)close(process); /* it was only read */
     return r;
