@@ -108,7 +108,7 @@ static void another_owner_is_the_wrong_one_and_listens_all_the_same(void **state
         {{{"0.0.0.0:3306", PYTHON}}, "WrongOwner"},
         {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", MYSQL}}, ""},
         {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", PYTHON}}, "WrongOwner"},
-        {{{NULL}}, "NotListening"},
+        {{{NULL, NULL, NULL}}, "NotListening"},
     };
     struct expect e = mysql("mariadbd", "mysql", "mariadb.*");
     const struct policy policy = {.expects = &e, .expect_count = 1};
