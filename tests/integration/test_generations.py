@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 from harness import (SCRATCH, Server, TestCase, list_json, require, scratch_file, sockwatch, tcp_listener,
                      udp_socket, wait_for)
@@ -79,7 +80,7 @@ class ListenDropsTest(GenerationsCase):
             daemon.wait_polls()
             metrics, entry = daemon.metrics(), entry_of(port)
             return (metrics, entry, first - before) if listen_drops() == first else None
-        return wait_for("a moment without drops", look)
+        return wait_for("a moment without drops", look, 30)
 
     def compare_overflow(self, address, port):
         before = listen_drops()
@@ -182,11 +183,10 @@ class AcceptQueueTest(GenerationsCase):
     def test_for_delays_it(self):
         listener = self.listen(5601, backlog=0)
         daemon = self.daemon(QUEUE % 'severity = "warning"; for = "1s";')
+        started = time.monotonic()
         self.hold(client("127.0.0.1", 5601))
-        metrics = wait_for("a pending alert", lambda: (lambda m: m if m.get(
-            "alerts", severity="warning", state="pending") == 1 else None)(daemon.metrics()))
-        self.assertEqual(metrics.firing(), set())
         daemon.wait_firing({SATURATED})
+        self.assertGreaterEqual(time.monotonic() - started, 1)
         self.hold(listener.accept()[0])
         daemon.wait_firing(set())
         log = daemon.log()
@@ -416,6 +416,8 @@ class RestartTest(GenerationsCase):
         members.pop().close()
         self.assert_restarts(daemon, 5807, 0)
         self.assertEqual(daemon.metrics().get("listener_sockets", port=5807), 2)
+        self.listen(5807, reuseport=True)  # in the place of one that left
+        self.assert_restarts(daemon, 5807, 1)
 
     def test_all_members_replaced_are_one(self):
         members = [self.listen(5808, reuseport=True) for _ in range(3)]
