@@ -247,7 +247,7 @@ class MariaDB:
         shutil.chown(self.directory, "mysql", "mysql")
         self.server = None
         install = subprocess.run([*self.prefix, "mariadb-install-db", "--no-defaults",
-                                  f"--datadir={self.directory}/data",
+                                  f"--datadir={self.directory}/data", f"--tmpdir={self.directory}",
                                   "--auth-root-authentication-method=normal", "--skip-test-db",
                                   "--skip-name-resolve", "--force"],
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -260,7 +260,7 @@ class MariaDB:
             os.unlink(f"{path}/s.sock")  # left behind by a killed server
         self.server = Server(
             [*self.prefix, "mariadbd", "--no-defaults", f"--datadir={path}/data", f"--socket={path}/s.sock",
-             f"--pid-file={path}/pid", "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
+             f"--pid-file={path}/pid", f"--tmpdir={path}", "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
              "--key-buffer-size=1M", "--performance-schema=0", "--skip-log-bin",
              "--skip-name-resolve", *network], port if bind else None)
         if not bind:

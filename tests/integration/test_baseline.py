@@ -145,6 +145,7 @@ class HostTest(BaselineCase):
         cls.baseline = baseline("--config", scratch_file(SETTINGS))
         cls.watcher = Daemon(read(cls.baseline))
         cls.addClassCleanup(cls.stop_watcher)
+        cls.watcher.wait_firing(set())
         cls.watcher.wait_polls(5)
         cls.first_log = cls.watcher.log()
 
