@@ -263,8 +263,17 @@ class MariaDB:
              f"--pid-file={path}/pid", f"--tmpdir={path}", "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
              "--key-buffer-size=1M", "--performance-schema=0", "--skip-log-bin",
              "--skip-name-resolve", *network], port if bind else None)
-        if not bind:
-            wait_for("MariaDB opens its socket", lambda: os.path.exists(f"{path}/s.sock"), 30)
+        # A server that is told to end before it serves may not hear it.
+        wait_for("MariaDB greets", self.greets, 30)
+
+    def greets(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            try:
+                client.connect(f"{self.directory}/s.sock")
+                return client.recv(1)
+            except OSError:
+                return b""
 
     def stop(self, signal_number=signal.SIGTERM):
         if self.server:
