@@ -147,7 +147,7 @@ int proc_scan_process(struct proc_scan *s, uint32_t pid)
         r = scan_descriptors(s, process, descriptors, pid);
         (void)closedir(descriptors); /* it was only read */
     } else {
-        /* Of a process that has gone meanwhile fdopendir() says so, too, since Linux 6.2. */
+        /* That a process has gone meanwhile, fdopendir() may be the first to say. */
         r = errno == ENOMEM ? -ENOMEM : 0;
         s->denied |= errno != ENOENT && errno != ESRCH;
         if (fd >= 0)

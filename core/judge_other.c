@@ -171,7 +171,8 @@ static bool describe_untold(const struct evaluation *ev, enum protocol protocol,
         buf_fmt(out, "who holds %zu %s listener%s that a rule is about cannot be seen (%s%s): %s", count,
                 protocol_name(protocol), count == 1 ? "" : "s", buf_text(&names),
                 count > JUDGE_ENDPOINTS ? ", ..." : "",
-                hidden ? "this needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH" : "no process here does");
+                hidden ? "this takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace"
+                       : "no process here does");
     out->failed |= names.failed;
     buf_done(&names);
     return count > 0;
@@ -194,8 +195,10 @@ int judge_class(struct evaluation *ev, enum protocol protocol)
     else if (view->cut > 0 && judge_needs_others(ev->policy, protocol)) /* expected ports are never cut */
         buf_fmt(&summary, "%u %s listeners beyond limits.listeners are not judged", view->cut,
                 protocol_name(protocol));
-    else
+    else {
         is_blind = describe_untold(ev, protocol, &summary);
+        f.for_ms = 1; /* a holder may just have ended: it must be so at the next poll, too */
+    }
     if (is_blind)
         return judge_add(ev->verdict, &f, &summary);
     buf_done(&summary);

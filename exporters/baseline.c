@@ -111,6 +111,20 @@ static void find_user(const struct group *g, struct owner_pattern *pattern)
     find_part(g, OWNER_USER, pattern, pattern->user, sizeof pattern->user);
 }
 
+/* The oldest of several programs is preferred: what it has started will not
+ * always be there. */
+static void find_process(const struct group *g, struct owner_pattern *pattern)
+{
+    const struct owner_set *first = first_owners(g);
+
+    for (size_t i = 0; i < first->count; i++)
+        if (!holder_is_activator(&first->holders[i]) &&
+            quote_pattern(first->holders[i].process, pattern->process, sizeof pattern->process) &&
+            all_match(g, pattern))
+            return;
+    *pattern->process = '\0';
+}
+
 /* Who holds the listeners now; nobody yet where a service is only started when
  * somebody connects. */
 static struct owner_pattern find_owner(const struct group *g)
@@ -120,7 +134,7 @@ static struct owner_pattern find_owner(const struct group *g)
 
     if (!first || is_only_activated(first))
         return pattern;
-    find_part(g, OWNER_PROCESS, &pattern, pattern.process, sizeof pattern.process);
+    find_process(g, &pattern);
     find_user(g, &pattern);
     find_part(g, OWNER_UNIT, &pattern, pattern.unit, sizeof pattern.unit);
     return pattern;

@@ -704,7 +704,8 @@ class PrivilegeTest(OwnersCase):
         daemon = self.daemon(config, prefix=self.nobody)
         daemon.wait_firing({("Blind", "", "")})
         daemon.wait_polls()
-        self.assertEqual(daemon.log().count("alert "), 1, daemon.log())
+        alerts = re.findall(r"alert (\w+ \w+)", daemon.log())
+        self.assertEqual(alerts, ["Blind pending", "Blind firing"], daemon.log())
         self.assertEqual(daemon.metrics().get("alert_firing", rule="WrongOwner", name="service"), 0)
         self.assertEqual(daemon.metrics().get("expected_listening", name="service"), 1)
         # Its own sockets it sees.

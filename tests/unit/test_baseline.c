@@ -199,6 +199,7 @@ static void the_user_that_others_can_see_is_preferred(void **state)
     static const struct owned sockets[] = {
         {"0.0.0.0:4444", "0:root:", "800:nginx:root:,801:nginx:www-data:"},
         {"0.0.0.0:4445", "0:root:", "801:nginx:www-data:"},
+        {"0.0.0.0:4446", "0:root:", "802:server:root:,803:cgi:root:"}, /* the older program */
     };
 
     (void)state;
@@ -209,7 +210,10 @@ static void the_user_that_others_can_see_is_preferred(void **state)
         "  { port = 4444; protocol = \"tcp\"; scope = \"public\"; process = \"nginx\"; user = \"root\"; },"
         "\n  # tcp 0.0.0.0:4445\n"
         "  { port = 4445; protocol = \"tcp\"; scope = \"public\"; process = \"nginx\"; user = "
-        "\"www-data\"; }" END);
+        "\"www-data\"; },"
+        "\n  # tcp 0.0.0.0:4446\n"
+        "  { port = 4446; protocol = \"tcp\"; scope = \"public\"; process = \"server\"; user = \"root\"; "
+        "}" END);
 }
 
 static void names_match_nothing_but_themselves(void **state)

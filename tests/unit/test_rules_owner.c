@@ -228,6 +228,46 @@ static void of_two_programs_on_one_port_one_may_be_wrong(void **state)
     verdict_done(&v);
 }
 
+/* Whichever of the sockets comes first. */
+static void the_socket_that_is_wrong_is_named(void **state)
+{
+    static const struct owned orders[][SOCKETS_MAX] = {
+        {{"0.0.0.0:3306", MYSQL}, {"0.0.0.0:3306", PYTHON}},
+        {{"0.0.0.0:3306", PYTHON}, {"0.0.0.0:3306", MYSQL}},
+    };
+    struct expect e = mysql("mariadbd", "", "");
+    const struct policy expecting = {.expects = &e, .expect_count = 1};
+    struct allow a = {.match = {.ports = port_3306, .port_count = 1, .owner.process = "mariadbd"}};
+    const struct policy allowing = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(orders); i++) {
+        struct verdict v = judge(orders[i], &expecting);
+
+        assert_int_equal(v.count, 1);
+        assert_non_null(strstr(v.findings[0].summary, "by python3[4711]"));
+        verdict_done(&v);
+        v = judge(orders[i], &allowing);
+        assert_int_equal(v.count, 1);
+        assert_non_null(strstr(v.findings[0].summary, "python3[4711]"));
+        assert_null(strstr(v.findings[0].summary, "mariadbd"));
+        verdict_done(&v);
+    }
+}
+
+/* It is reached by nobody from outside, but it is the entry's all the same. */
+static void an_expected_address_on_the_loopback_device_is_not_unexpected(void **state)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {{"10.1.1.1%1:3306", MYSQL}};
+    struct expect e = mysql("", "", "");
+    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    e.match.has_address = true;
+    e.match.address = address_of("10.1.1.1");
+    assert_findings(sockets, &policy, "WrongAddress");
+}
+
 /* What is bound to an address gets its connections; the rest is another entry's. */
 static void an_entry_answers_for_what_serves_it(void **state)
 {
@@ -321,11 +361,12 @@ static void blindness_says_what_would_help(void **state)
     assert_int_equal(v.count, 2);
     assert_int_equal(v.findings[1].key.rule, RULE_BLIND);
     assert_int_equal(v.findings[1].severity, SEVERITY_CRITICAL);
+    assert_int_equal(v.findings[1].for_ms, 1); /* only when it lasts until the next poll */
     assert_false(v.findings[1].undetermined);
     assert_string_equal(
         v.findings[1].summary,
-        "who holds 1 tcp listener that a rule is about cannot be seen (0.0.0.0:3306): this needs "
-        "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+        "who holds 1 tcp listener that a rule is about cannot be seen (0.0.0.0:3306): this takes "
+        "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace");
     assert_int_equal(v.listener_rules[0], 1u << RULE_BLIND);
     verdict_done(&v);
     v = judge(none, &policy);
@@ -457,6 +498,8 @@ int main(void)
         cmocka_unit_test(an_unprivileged_look_tells_user_and_unit),
         cmocka_unit_test(a_socket_that_waits_for_activation_is_nobodys_yet),
         cmocka_unit_test(of_two_programs_on_one_port_one_may_be_wrong),
+        cmocka_unit_test(the_socket_that_is_wrong_is_named),
+        cmocka_unit_test(an_expected_address_on_the_loopback_device_is_not_unexpected),
         cmocka_unit_test(an_entry_answers_for_what_serves_it),
         cmocka_unit_test(an_allowed_owner_must_be_the_one),
         cmocka_unit_test(each_of_several_sockets_must_be_allowed),
