@@ -42,6 +42,14 @@ bool holder_is_activator(const struct holder *holder)
            strcmp(holder->unit, "init.scope") == 0 || strcmp(holder->process, "systemd-socket-") == 0;
 }
 
+bool owner_set_is_only_activated(const struct owner_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (!holder_is_activator(&set->holders[i]))
+            return false;
+    return set->count > 0;
+}
+
 bool owner_pattern_is_set(const struct owner_pattern *pattern)
 {
     return *pattern->process || *pattern->user || *pattern->unit;
@@ -137,7 +145,6 @@ static enum owner_match socket_match(const struct owner_pattern *pattern, const 
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set)
 {
     enum owner_match best = OWNER_DIFFERS;
-    bool only_activators = true;
 
     if (!owner_pattern_is_set(pattern))
         return OWNER_MATCHES;
@@ -148,11 +155,10 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
     for (size_t i = 0; i < set->count; i++) {
         enum owner_match match = holder_match(pattern, set, &set->holders[i]);
 
-        only_activators &= holder_is_activator(&set->holders[i]);
         if (match < best)
             best = match;
     }
-    return only_activators ? OWNER_MATCHES : best;
+    return owner_set_is_only_activated(set) ? OWNER_MATCHES : best;
 }
 
 static const char *holder_name(const struct holder *holder, enum owner_name which)
@@ -175,14 +181,6 @@ static const char *socket_name(const struct owner_set *set, enum owner_name whic
     return "";
 }
 
-static bool has_other_holder(const struct owner_set *set)
-{
-    for (size_t i = 0; i < set->count; i++)
-        if (!holder_is_activator(&set->holders[i]))
-            return true;
-    return false;
-}
-
 /* The lesser of two names, of which b must come after previous to count. */
 static const char *nearer(const char *a, const char *b, const char *previous)
 {
@@ -200,7 +198,7 @@ const char *owner_next_name(const struct owner_set *set, enum owner_name which, 
         return NULL;
     if (set->count == 0)
         return nearer(NULL, socket_name(set, which), previous);
-    skip_activators = has_other_holder(set);
+    skip_activators = !owner_set_is_only_activated(set);
     for (size_t i = 0; i < set->count; i++)
         if (!skip_activators || !holder_is_activator(&set->holders[i]))
             next = nearer(next, holder_name(&set->holders[i], which), previous);

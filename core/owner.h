@@ -55,6 +55,9 @@ void owner_set_unref(struct owner_set *set);
  * somebody connects: systemd itself, or systemd-socket-activate. */
 bool holder_is_activator(const struct holder *holder);
 
+/* Whether the socket has holders, and all of them are such. */
+bool owner_set_is_only_activated(const struct owner_set *set);
+
 /* Who a socket should belong to: shell patterns (glob(7)), "" for anybody. */
 struct owner_pattern {
     char process[PROCESS_TEXT_MAX];

@@ -89,14 +89,6 @@ static void find_part(const struct group *g, enum owner_name which, struct owner
     }
 }
 
-static bool is_only_activated(const struct owner_set *owners)
-{
-    for (size_t i = 0; i < owners->count; i++)
-        if (!holder_is_activator(&owners->holders[i]))
-            return false;
-    return owners->count > 0;
-}
-
 /* The socket's own user is preferred: of a service whose processes are of
  * several users it is the one that others can see as well. */
 static void find_user(const struct group *g, struct owner_pattern *pattern)
@@ -132,7 +124,7 @@ static struct owner_pattern find_owner(const struct group *g)
     const struct owner_set *first = first_owners(g);
     struct owner_pattern pattern = {.process = ""};
 
-    if (!first || is_only_activated(first))
+    if (!first || owner_set_is_only_activated(first))
         return pattern;
     find_process(g, &pattern);
     find_user(g, &pattern);
@@ -169,7 +161,7 @@ static void print_comment(const struct group *g, struct buf *out)
         buf_fmt(out, " and %zu more", g->count - ENDPOINTS_NAMED);
     if (!is_seen(first))
         buf_str(out, "; which process holds it could not be seen");
-    else if (is_only_activated(first->members[0].owners))
+    else if (owner_set_is_only_activated(first->members[0].owners))
         buf_str(out, "; started by systemd when somebody connects");
     if (first->protocol != PROTOCOL_RAW && first->port >= LOCAL_PORTS_FIRST)
         buf_str(out, "; the port may be another one after a restart");
@@ -217,7 +209,7 @@ static void print_entry(const struct group *g, const char *name, bool *first, st
  * to leave open who may. */
 static bool has_several_owners(const struct group *g)
 {
-    return is_seen(first_of(g)) && !is_only_activated(first_owners(g)) && !*find_owner(g).process;
+    return is_seen(first_of(g)) && !owner_set_is_only_activated(first_owners(g)) && !*find_owner(g).process;
 }
 
 /* Whether an entry can ask for the listener's address. One that is only bound
