@@ -27,9 +27,12 @@ enum standing { STANDING_ALLOWED, STANDING_UNTOLD, STANDING_EXPOSED, STANDING_UN
 static enum standing allow_standing(const struct allow *a, const struct listener *l,
                                     const struct owner_set *owners)
 {
-    enum owner_match owner = owner_match(&a->match.owner, owners);
+    enum owner_match owner;
 
-    if (!allow_matches(a, l) || owner == OWNER_DIFFERS)
+    if (!allow_matches(a, l)) /* most are about other ports */
+        return STANDING_UNKNOWN;
+    owner = owner_match(&a->match.owner, owners);
+    if (owner == OWNER_DIFFERS)
         return STANDING_UNKNOWN;
     if (!scope_matches(a->match.scope, l->scope))
         return a->match.scope == WANT_LOOPBACK ? STANDING_EXPOSED : STANDING_UNKNOWN;
@@ -50,19 +53,21 @@ static enum standing best_standing(const struct policy *policy, const struct lis
     return best;
 }
 
-/* Who holds the socket that is worst off, or the first such one. */
-static const struct owner_set *worst_owners(const struct policy *policy, const struct listener *l)
+/* The standing of the socket that is worst off, of several the first, and in
+ * *ret_owners who holds it. */
+static enum standing worst_standing(const struct policy *policy, const struct listener *l,
+                                    const struct owner_set **ret_owners)
 {
-    const struct owner_set *worst = NULL;
-    enum standing standing = STANDING_ALLOWED;
+    enum standing worst = STANDING_ALLOWED;
 
+    *ret_owners = NULL;
     for (uint32_t i = 0; i < l->sockets; i++) {
-        enum standing other = best_standing(policy, l, l->members[i].owners);
+        enum standing standing = best_standing(policy, l, l->members[i].owners);
 
-        if (i > 0 && other <= standing)
+        if (i > 0 && standing <= worst)
             continue;
-        worst = l->members[i].owners;
-        standing = other;
+        *ret_owners = l->members[i].owners;
+        worst = standing;
     }
     return worst;
 }
@@ -82,9 +87,10 @@ static int find_about_listener(struct evaluation *ev, const struct listener *l, 
         .severity = ev->policy->unexpected.severity,
         .for_ms = ev->policy->unexpected.for_ms,
     };
-    const struct owner_set *owners = worst_owners(ev->policy, l);
+    const struct owner_set *owners;
     struct buf summary;
 
+    (void)worst_standing(ev->policy, l, &owners); /* which the rule has told */
     memcpy(f.key.interface, l->interface, sizeof f.key.interface);
     buf_init(&summary);
     buf_fmt(&summary, "%s ", protocol_name(l->protocol));
@@ -108,16 +114,11 @@ static int find_about_listener(struct evaluation *ev, const struct listener *l, 
  * allowed. *ret_untold: it hangs on an owner that cannot be seen. */
 enum rule judge_by_allows(const struct policy *policy, const struct listener *l, bool *ret_untold)
 {
-    enum standing worst = STANDING_ALLOWED;
+    const struct owner_set *owners;
+    enum standing worst = worst_standing(policy, l, &owners);
     bool judges_all =
         policy->unexpected.enabled && !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
 
-    for (uint32_t i = 0; i < l->sockets; i++) {
-        enum standing standing = best_standing(policy, l, l->members[i].owners);
-
-        if (standing > worst)
-            worst = standing;
-    }
     *ret_untold = worst == STANDING_UNTOLD;
     if (worst == STANDING_EXPOSED)
         return RULE_EXPOSED;
