@@ -20,7 +20,7 @@ SANITIZE ?=
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config \
 	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev libcurl4-gnutls-dev
-TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-14-dev shellcheck mandoc git \
+TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-dev shellcheck mandoc git \
 	python3 iproute2 procps systemd systemd-container mariadb-server redis-server nginx-light dnsmasq-base \
 	prometheus
 
