@@ -1,6 +1,7 @@
 #include "collectors/proc_scan.h"
 #include "collectors/proc_pid_parse.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -106,17 +107,19 @@ static struct wanted *find_wanted(struct proc_scan *s, int descriptors, const ch
 
 static int scan_descriptors(struct proc_scan *s, int process, DIR *descriptors, uint32_t pid)
 {
+    int directory = dirfd(descriptors);
     struct hit hit = {.fd = 0};
     const struct dirent *entry;
     bool described = false;
     int r = 0;
 
+    assert(directory >= 0); /* fdopendir() has taken it */
     while (r == 0 && (entry = readdir(descriptors))) {
         struct wanted *w;
 
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
-        w = find_wanted(s, dirfd(descriptors), entry->d_name);
+        w = find_wanted(s, directory, entry->d_name);
         if (!w || is_known_holder(w, pid))
             continue;
         if (!described && !describe(s, process, pid, &hit.holder))
