@@ -183,9 +183,9 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(LIB_OBJECTS)
 
 lint: $(O)/version.h
 	@tests/lint/layers
-	@clang-format --dry-run -Werror $(ALL_SOURCES) $(HEADERS)
-	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/lint/layers tests/bare-system \
-		tests/bench/run
+	@tests/lint/layout $(ALL_SOURCES) $(HEADERS)
+	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/lint/layers tests/lint/layout \
+		tests/bare-system tests/bench/run
 	@mandoc -T lint -W warning config/sockwatch.conf.5 daemon/sockwatch.8
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 		-D_GNU_SOURCE -I. -I$(O) core config collectors exporters daemon
