@@ -185,8 +185,9 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(LIB_OBJECTS)
 lint: $(O)/version.h
 	@tests/lint/layers
 	@tests/lint/layout $(ALL_SOURCES) $(HEADERS)
-	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/lint/layers tests/lint/layout \
-		tests/bare-system tests/bench/run
+	@tests/lint/test-run-unit
+	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/bare-system tests/bench/run \
+		tests/lint/layers tests/lint/layout tests/lint/test-run-unit
 	@mandoc -T lint -W warning config/sockwatch.conf.5 daemon/sockwatch.8
 	@cppcheck $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 		--quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
