@@ -184,10 +184,12 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(LIB_OBJECTS)
 # From 2.11 on cppcheck looks at every branch only when it is told to.
 lint: $(O)/version.h
 	@tests/lint/layers
+	@tests/lint/pure . $(CC) -std=gnu17 $(ALL_CPPFLAGS)
+	@tests/lint/test-pure $(CC) -std=gnu17 -D_GNU_SOURCE
 	@tests/lint/layout $(ALL_SOURCES) $(HEADERS)
 	@tests/lint/test-run-unit
 	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/bare-system tests/bench/run \
-		tests/lint/layers tests/lint/layout tests/lint/test-run-unit
+		tests/lint/layers tests/lint/layout tests/lint/pure tests/lint/test-pure tests/lint/test-run-unit
 	@mandoc -T lint -W warning config/sockwatch.conf.5 daemon/sockwatch.8
 	@cppcheck $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 		--quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
@@ -230,7 +232,7 @@ help:
 	@echo "make check              the whole test suite with gcc, clang and sanitizers"
 	@echo "make check-unit         unit tests of one build"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
-	@echo "make lint               layers, format, static analysis, scripts, man pages"
+	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
 	@echo "make bench              what a listener poll and its owners cost, beside ss"
 	@echo "make check-bare         both quickstart commands on a bare Debian tree (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
