@@ -11,12 +11,14 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 DATADIR ?= $(PREFIX)/share/sockwatch
 
 # O is where a build goes; WERROR=1 makes warnings errors; SANITIZE names
-# sanitizers, e.g. SANITIZE=address,undefined.
+# sanitizers, e.g. SANITIZE=address,undefined; RELEASE is the Debian release that
+# check-bare runs on.
 O ?= build
 # However it is written: a dependency file names its objects in one way only.
 override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 WERROR ?=
 SANITIZE ?=
+RELEASE ?= bookworm
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config \
 	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev libcurl4-gnutls-dev
@@ -234,15 +236,17 @@ help:
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
 	@echo "make bench              what a listener poll and its owners cost, beside ss"
-	@echo "make check-bare         both quickstart commands on a bare Debian tree (root, needs mmdebstrap)"
+	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
+	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
 	@echo "make uninstall          remove what install put there, but for the configuration"
 	@echo "make clean              remove $(O)"
 	@echo
-	@echo "Variables: CC, CFLAGS, O=DIR, V=1, WERROR=1, SANITIZE=address,undefined, DESTDIR, PREFIX, SYSCONFDIR."
+	@echo "Variables: CC, CFLAGS, O=DIR, V=1, WERROR=1, SANITIZE=address,undefined, RELEASE=$(RELEASE),"
+	@echo "DESTDIR, PREFIX, SYSCONFDIR."
 
 check-bare:
-	tests/bare-system
+	tests/bare-system $(RELEASE)
 
 -include $(LIB_OBJECTS:.o=.d) $(DAEMON_OBJECTS:.o=.d) $(wildcard $(O)/tests/*/*.d)
 
