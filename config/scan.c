@@ -96,6 +96,13 @@ static bool is_misread(const char *number)
     return errno == ERANGE || value < INT32_MIN || value > INT32_MAX;
 }
 
+/* A leading zero means octal to libconfig 1.7, and nothing to 1.5. */
+static bool is_ambiguous(const char *number)
+{
+    number += *number == '-' || *number == '+';
+    return number[0] == '0' && isdigit((unsigned char)number[1]) && !strpbrk(number, "L.eE");
+}
+
 static void read_number(struct scanner *s)
 {
     char number[NUMBER_MAX], what[NUMBER_MAX + 32];
@@ -108,8 +115,13 @@ static void read_number(struct scanner *s)
         s->p++;
     } while (s->p < s->end && (isalnum((unsigned char)*s->p) || *s->p == '.'));
     number[n] = '\0';
-    if (s->p - start < NUMBER_MAX && !is_misread(number)) /* a longer one was not read whole */
+    if (s->p - start < NUMBER_MAX && !is_misread(number)) { /* a longer one was not read whole */
+        if (!is_ambiguous(number))
+            return;
+        (void)snprintf(what, sizeof what, "%s may be read as octal", number);
+        problem(s, what, "a number without leading zeros");
         return;
+    }
     (void)snprintf(what, sizeof what, "%s does not fit in 32 bits", number);
     problem(s, what, "a number from -2147483648 to 2147483647");
 }

@@ -1,9 +1,10 @@
 /* What libconfig does not tell, read off a configuration file's bytes.
  *
  * libconfig 1.5 reads an integer that does not fit in 32 bits as another
- * number and lets a comment that does not end swallow the rest of all files,
- * both silently; it accepts NUL bytes, a byte order mark and invalid UTF-8 in
- * its own ways. This scan finds all of these, and the files that are included.
+ * number, 1.7 one with leading zeros, and a comment that does not end swallows
+ * the rest of all files, all silently; it accepts NUL bytes, a byte order mark
+ * and invalid UTF-8 in its own ways. This scan finds all of these, and the files
+ * that are included.
  * Pure; any thread. */
 #ifndef SOCKWATCH_CONFIG_SCAN_H
 #define SOCKWATCH_CONFIG_SCAN_H

@@ -123,9 +123,34 @@ static void finds_them_behind_any_number_of_zeros(void **state)
 static void lets_numbers_pass_that_are_read_as_they_are(void **state)
 {
     static const struct scan_case cases[] = {
-        {"x = 4294970602L;", ""},   {"x = 0x100000CEAL;", ""}, {"x = 4294970602.5;", ""},
-        {"x = -4294970602.0;", ""}, {"x = 4294970602e3;", ""}, {"x = 0xEE;", ""},
-        {"x = 0000000080;", ""},
+        {"x = 4294970602L;", ""},
+        {"x = 0x100000CEAL;", ""},
+        {"x = 4294970602.5;", ""},
+        {"x = -4294970602.0;", ""},
+        {"x = 4294970602e3;", ""},
+        {"x = 0xEE;", ""},
+        {"x = 0080L;", ""},
+        {"x = 00.5;", ""},
+        {"x = 00e1;", ""},
+        {"x = 0x0080;", ""},
+        {"x = 0;", ""},
+        {"x = -0;", ""},
+    };
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases));
+}
+
+/* Port 0080 is 80 to one version of libconfig and wrong syntax to another, and
+ * port 010 is 10 or 8. */
+static void finds_numbers_that_may_be_octal(void **state)
+{
+    static const struct scan_case cases[] = {
+        {"port = 010;", "1:port: 010 may be read as octal\n"},
+        {"port = 0000000080;", "1:port: 0000000080 may be read as octal\n"},
+        {"a = 1;\nport = -01;", "2:port: -01 may be read as octal\n"},
+        {"x = [8, +08];", "1:x: +08 may be read as octal\n"},
+        {"x = 00", "1:x: 00 may be read as octal\n"},
     };
 
     (void)state;
@@ -293,6 +318,7 @@ int main(void)
         cmocka_unit_test(finds_numbers_that_would_be_read_as_others),
         cmocka_unit_test(finds_them_behind_any_number_of_zeros),
         cmocka_unit_test(lets_numbers_pass_that_are_read_as_they_are),
+        cmocka_unit_test(finds_numbers_that_may_be_octal),
         cmocka_unit_test(numbers_in_names_strings_and_comments_are_no_numbers),
         cmocka_unit_test(a_comment_ends_with_a_star_of_its_own),
         cmocka_unit_test(ends_wherever_the_text_ends),
