@@ -81,7 +81,7 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/services core/policy core/owner core/listener core/generation core/listener_table \
+CORE_MODEL := core/net core/array core/services core/policy core/owner core/listener core/generation core/listener_table \
 	core/conn_table core/snapshot core/text core/buf
 RULES := core/rules core/judge_expect core/judge_other core/err
 NEEDS_test_err := core/err
@@ -91,20 +91,20 @@ NEEDS_test_text := core/text
 NEEDS_test_owner := core/owner core/text core/buf
 NEEDS_test_listener := core/listener core/owner core/text core/buf
 NEEDS_test_generation := core/generation
-NEEDS_test_net := core/net
-NEEDS_test_services := core/services core/net
+NEEDS_test_net := core/net core/array
+NEEDS_test_services := core/services core/net core/array
 NEEDS_test_conn_table := core/conn_table
-NEEDS_test_policy := core/policy core/net
+NEEDS_test_policy := core/policy core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
 NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := core/alert $(RULES) $(CORE_MODEL)
 NEEDS_test_scan := config/scan core/text
-NEEDS_test_schema := config/schema config/config core/duration core/net core/owner core/policy core/text core/buf
+NEEDS_test_schema := config/schema config/config core/duration core/net core/array core/owner core/policy core/text core/buf
 NEEDS_test_config := config/load config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
-NEEDS_test_route_parse := collectors/route_parse core/net
+NEEDS_test_route_parse := collectors/route_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
 NEEDS_test_owners := collectors/owners collectors/proc_pid_parse core/owner core/text core/buf

@@ -165,13 +165,13 @@ static int add_listener(void *arg, const struct nlmsghdr *msg)
     row.inode = diag.inode;
     row.cgroup_id = diag.cgroup_id;
     row.auto_port = p->ports == PORTS_AUTO;
-    row.has_queue = sources[p->protocol].has_accept_queue;
-    row.queue_length = row.has_queue ? diag.rqueue : 0;
-    row.queue_limit = row.has_queue ? diag.wqueue : 0;
-    row.has_receive_queue = sources[p->protocol].is_datagram;
-    row.receive_queue_bytes = row.has_receive_queue ? diag.rqueue : 0;
-    row.has_drops = diag.has_drops;
-    row.drops = diag.drops;
+    row.queue.known = sources[p->protocol].has_accept_queue;
+    row.queue.length = row.queue.known ? diag.rqueue : 0;
+    row.queue.limit = row.queue.known ? diag.wqueue : 0;
+    row.receive_queue.known = sources[p->protocol].is_datagram;
+    row.receive_queue.bytes = row.receive_queue.known ? diag.rqueue : 0;
+    row.drops.known = diag.drops.known;
+    row.drops.count = diag.drops.count;
     return add_row(p, &row);
 }
 
@@ -194,8 +194,8 @@ static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
         .cookie = raw->inode, /* as good as a cookie for the time between two polls */
         .uid = raw->uid,
         .inode = (uint32_t)raw->inode, /* the kernel has no larger ones for sockets */
-        .has_drops = raw->has_drops,
-        .drops = raw->drops,
+        .drops.known = raw->drops.known,
+        .drops.count = raw->drops.count,
     };
 
     return raw->state == STATE_CLOSE ? add_row(p, &row) : 0;

@@ -85,8 +85,8 @@ static void take_attribute(const struct nlattr *attribute, struct inet_diag_row 
         if (length < (SK_MEMINFO_DROPS + 1) * sizeof drops)
             break;
         memcpy(&drops, payload + SK_MEMINFO_DROPS * sizeof drops, sizeof drops);
-        row->has_drops = true;
-        row->drops = drops;
+        row->drops.known = true;
+        row->drops.count = drops;
         break;
     default: break;
     }

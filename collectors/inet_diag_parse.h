@@ -39,8 +39,10 @@ struct inet_diag_row {
     uint32_t inode;
     bool v6only;        /* false where the kernel does not say */
     uint64_t cgroup_id; /* of the cgroup2 directory it was made in; 0 where the kernel does not say */
-    bool has_drops;     /* what follows was asked for and told */
-    uint32_t drops;     /* connection attempts or datagrams since the socket was made; wraps */
+    struct {
+        bool known;     /* it was asked for and told */
+        uint32_t count; /* connection attempts or datagrams since the socket was made; wraps */
+    } drops;
 };
 
 /* Room for any request. */

@@ -38,10 +38,10 @@ int proc_raw_parse_line(const char *line, uint8_t version, struct proc_raw_row *
     fields = sscanf(line,
                     " %*u: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*x:%*x %*x:%*x %*x %" SCNu32
                     " %*d %" SCNu64 " %*d %*s %" SCNu32,
-                    local, &protocol, &state, &row.uid, &row.inode, &row.drops);
+                    local, &protocol, &state, &row.uid, &row.inode, &row.drops.count);
     if (fields < 5 || parse_address(local, version, &row.address) < 0)
         return -EBADMSG;
-    row.has_drops = fields == 6;
+    row.drops.known = fields == 6;
     row.protocol = (uint16_t)protocol;
     row.state = (uint8_t)state;
     *ret_row = row;

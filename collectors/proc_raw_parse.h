@@ -11,8 +11,10 @@ struct proc_raw_row {
     uint8_t state;          /* enum sock_state */
     uint32_t uid;
     uint64_t inode;
-    bool has_drops;
-    uint32_t drops; /* datagrams since the socket was made */
+    struct {
+        bool known;
+        uint32_t count; /* datagrams since the socket was made */
+    } drops;
 };
 
 /* Parses one line, without its newline.

@@ -16,21 +16,10 @@
 
 #define CONFIG_DEFAULT_PORT 10066
 
-/* An address to serve HTTP on. */
-struct listen_address {
-    struct ip_addr address;
-    uint16_t port; /* 0: the kernel chooses */
-};
-
-struct listen_addresses {
-    struct listen_address *items; /* owned */
-    size_t count;
-};
-
 struct config {
     int64_t poll_listeners_ms;
     int64_t poll_connections_ms;
-    struct listen_addresses listen;
+    struct ip_ports listen;
     struct policy policy;
     int64_t limit_listeners;
     int64_t limit_series;
@@ -54,12 +43,5 @@ void config_show(const struct config *config, struct buf *out);
 
 /* Likewise, without the lists of expect and allow entries. */
 void config_show_settings(const struct config *config, struct buf *out);
-
-/* Parses "192.0.2.1:80" or "[::1]:80". Returns 0 and fills *ret, or -EINVAL. */
-int listen_address_parse(const char *text, struct listen_address *ret);
-void listen_address_format(const struct listen_address *address, char ret_text[static ENDPOINT_TEXT_MAX]);
-
-/* Appends an address. Returns 0 or -ENOMEM. */
-int listen_addresses_add(struct listen_addresses *list, const struct listen_address *address);
 
 #endif

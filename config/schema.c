@@ -1,5 +1,6 @@
 #include "config/schema.h"
 #include "config/config.h"
+#include "core/array.h"
 #include "core/duration.h"
 #include "core/text.h"
 
@@ -19,17 +20,17 @@ enum { PORTS_PER_EXPECT_MAX = 1024 };
 
 static void clear_listen(void *field)
 {
-    struct listen_addresses *list = field;
+    struct ip_ports *list = field;
 
     free(list->items);
-    *list = (struct listen_addresses){0};
+    *list = (struct ip_ports){0};
 }
 
 static int parse_listen(void *field, const char *text)
 {
-    struct listen_addresses *list = field;
-    struct listen_address address;
-    int r = listen_address_parse(text, &address);
+    struct ip_ports *list = field;
+    struct ip_port address;
+    int r = ip_port_parse(text, &address);
 
     if (r < 0)
         return r;
@@ -39,17 +40,17 @@ static int parse_listen(void *field, const char *text)
         if (list->items[i].port == address.port &&
             ip_addr_compare(&list->items[i].address, &address.address) == 0)
             return -EEXIST;
-    return listen_addresses_add(list, &address);
+    return ip_ports_add(list, &address);
 }
 
 static void print_listen(const void *field, struct buf *out)
 {
-    const struct listen_addresses *list = field;
+    const struct ip_ports *list = field;
     char text[ENDPOINT_TEXT_MAX];
 
     buf_str(out, "[ ");
     for (size_t i = 0; i < list->count; i++) {
-        listen_address_format(&list->items[i], text);
+        ip_port_format(&list->items[i], text);
         buf_fmt(out, "%s\"%s\"", i > 0 ? ", " : "", text);
     }
     buf_str(out, list->count > 0 ? " ]" : "]");
@@ -77,7 +78,8 @@ static void print_name(const void *field, struct buf *out)
 
 static int add_ranges(struct matcher *match, const struct port_range *ranges, size_t count)
 {
-    struct port_range *all = reallocarray(match->ports, match->port_count + count, sizeof *all);
+    struct port_range *all =
+        array_grow(match->ports, &match->port_capacity, match->port_count + count, sizeof *all);
 
     if (!all)
         return -ENOMEM;
@@ -295,7 +297,8 @@ static void check_matcher(const struct matcher *match, schema_report_fn *report,
 static void *append_expect(void *base)
 {
     struct policy *policy = &((struct config *)base)->policy;
-    struct expect *expects = reallocarray(policy->expects, policy->expect_count + 1, sizeof *expects);
+    struct expect *expects =
+        array_grow(policy->expects, &policy->expect_capacity, policy->expect_count + 1, sizeof *expects);
 
     if (!expects)
         return NULL;
@@ -374,7 +377,8 @@ static void check_expect(const void *base, const void *element, schema_report_fn
 static void *append_allow(void *base)
 {
     struct policy *policy = &((struct config *)base)->policy;
-    struct allow *allows = reallocarray(policy->allows, policy->allow_count + 1, sizeof *allows);
+    struct allow *allows =
+        array_grow(policy->allows, &policy->allow_capacity, policy->allow_count + 1, sizeof *allows);
 
     if (!allows)
         return NULL;

@@ -1,4 +1,5 @@
 #include "core/alert.h"
+#include "core/array.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,17 +71,12 @@ static void advance(struct alert *alert, const struct finding *finding, struct i
 static int add_alert(struct alerts *alerts, const struct finding *finding, struct instant now,
                      alert_transition_fn *on_transition, void *arg)
 {
+    struct alert *items = array_grow(alerts->items, &alerts->capacity, alerts->count + 1, sizeof *items);
     struct alert *alert;
 
-    if (alerts->count == alerts->capacity) {
-        size_t capacity = alerts->capacity ? alerts->capacity * 2 : 16;
-        struct alert *items = reallocarray(alerts->items, capacity, sizeof *items);
-
-        if (!items)
-            return -ENOMEM;
-        alerts->items = items;
-        alerts->capacity = capacity;
-    }
+    if (!items)
+        return -ENOMEM;
+    alerts->items = items;
     alert = &alerts->items[alerts->count++];
     *alert = (struct alert){.key = finding->key, .state = ALERT_PENDING, .since = now};
     advance(alert, finding, now, true, on_transition, arg);

@@ -4,8 +4,9 @@
  * the difference is right across a wrap. */
 static void add_drops(struct listener *now, const struct member *m, const struct member *before)
 {
-    if (m->has_drops)
-        now->drops += before && before->has_drops ? (uint32_t)(m->drops - before->drops) : m->drops;
+    if (m->drops.known)
+        now->drops.count +=
+            before && before->drops.known ? (uint32_t)(m->drops.count - before->drops.count) : m->drops.count;
 }
 
 void generation_follow(struct listener *now, const struct listener *before)
@@ -13,7 +14,7 @@ void generation_follow(struct listener *now, const struct listener *before)
     uint32_t known = before ? before->sockets : 0, i = 0, fresh = 0, gone = 0;
 
     if (before) {
-        now->drops = before->drops;
+        now->drops.count = before->drops.count;
         now->restarts = before->restarts;
         now->owed = before->owed;
     }

@@ -14,7 +14,7 @@ struct evaluation {
     const struct listener *listeners;
     size_t listener_count;
     const struct policy *policy;
-    const struct own_sockets *own;
+    const struct ip_ports *own;
     struct verdict *verdict;
     bool *covered; /* per listener: an expect entry answers for it */
 };

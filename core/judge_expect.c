@@ -302,10 +302,10 @@ static int find_saturated(struct evaluation *ev, const struct expect *e, uint16_
     for (size_t i = 0; i < c->count; i++) {
         const struct listener *l = &c->first[i];
 
-        if (!answers(ev, e, c, l) || !l->has_queue || l->saturation_ratio < e->accept_queue)
+        if (!answers(ev, e, c, l) || !l->queue.known || l->queue.saturation_ratio < e->accept_queue)
             continue;
         ev->verdict->listener_rules[l - ev->listeners] |= 1u << RULE_ACCEPT_QUEUE_SATURATED;
-        if (!fullest || l->saturation_ratio > fullest->saturation_ratio)
+        if (!fullest || l->queue.saturation_ratio > fullest->queue.saturation_ratio)
             fullest = l;
     }
     if (!fullest)
@@ -314,10 +314,10 @@ static int find_saturated(struct evaluation *ev, const struct expect *e, uint16_
     buf_str(&summary, "has an accept queue ");
     if (fullest->sockets > 1)
         buf_fmt(&summary, "in one of %u sockets ", fullest->sockets);
-    buf_fmt(&summary, "that is %.0f %% full (", fullest->saturation_ratio * 100);
+    buf_fmt(&summary, "that is %.0f %% full (", fullest->queue.saturation_ratio * 100);
     judge_describe(&summary, fullest);
     buf_fmt(&summary, ": %llu waiting, limit %llu), expected less than %.0f %%",
-            (unsigned long long)fullest->queue_length, (unsigned long long)fullest->queue_limit,
+            (unsigned long long)fullest->queue.length, (unsigned long long)fullest->queue.limit,
             e->accept_queue * 100);
     return judge_add(ev->verdict, &f, &summary);
 }

@@ -19,8 +19,10 @@ enum presence {
 struct member {
     uint64_t cookie;
     uint32_t uid;
-    bool has_drops;
-    uint32_t drops;
+    struct {
+        bool known;
+        uint32_t count; /* since the socket was made; wraps */
+    } drops;
     struct owner_set *owners; /* a reference, or NULL */
 };
 
@@ -48,16 +50,22 @@ struct listener {
     uint32_t uid;                 /* if uid_known */
     bool uid_known;               /* all sockets have the same owner */
     bool auto_port;               /* the kernel chose the port: a client, mostly */
-    bool has_queue;               /* the next three are told */
-    bool has_receive_queue;       /* likewise, of the one after them */
-    uint64_t queue_length;        /* sum over the sockets */
-    uint64_t queue_limit;         /* sum over the sockets */
-    double saturation_ratio;      /* of the fullest socket: length / (limit + 1) */
-    uint64_t receive_queue_bytes; /* sum over the sockets */
-    uint64_t drops;               /* of these sockets and those before them, since the first table */
-    uint64_t restarts;            /* how often sockets were replaced by new ones, since the first table */
-    uint32_t owed;                /* sockets that went without having been replaced */
-    bool has_drops;
+    struct {                      /* of connections to be accepted; summed over the sockets */
+        bool known;
+        uint64_t length;
+        uint64_t limit;
+        double saturation_ratio; /* of the fullest socket: length / (limit + 1) */
+    } queue;
+    struct {
+        bool known;
+        uint64_t bytes; /* summed over the sockets */
+    } receive_queue;
+    struct {
+        bool known;
+        uint64_t count; /* of these sockets and those before them, as far as history knows */
+    } drops;
+    uint64_t restarts; /* how often sockets were replaced by new ones, likewise */
+    uint32_t owed;     /* sockets that went without having been replaced */
 };
 
 enum sharing listener_sharing(const struct listener *l);

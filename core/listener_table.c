@@ -264,8 +264,8 @@ static void listener_start(struct listener *l, const struct listener_row *row,
         .auto_port = row->auto_port,
         .uid_known = true,
         .uid = row->uid,
-        .has_queue = row->has_queue,
-        .has_receive_queue = row->has_receive_queue,
+        .queue.known = row->queue.known,
+        .receive_queue.known = row->receive_queue.known,
     };
     memcpy(l->interface, row->interface, sizeof l->interface);
     (void)snprintf(l->service_name, sizeof l->service_name, "%s", name ? name : "");
@@ -274,16 +274,16 @@ static void listener_start(struct listener *l, const struct listener_row *row,
 static void listener_join(struct listener *l, const struct listener_row *row)
 {
     /* The queue holds limit + 1 connections, so a limit of 0 is no division by 0. */
-    double ratio = (double)row->queue_length / ((double)row->queue_limit + 1);
+    double ratio = (double)row->queue.length / ((double)row->queue.limit + 1);
 
     l->sockets++;
     l->uid_known = l->uid_known && l->uid == row->uid;
-    l->queue_length += row->queue_length;
-    l->queue_limit += row->queue_limit;
-    l->receive_queue_bytes += row->receive_queue_bytes;
-    l->has_drops |= row->has_drops;
-    if (ratio > l->saturation_ratio)
-        l->saturation_ratio = ratio;
+    l->queue.length += row->queue.length;
+    l->queue.limit += row->queue.limit;
+    l->receive_queue.bytes += row->receive_queue.bytes;
+    l->drops.known |= row->drops.known;
+    if (ratio > l->queue.saturation_ratio)
+        l->queue.saturation_ratio = ratio;
 }
 
 static struct member *add_member(struct listener_table *t, const struct listener_row *row)
@@ -293,8 +293,8 @@ static struct member *add_member(struct listener_table *t, const struct listener
     *m = (struct member){
         .cookie = row->cookie,
         .uid = row->uid,
-        .has_drops = row->has_drops,
-        .drops = row->drops,
+        .drops.known = row->drops.known,
+        .drops.count = row->drops.count,
         .owners = row->owners ? owner_set_ref(row->owners) : NULL,
     };
     return m;

@@ -41,13 +41,19 @@ struct listener_row {
     uint32_t inode;         /* 0: no process can have it open, or unknown */
     uint64_t cgroup_id;     /* where it was made (cgroup2); 0 unknown */
     bool auto_port;         /* the kernel chose the port */
-    bool has_queue;         /* the two below are an accept queue */
-    uint32_t queue_length;
-    uint32_t queue_limit;
-    bool has_receive_queue;
-    uint32_t receive_queue_bytes;
-    bool has_drops;
-    uint32_t drops;           /* since the socket was made; wraps */
+    struct {                /* of connections to be accepted */
+        bool known;
+        uint32_t length;
+        uint32_t limit;
+    } queue;
+    struct {
+        bool known;
+        uint32_t bytes;
+    } receive_queue;
+    struct {
+        bool known;
+        uint32_t count; /* since the socket was made; wraps */
+    } drops;
     struct owner_set *owners; /* borrowed until sealed; NULL: not looked for */
 };
 

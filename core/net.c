@@ -1,4 +1,5 @@
 #include "core/net.h"
+#include "core/array.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -288,4 +289,55 @@ bool port_ranges_next(const struct port_range *ranges, size_t count, struct port
     if (*ret == range->last)
         *cursor = (struct port_cursor){.range = cursor->range + 1};
     return true;
+}
+
+int ip_port_parse(const char *text, struct ip_port *ret)
+{
+    struct ip_port parsed;
+    char host[IP_ADDR_TEXT_MAX];
+    const char *colon = strrchr(text, ':');
+    size_t length;
+    char *end;
+    unsigned long port;
+    bool bracketed;
+
+    if (!colon || colon[1] < '0' || colon[1] > '9')
+        return -EINVAL;
+    errno = 0;
+    port = strtoul(colon + 1, &end, 10);
+    if (errno || *end || port > UINT16_MAX)
+        return -EINVAL;
+    length = (size_t)(colon - text);
+    bracketed = length >= 2 && text[0] == '[' && colon[-1] == ']';
+    if (bracketed) {
+        text++;
+        length -= 2;
+    }
+    if (length >= sizeof host)
+        return -EINVAL;
+    memcpy(host, text, length);
+    host[length] = '\0';
+    /* An IPv6 address without brackets would be ambiguous. */
+    if (ip_addr_parse(host, &parsed.address) < 0 || bracketed != (parsed.address.version == 6))
+        return -EINVAL;
+    parsed.port = (uint16_t)port;
+    *ret = parsed;
+    return 0;
+}
+
+void ip_port_format(const struct ip_port *address, char ret_text[static ENDPOINT_TEXT_MAX])
+{
+    endpoint_format(&address->address, address->address.version == 4 ? FAMILY_IPV4 : FAMILY_IPV6,
+                    address->port, NULL, ret_text);
+}
+
+int ip_ports_add(struct ip_ports *list, const struct ip_port *address)
+{
+    struct ip_port *items = array_grow(list->items, &list->capacity, list->count + 1, sizeof *items);
+
+    if (!items)
+        return -ENOMEM;
+    list->items = items;
+    list->items[list->count++] = *address;
+    return 0;
 }

@@ -57,6 +57,17 @@ struct ip_addr {
 #define INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with its NUL */
 #define ENDPOINT_TEXT_MAX  (IP_ADDR_TEXT_MAX + INTERFACE_NAME_MAX + 10)
 
+/* An address to listen on. */
+struct ip_port {
+    struct ip_addr address;
+    uint16_t port; /* 0: the kernel chooses */
+};
+
+struct ip_ports {
+    struct ip_port *items; /* owned */
+    size_t count, capacity;
+};
+
 struct port_range {
     uint16_t first;
     uint16_t last;
@@ -109,6 +120,13 @@ enum scope scope_of(struct ip_addr address, uint32_t ifindex);
  * the address where the socket is bound to an interface (NULL or "": none). */
 void endpoint_format(const struct ip_addr *address, enum family family, uint16_t port, const char *interface,
                      char ret_text[static ENDPOINT_TEXT_MAX]);
+
+/* Parses "192.0.2.1:80" or "[::1]:80". Returns 0 and fills *ret, or -EINVAL. */
+int ip_port_parse(const char *text, struct ip_port *ret);
+void ip_port_format(const struct ip_port *address, char ret_text[static ENDPOINT_TEXT_MAX]);
+
+/* Appends an address. Returns 0 or -ENOMEM. */
+int ip_ports_add(struct ip_ports *list, const struct ip_port *address);
 
 /* Parses "22", "8000-8100" or "22,80,8000-8100".
  *

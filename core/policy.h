@@ -17,7 +17,7 @@ enum want_scope { WANT_ANY, WANT_PUBLIC, WANT_LOOPBACK };
 struct matcher {
     enum protocol protocol;
     struct port_range *ports; /* owned */
-    size_t port_count;
+    size_t port_count, port_capacity;
     enum want_scope scope;
     bool has_address;
     struct ip_addr address;
@@ -48,9 +48,9 @@ struct unexpected {
 
 struct policy {
     struct expect *expects; /* owned */
-    size_t expect_count;
+    size_t expect_count, expect_capacity;
     struct allow *allows; /* owned */
-    size_t allow_count;
+    size_t allow_count, allow_capacity;
     struct unexpected unexpected;
 };
 

@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "core/array.h"
 #include "core/judge.h"
 
 #include <errno.h>
@@ -24,21 +25,11 @@ const char *rule_name(enum rule rule)
 
 int judge_add(struct verdict *v, const struct finding *finding, struct buf *summary)
 {
-    int r = 0;
+    struct finding *findings = array_grow(v->findings, &v->capacity, v->count + 1, sizeof *findings);
+    int r = findings && !summary->failed ? 0 : -ENOMEM;
 
-    if (v->count == v->capacity) {
-        size_t capacity = v->capacity ? v->capacity * 2 : 16;
-        struct finding *findings = reallocarray(v->findings, capacity, sizeof *findings);
-
-        if (!findings)
-            r = -ENOMEM;
-        else {
-            v->findings = findings;
-            v->capacity = capacity;
-        }
-    }
-    if (r == 0 && summary->failed)
-        r = -ENOMEM;
+    if (findings)
+        v->findings = findings;
     if (r == 0) {
         v->findings[v->count] = *finding;
         (void)snprintf(v->findings[v->count++].summary, SUMMARY_MAX, "%s",
@@ -82,7 +73,7 @@ void judge_note_untold(struct evaluation *ev, const struct listener *l)
         ev->verdict->listener_rules[l - ev->listeners] |= 1u << RULE_BLIND;
 }
 
-bool rules_is_own(const struct own_sockets *own, const struct listener *l)
+bool rules_is_own(const struct ip_ports *own, const struct listener *l)
 {
     for (size_t i = 0; l->protocol == PROTOCOL_TCP && i < own->count; i++) {
         struct ip_addr address = ip_addr_unmap(own->items[i].address);
@@ -147,8 +138,8 @@ bool rules_is_listening(const struct listener_table *table, const struct policy 
     return false;
 }
 
-int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy,
-                   const struct own_sockets *own, struct verdict *ret)
+int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy, const struct ip_ports *own,
+                   struct verdict *ret)
 {
     struct verdict verdict = {0};
     struct evaluation ev = {.table = snapshot->listeners, .policy = policy, .own = own, .verdict = &verdict};

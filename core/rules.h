@@ -47,17 +47,6 @@ struct finding {
     char summary[SUMMARY_MAX];
 };
 
-/* sockwatch's own listening sockets, which are always allowed. */
-struct own_socket {
-    struct ip_addr address;
-    uint16_t port;
-};
-
-struct own_sockets {
-    const struct own_socket *items; /* borrowed */
-    size_t count;
-};
-
 struct verdict {
     struct finding *findings; /* owned */
     size_t count, capacity;
@@ -71,15 +60,16 @@ const char *rule_name(enum rule rule);
 
 /* Judges a snapshot.
  *
+ * own   sockwatch's own listening sockets, which are always allowed; borrowed
  * ret   returns owned, for verdict_done(); filled on success only
  *
  * Returns 0 or -ENOMEM. */
-int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy,
-                   const struct own_sockets *own, struct verdict *ret);
+int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy, const struct ip_ports *own,
+                   struct verdict *ret);
 void verdict_done(struct verdict *verdict);
 
 /* Whether a listener is one of sockwatch's own. */
-bool rules_is_own(const struct own_sockets *own, const struct listener *l);
+bool rules_is_own(const struct ip_ports *own, const struct listener *l);
 
 /* Mask of 1 << rule of the rules that an entry uses; each has a series in the
  * metrics whether it fires or not. */

@@ -1,4 +1,5 @@
 #include "core/services.h"
+#include "core/array.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -109,19 +110,14 @@ static uint32_t entry_key(enum protocol protocol, uint16_t port)
 
 int services_add(struct services *s, enum protocol protocol, uint16_t port, const char *name)
 {
-    struct entry *entry;
+    struct entry *entries, *entry;
 
     if (!name_is_plain(name))
         return 0;
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? s->capacity * 2 : 512;
-        struct entry *entries = reallocarray(s->entries, capacity, sizeof *entries);
-
-        if (!entries)
-            return -ENOMEM;
-        s->entries = entries;
-        s->capacity = capacity;
-    }
+    entries = array_grow(s->entries, &s->capacity, s->count + 1, sizeof *entries);
+    if (!entries)
+        return -ENOMEM;
+    s->entries = entries;
     entry = &s->entries[s->count];
     entry->key = entry_key(protocol, port);
     entry->order = (uint32_t)s->count++;

@@ -23,8 +23,6 @@ static int report_gaps(const struct cycle *cycle)
 static int run(const struct command *command, int argc, char **argv)
 {
     struct config *config = NULL;
-    struct own_socket *items = NULL;
-    struct own_sockets own;
     struct options options;
     struct cycle cycle = {0};
     int status = EXIT_ERROR;
@@ -37,15 +35,11 @@ static int run(const struct command *command, int argc, char **argv)
     if (load_config(&options, &config) < 0 ||
         look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) < 0)
         goto out;
-    items = configured_sockets(config, &own);
-    if (!items)
-        goto out;
-    baseline_render(cycle.snapshot.listeners, config, &own, &out);
+    baseline_render(cycle.snapshot.listeners, config, &config->listen, &out);
     status = print_out(&out);
     if (report_gaps(&cycle) != EXIT_OK)
         status = EXIT_ERROR;
 out:
-    free(items);
     buf_done(&out);
     cycle_close(&cycle);
     config_free(config);

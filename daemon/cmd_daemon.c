@@ -135,7 +135,7 @@ static void extend_readiness(struct daemon *d)
  * again with the next poll; what was published before stays. */
 static int turn(struct daemon *d, unsigned what)
 {
-    struct own_sockets own = http_server_sockets(d->http);
+    struct ip_ports own = http_server_sockets(d->http);
     int64_t polled_ms = d->cycle.snapshot.polled[POLL_LISTENERS].mono_ms;
     int r = cycle_collect(&d->cycle, d->config, what);
 
@@ -177,7 +177,7 @@ static void on_terminate(void *arg)
 }
 
 /* The addresses of the command line, or else of the configuration. */
-static const struct listen_addresses *wanted_addresses(const struct daemon *d, const struct config *config)
+static const struct ip_ports *wanted_addresses(const struct daemon *d, const struct config *config)
 {
     return d->options.listen.count > 0 ? &d->options.listen : &config->listen;
 }
@@ -304,17 +304,17 @@ static int add_timers(struct daemon *d)
 
 static void announce(const struct daemon *d)
 {
-    struct own_sockets own = http_server_sockets(d->http);
+    struct ip_ports own = http_server_sockets(d->http);
 
     if (own.count == 0)
         log_write(LOG_WARNING, "web.listen is empty: serving nothing, alerts are only logged");
     for (size_t i = 0; i < own.count; i++) {
-        const struct listen_address address = {own.items[i].address, own.items[i].port};
+        const struct ip_port address = {own.items[i].address, own.items[i].port};
         char text[ENDPOINT_TEXT_MAX];
 
         if (address.port == 0)
             continue; /* the host can do without it, as was said */
-        listen_address_format(&address, text);
+        ip_port_format(&address, text);
         log_write(LOG_NOTICE, "serving http://%s/metrics", text);
     }
 }

@@ -25,10 +25,6 @@ int load_config(struct options *options, struct config **ret);
  * Returns 0 or a negative error. */
 int look_once(const struct config *config, unsigned what, struct cycle *ret);
 
-/* The daemon's own sockets, as far as the configuration tells. Returns owned:
- * the items, for free(); NULL when memory runs out. */
-struct own_socket *configured_sockets(const struct config *config, struct own_sockets *ret);
-
 /* Writes all of out to standard output and empties it. Returns EXIT_OK, or
  * EXIT_ERROR when memory ran out before or writing failed, having said so. */
 int print_out(struct buf *out);

@@ -123,7 +123,7 @@ int cycle_collect(struct cycle *c, const struct config *config, unsigned what)
     return r;
 }
 
-int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
+int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
                 alert_transition_fn *on_transition, void *arg)
 {
     struct verdict verdict;

@@ -44,7 +44,7 @@ int cycle_collect(struct cycle *c, const struct config *config, unsigned what);
  * ignore_for   conditions fire at once
  *
  * Returns 0 or -ENOMEM: the alerts of before stay. */
-int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
+int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
                 alert_transition_fn *on_transition, void *arg);
 
 /* Whether sock_diag listed any class of listeners in the last poll. */

@@ -25,20 +25,8 @@ static void ignore_transition(void *arg, const struct alert *alert, bool was_fir
     (void)was_firing;
 }
 
-struct own_socket *configured_sockets(const struct config *config, struct own_sockets *ret)
-{
-    struct own_socket *items = calloc(config->listen.count + 1, sizeof *items);
-
-    for (size_t i = 0; items && i < config->listen.count; i++)
-        items[i] = (struct own_socket){config->listen.items[i].address, config->listen.items[i].port};
-    *ret = (struct own_sockets){items, items ? config->listen.count : 0};
-    return items;
-}
-
 int look_once(const struct config *config, unsigned what, struct cycle *ret)
 {
-    struct own_socket *items = NULL;
-    struct own_sockets own;
     struct buf why;
     int r;
 
@@ -49,10 +37,9 @@ int look_once(const struct config *config, unsigned what, struct cycle *ret)
                       err_str(r));
         goto out;
     }
-    items = configured_sockets(config, &own);
-    r = items ? cycle_collect(ret, config, what) : -ENOMEM;
+    r = cycle_collect(ret, config, what);
     if (r == 0)
-        r = cycle_judge(ret, config, &own, true, ignore_transition, NULL);
+        r = cycle_judge(ret, config, &config->listen, true, ignore_transition, NULL);
     if (r < 0) {
         (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
         goto out;
@@ -65,7 +52,6 @@ int look_once(const struct config *config, unsigned what, struct cycle *ret)
     }
 out:
     buf_done(&why);
-    free(items);
     return r;
 }
 

@@ -32,9 +32,9 @@ static void print_help(const struct command *command)
 static bool add_listen(const struct command *command, struct options *options, const char *text,
                        int *ret_status)
 {
-    struct listen_address address;
+    struct ip_port address;
 
-    if (listen_address_parse(text, &address) < 0) {
+    if (ip_port_parse(text, &address) < 0) {
         *ret_status = options_usage_error(
             command,
             "--listen: \"%s\" is not valid, expected ADDRESS:PORT such as 127.0.0.1:10066 or [::]:10066",
@@ -48,7 +48,7 @@ static bool add_listen(const struct command *command, struct options *options, c
             return false;
         }
     }
-    if (listen_addresses_add(&options->listen, &address) < 0) {
+    if (ip_ports_add(&options->listen, &address) < 0) {
         (void)fprintf(stderr, "sockwatch: %s\n", err_str(-ENOMEM));
         *ret_status = EXIT_ERROR;
         return false;
@@ -116,7 +116,7 @@ bool options_parse(const struct command *command, int argc, char **argv, struct 
 void options_done(struct options *options)
 {
     free(options->listen.items);
-    options->listen = (struct listen_addresses){0};
+    options->listen = (struct ip_ports){0};
 }
 
 int options_load_config(struct options *options, struct config **ret, struct buf *errors)

@@ -28,8 +28,8 @@ struct command {
 
 /* What was given. */
 struct options {
-    const char *config_path;        /* NULL: not given */
-    struct listen_addresses listen; /* owned */
+    const char *config_path; /* NULL: not given */
+    struct ip_ports listen;  /* owned */
     bool json;
     bool all;
     char **operands;

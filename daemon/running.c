@@ -8,7 +8,7 @@
 
 enum { ANSWER_MS = 1000, URL_MAX = ENDPOINT_TEXT_MAX + 32 };
 
-static bool is_listening(const struct listener_table *table, const struct listen_address *address)
+static bool is_listening(const struct listener_table *table, const struct ip_port *address)
 {
     size_t count;
     const struct listener *l = listener_table_port(table, PROTOCOL_TCP, address->port, &count);
@@ -20,11 +20,11 @@ static bool is_listening(const struct listener_table *table, const struct listen
 }
 
 /* A wildcard is reached over loopback. */
-static struct listen_address reachable(const struct listen_address *address)
+static struct ip_port reachable(const struct ip_port *address)
 {
     static const struct ip_addr loopback4 = {.version = 4, .bytes = {127, 0, 0, 1}},
                                 loopback6 = {.version = 6, .bytes = {[15] = 1}};
-    struct listen_address to = *address;
+    struct ip_port to = *address;
 
     if (ip_addr_is_any(address->address))
         to.address = address->address.version == 4 ? loopback4 : loopback6;
@@ -37,12 +37,12 @@ static int ask(const struct config *config, const struct listener_table *table, 
     int r = -1;
 
     for (size_t i = 0; r < 0 && i < config->listen.count; i++) {
-        const struct listen_address to = reachable(&config->listen.items[i]);
+        const struct ip_port to = reachable(&config->listen.items[i]);
 
         if (!is_listening(table, &config->listen.items[i]))
             continue;
         buf_truncate(out, 0);
-        listen_address_format(&to, endpoint);
+        ip_port_format(&to, endpoint);
         (void)snprintf(url, sizeof url, "http://%s/metrics", endpoint);
         r = http_client_get(url, ANSWER_MS, out);
     }

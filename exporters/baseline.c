@@ -302,7 +302,7 @@ static void print_port(const struct group *g, bool expects, bool *first, struct 
         print_entry(g, name, first, out);
 }
 
-static void print_list(const struct listener_table *table, const struct own_sockets *own, bool expects,
+static void print_list(const struct listener_table *table, const struct ip_ports *own, bool expects,
                        struct buf *out)
 {
     size_t count;
@@ -331,7 +331,7 @@ static void print_list(const struct listener_table *table, const struct own_sock
 }
 
 void baseline_render(const struct listener_table *table, const struct config *config,
-                     const struct own_sockets *own, struct buf *out)
+                     const struct ip_ports *own, struct buf *out)
 {
     struct config settings = *config; /* shallow: only shown */
 

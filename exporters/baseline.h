@@ -13,6 +13,6 @@
  *          "unexpected" is there in any case
  * own      sockwatch's own sockets, which need no entry */
 void baseline_render(const struct listener_table *table, const struct config *config,
-                     const struct own_sockets *own, struct buf *out);
+                     const struct ip_ports *own, struct buf *out);
 
 #endif

@@ -51,15 +51,15 @@ static const struct {
 };
 
 struct listening {
-    struct listen_address wanted; /* as configured */
-    bool v6only;                  /* "[::]" beside an IPv4 wildcard on the same port */
-    struct own_socket bound;      /* as the kernel sees it */
+    struct ip_port wanted; /* as configured */
+    bool v6only;           /* "[::]" beside an IPv4 wildcard on the same port */
+    struct ip_port bound;  /* as the kernel sees it */
     struct MHD_Daemon *daemon;
 };
 
 struct http_server {
     struct listening *listening;
-    struct own_socket *bound; /* the bound of each, for http_server_sockets() */
+    struct ip_port *bound; /* the bound of each, for http_server_sockets() */
     size_t count;
     struct MHD_Response *fixed[FIXED_COUNT];
     pthread_mutex_t lock;                            /* guards the two below */
@@ -314,7 +314,7 @@ union socket_name {
     struct sockaddr_in6 in6;
 };
 
-static socklen_t to_socket_name(const struct listen_address *a, union socket_name *ret)
+static socklen_t to_socket_name(const struct ip_port *a, union socket_name *ret)
 {
     *ret = (union socket_name){.in6 = {0}}; /* the largest member */
     if (a->address.version == 4) {
@@ -330,7 +330,7 @@ static socklen_t to_socket_name(const struct listen_address *a, union socket_nam
 }
 
 /* Reads back what was bound: port 0 has become a real one. */
-static int read_bound(int fd, const struct listen_address *wanted, struct own_socket *ret)
+static int read_bound(int fd, const struct ip_port *wanted, struct ip_port *ret)
 {
     union socket_name name = {.in6 = {0}};
     socklen_t length = sizeof name;
@@ -345,7 +345,7 @@ static int read_bound(int fd, const struct listen_address *wanted, struct own_so
 /* Opens a listening socket. "[::]" serves IPv4, too, unless v6only.
  *
  * Returns the descriptor, or -errno. */
-static int open_socket(const struct listen_address *wanted, bool v6only, struct own_socket *ret_bound)
+static int open_socket(const struct ip_port *wanted, bool v6only, struct ip_port *ret_bound)
 {
     int family = wanted->address.version == 4 ? AF_INET : AF_INET6, on = 1, only = v6only, r;
     union socket_name name;
@@ -395,7 +395,7 @@ static bool same_socket(const struct listening *a, const struct listening *b)
 }
 
 /* Whether the IPv4 wildcard is wanted on the port, too. */
-static bool has_ipv4_wildcard(const struct listen_addresses *addresses, uint16_t port)
+static bool has_ipv4_wildcard(const struct ip_ports *addresses, uint16_t port)
 {
     for (size_t i = 0; i < addresses->count; i++)
         if (addresses->items[i].address.version == 4 && ip_addr_is_any(addresses->items[i].address) &&
@@ -404,11 +404,11 @@ static bool has_ipv4_wildcard(const struct listen_addresses *addresses, uint16_t
     return false;
 }
 
-static void say(struct buf *messages, const char *before, const struct listen_address *a, const char *after)
+static void say(struct buf *messages, const char *before, const struct ip_port *a, const char *after)
 {
     char where[ENDPOINT_TEXT_MAX];
 
-    listen_address_format(a, where);
+    ip_port_format(a, where);
     buf_fmt(messages, "%s %s: %s\n", before, where, after);
 }
 
@@ -488,16 +488,16 @@ static int start_all(struct http_server *s, struct listening *next, size_t count
     return r;
 }
 
-int http_server_listen(struct http_server *s, const struct listen_addresses *addresses, struct buf *messages)
+int http_server_listen(struct http_server *s, const struct ip_ports *addresses, struct buf *messages)
 {
     struct listening *next = calloc(addresses->count + 1, sizeof *next);
-    struct own_socket *bound = calloc(addresses->count + 1, sizeof *bound);
+    struct ip_port *bound = calloc(addresses->count + 1, sizeof *bound);
     int r = next && bound ? 0 : -ENOMEM;
 
     if (r < 0)
         goto out;
     for (size_t i = 0; i < addresses->count; i++) {
-        const struct listen_address *a = &addresses->items[i];
+        const struct ip_port *a = &addresses->items[i];
 
         next[i].wanted = *a;
         next[i].v6only =
@@ -526,9 +526,9 @@ out:
     return r;
 }
 
-struct own_sockets http_server_sockets(const struct http_server *s)
+struct ip_ports http_server_sockets(const struct http_server *s)
 {
-    return (struct own_sockets){s->bound, s->count};
+    return (struct ip_ports){.items = s->bound, .count = s->count};
 }
 
 int http_server_publish(struct http_server *s, enum http_body body, char *data, size_t length)

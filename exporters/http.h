@@ -32,11 +32,11 @@ void http_server_free(struct http_server *s);
  *
  * Returns 0, or -errno: nothing has changed then, unless an address given up
  * for a new one could not be had back, which messages says. */
-int http_server_listen(struct http_server *s, const struct listen_addresses *addresses, struct buf *messages);
+int http_server_listen(struct http_server *s, const struct ip_ports *addresses, struct buf *messages);
 
 /* The sockets it listens on, with the ports the kernel chose. Borrowed until
  * the next http_server_listen(). */
-struct own_sockets http_server_sockets(const struct http_server *s);
+struct ip_ports http_server_sockets(const struct http_server *s);
 
 /* Publishes a body. Takes data (from malloc). Returns 0 or -ENOMEM: the body
  * published before stays. */

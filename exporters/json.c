@@ -48,12 +48,12 @@ static json_t *queue_json(const struct listener *l)
 {
     json_t *object;
 
-    if (!l->has_queue)
+    if (!l->queue.known)
         return json_null();
     object = json_object();
-    set(object, "length", json_integer((json_int_t)l->queue_length));
-    set(object, "limit", json_integer((json_int_t)l->queue_limit));
-    set(object, "saturation_ratio", json_real(l->saturation_ratio));
+    set(object, "length", json_integer((json_int_t)l->queue.length));
+    set(object, "limit", json_integer((json_int_t)l->queue.limit));
+    set(object, "saturation_ratio", json_real(l->queue.saturation_ratio));
     return object;
 }
 
@@ -166,8 +166,8 @@ static json_t *listener_json(const struct view *view, size_t index, const struct
     set(object, "service_name", text_or_null(l->service_name));
     set(object, "sockets", json_integer(l->sockets));
     set(object, "accept_queue", queue_json(l));
-    set(object, "receive_queue_bytes", count_or_null(l->has_receive_queue, l->receive_queue_bytes));
-    set(object, "drops", count_or_null(l->has_drops, l->drops));
+    set(object, "receive_queue_bytes", count_or_null(l->receive_queue.known, l->receive_queue.bytes));
+    set(object, "drops", count_or_null(l->drops.known, l->drops.count));
     set(object, "restarts", count_or_null(restarts != VIEW_UNKNOWN, restarts));
     set(object, "connections", connections_json(view, l));
     set(object, "owners", owners_json(l));

@@ -612,9 +612,9 @@ static bool has_value(const struct prom *p, const struct listener *l)
     switch (p->family) {
     case PROM_LISTENER_ACCEPT_QUEUE_LENGTH:
     case PROM_LISTENER_ACCEPT_QUEUE_LIMIT:
-    case PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO: return l->has_queue;
-    case PROM_LISTENER_RECEIVE_QUEUE_BYTES: return l->has_receive_queue;
-    case PROM_LISTENER_DROPS_TOTAL: return l->has_drops;
+    case PROM_LISTENER_ACCEPT_QUEUE_SATURATION_RATIO: return l->queue.known;
+    case PROM_LISTENER_RECEIVE_QUEUE_BYTES: return l->receive_queue.known;
+    case PROM_LISTENER_DROPS_TOTAL: return l->drops.known;
     case PROM_LISTENER_RESTARTS_TOTAL: return p->view->has_history;
     default: return true;
     }
@@ -628,12 +628,12 @@ static void listener_sample(struct prom *p, const struct listener *l)
     switch (p->family) {
     case PROM_LISTENER_INFO: info_value(p, l); break;
     case PROM_LISTENER_SOCKETS: value_count(p, l->sockets); break;
-    case PROM_LISTENER_ACCEPT_QUEUE_LENGTH: value_count(p, l->queue_length); break;
-    case PROM_LISTENER_ACCEPT_QUEUE_LIMIT: value_count(p, l->queue_limit); break;
-    case PROM_LISTENER_RECEIVE_QUEUE_BYTES: value_count(p, l->receive_queue_bytes); break;
-    case PROM_LISTENER_DROPS_TOTAL: value_count(p, l->drops); break;
+    case PROM_LISTENER_ACCEPT_QUEUE_LENGTH: value_count(p, l->queue.length); break;
+    case PROM_LISTENER_ACCEPT_QUEUE_LIMIT: value_count(p, l->queue.limit); break;
+    case PROM_LISTENER_RECEIVE_QUEUE_BYTES: value_count(p, l->receive_queue.bytes); break;
+    case PROM_LISTENER_DROPS_TOTAL: value_count(p, l->drops.count); break;
     case PROM_LISTENER_RESTARTS_TOTAL: value_count(p, l->restarts); break;
-    default: value_real(p, l->saturation_ratio); break;
+    default: value_real(p, l->queue.saturation_ratio); break;
     }
 }
 

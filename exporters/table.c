@@ -126,10 +126,10 @@ static void write_owner(struct table *t, const struct listener *l)
 
 static void write_queue(const struct listener *l, struct buf *cell)
 {
-    if (l->has_queue)
-        buf_fmt(cell, "%llu/%llu", (unsigned long long)l->queue_length, (unsigned long long)l->queue_limit);
-    else if (l->has_receive_queue)
-        buf_fmt(cell, "%lluB", (unsigned long long)l->receive_queue_bytes);
+    if (l->queue.known)
+        buf_fmt(cell, "%llu/%llu", (unsigned long long)l->queue.length, (unsigned long long)l->queue.limit);
+    else if (l->receive_queue.known)
+        buf_fmt(cell, "%lluB", (unsigned long long)l->receive_queue.bytes);
 }
 
 static void write_rules(const struct listener *l, uint32_t mask, struct buf *cell)
@@ -169,8 +169,8 @@ static void write_value(struct table *t, size_t index, enum column column)
     case COLUMN_SERVICE: buf_str(cell, l->service_name); break;
     case COLUMN_QUEUE: write_queue(l, cell); break;
     case COLUMN_DROPS:
-        if (l->has_drops)
-            buf_fmt(cell, "%llu", (unsigned long long)l->drops);
+        if (l->drops.known)
+            buf_fmt(cell, "%llu", (unsigned long long)l->drops.count);
         break;
     case COLUMN_CONNS:
         if (counts)

@@ -41,9 +41,9 @@ static inline struct listener_row row_of(const char *text)
     rest += row.auto_port;
     if (*rest == '#')
         row.cookie = strtoull(rest + 1, &rest, 10);
-    row.has_drops = *rest == '!';
-    if (row.has_drops)
-        row.drops = (uint32_t)strtoul(rest + 1, &rest, 10);
+    row.drops.known = *rest == '!';
+    if (row.drops.known)
+        row.drops.count = (uint32_t)strtoul(rest + 1, &rest, 10);
     assert_string_equal(rest, "");
     length = (int)(colon - text);
     if (*text == '[') {

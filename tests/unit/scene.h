@@ -100,13 +100,13 @@ static inline void scene_listen_on(struct scene *s, const char *socket, const ch
     (void)snprintf(row.interface, sizeof row.interface, "%s", interface);
     row.owners = s->owners;
     row.uid = s->owners ? s->owners->uid : 0;
-    row.has_drops = s->drops > 0;
-    row.drops = s->drops;
-    row.has_receive_queue = row.protocol == PROTOCOL_UDP;
-    row.receive_queue_bytes = row.has_receive_queue ? 768 : 0;
-    row.has_queue = queue;
+    row.drops.known = s->drops > 0;
+    row.drops.count = s->drops;
+    row.receive_queue.known = row.protocol == PROTOCOL_UDP;
+    row.receive_queue.bytes = row.receive_queue.known ? 768 : 0;
+    row.queue.known = queue;
     if (queue)
-        assert_int_equal(sscanf(queue, "%u/%u", &row.queue_length, &row.queue_limit), 2);
+        assert_int_equal(sscanf(queue, "%u/%u", &row.queue.length, &row.queue.limit), 2);
     assert_int_equal(listener_builder_add(s->builder, &row), 0);
 }
 
@@ -127,7 +127,7 @@ static inline void scene_count(struct scene *s, enum protocol protocol, uint16_t
 /* Ends the building: the snapshot and the verdict about it are there. */
 static inline void scene_seal(struct scene *s)
 {
-    static const struct own_sockets none = {.count = 0};
+    static const struct ip_ports none = {.count = 0};
 
     s->snapshot.listeners = listener_table_seal(s->builder, NULL, NULL);
     s->builder = NULL;

@@ -16,7 +16,7 @@ struct owned {
     const char *socket, *maker, *holders;
 };
 
-static const struct own_sockets no_own;
+static const struct ip_ports no_own;
 
 static struct listener_table *table_of(const struct owned *sockets, size_t count)
 {
@@ -66,7 +66,7 @@ static struct config *load(const char *text)
     return config;
 }
 
-static void render(const struct listener_table *t, const struct own_sockets *own, struct buf *ret_text)
+static void render(const struct listener_table *t, const struct ip_ports *own, struct buf *ret_text)
 {
     struct config *config = config_new();
 
@@ -230,8 +230,8 @@ static void names_match_nothing_but_themselves(void **state)
 static void our_own_sockets_need_no_entry(void **state)
 {
     static const struct owned sockets[] = {{"127.0.0.1:10066", "0:root:", "5:sockwatch:root:"}};
-    const struct own_socket item = {.address = address_of("127.0.0.1"), .port = 10066};
-    const struct own_sockets own = {&item, 1};
+    struct ip_port item = {.address = address_of("127.0.0.1"), .port = 10066};
+    const struct ip_ports own = {.items = &item, .count = 1};
     struct listener_table *t = table_of(sockets, 1);
     struct buf text;
 

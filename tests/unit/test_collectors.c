@@ -124,7 +124,7 @@ static struct message message_of(const struct span *span, uint64_t cookie, bool 
 {
     bool is_ipv6 = span->row.address.version == 6;
     const uint8_t v6only = span->row.v6only;
-    uint32_t memory[SK_MEMINFO_VARS] = {[SK_MEMINFO_DROPS] = span->row.drops};
+    uint32_t memory[SK_MEMINFO_VARS] = {[SK_MEMINFO_DROPS] = span->row.drops.count};
     struct message m = {
         .header.nlmsg_len = NLMSG_HDRLEN + sizeof m.body,
         .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
@@ -133,8 +133,8 @@ static struct message message_of(const struct span *span, uint64_t cookie, bool 
         .body.id.idiag_sport = htons(span->row.port),
         .body.id.idiag_if = span->row.ifindex,
         .body.id.idiag_cookie = {(uint32_t)cookie, (uint32_t)(cookie >> 32)},
-        .body.idiag_rqueue = span->row.queue_length,
-        .body.idiag_wqueue = span->row.queue_limit,
+        .body.idiag_rqueue = span->row.queue.length,
+        .body.idiag_wqueue = span->row.queue.limit,
         .body.idiag_uid = span->row.uid,
         .body.idiag_inode = span->row.inode,
     };
@@ -147,7 +147,7 @@ static struct message message_of(const struct span *span, uint64_t cookie, bool 
         put_attribute(&m, INET_DIAG_SKV6ONLY, &v6only, sizeof v6only);
     if (span->row.cgroup_id != 0)
         put_attribute(&m, INET_DIAG_CGROUP_ID, &span->row.cgroup_id, sizeof span->row.cgroup_id);
-    if (with_memory && span->row.has_drops)
+    if (with_memory && span->row.drops.known)
         put_attribute(&m, INET_DIAG_SKMEMINFO, memory, sizeof memory);
     if (span->too_short)
         m.header.nlmsg_len = NLMSG_HDRLEN + sizeof m.body - 1;
@@ -1069,8 +1069,8 @@ static void a_listener_is_told_with_all_that_its_class_has(void **state)
             with(answers(AF_INET6, cases[i].protocol, 0), "[::ffff:0.0.0.0%3]:80!7", 1 + i, 1);
 
         span->row.uid = 33;
-        span->row.queue_length = 3;
-        span->row.queue_limit = 5;
+        span->row.queue.length = 3;
+        span->row.queue.limit = 5;
     }
     t = poll_first(*state);
     l = listener_table_all(t, &count);
@@ -1082,14 +1082,14 @@ static void a_listener_is_told_with_all_that_its_class_has(void **state)
         assert_string_equal(l[i].interface, "eth3");
         assert_int_equal(l[i].uid, 33);
         assert_false(l[i].auto_port);
-        assert_int_equal(l[i].has_queue, cases[i].has_queue);
-        assert_int_equal(l[i].queue_length, cases[i].has_queue ? 3 : 0);
-        assert_int_equal(l[i].queue_limit, cases[i].has_queue ? 5 : 0);
-        assert_int_equal(l[i].has_receive_queue, cases[i].has_receive_queue);
-        assert_int_equal(l[i].receive_queue_bytes, cases[i].has_receive_queue ? 3 : 0);
+        assert_int_equal(l[i].queue.known, cases[i].has_queue);
+        assert_int_equal(l[i].queue.length, cases[i].has_queue ? 3 : 0);
+        assert_int_equal(l[i].queue.limit, cases[i].has_queue ? 5 : 0);
+        assert_int_equal(l[i].receive_queue.known, cases[i].has_receive_queue);
+        assert_int_equal(l[i].receive_queue.bytes, cases[i].has_receive_queue ? 3 : 0);
         assert_int_equal(l[i].sockets, 1);
-        assert_true(l[i].members[0].has_drops);
-        assert_int_equal(l[i].members[0].drops, 7);
+        assert_true(l[i].members[0].drops.known);
+        assert_int_equal(l[i].members[0].drops.count, 7);
     }
     listener_table_free(t);
 }
@@ -1104,18 +1104,18 @@ static void drops_that_are_not_told_are_not_0(void **state)
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 1, 1);
     (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
     (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 100);
-    proc_raw_has("0.0.0.0", 2, STATE_CLOSE, 101)->has_drops = true;
-    proc_raw_has("0.0.0.0", 3, STATE_CLOSE, 102)->has_drops = true;
-    kernel.raw[2].drops = 27;
+    proc_raw_has("0.0.0.0", 2, STATE_CLOSE, 101)->drops.known = true;
+    proc_raw_has("0.0.0.0", 3, STATE_CLOSE, 102)->drops.known = true;
+    kernel.raw[2].drops.count = 27;
     t = poll_first(*state);
     l = listener_table_all(t, &count);
     assert_int_equal(count, 4);
-    assert_false(l[0].has_drops);
-    assert_false(l[1].has_drops);
-    assert_true(l[2].has_drops);
-    assert_int_equal(l[2].members[0].drops, 0);
-    assert_true(l[3].has_drops);
-    assert_int_equal(l[3].members[0].drops, 27);
+    assert_false(l[0].drops.known);
+    assert_false(l[1].drops.known);
+    assert_true(l[2].drops.known);
+    assert_int_equal(l[2].members[0].drops.count, 0);
+    assert_true(l[3].drops.known);
+    assert_int_equal(l[3].members[0].drops.count, 27);
     listener_table_free(t);
 }
 
@@ -1203,8 +1203,8 @@ static void only_sockets_with_such_a_port_are_marked(void **state)
     l = listener_table_all(t, &count);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(l[i].auto_port, i >= 2);
-    assert_true(l[2].has_receive_queue);
-    assert_int_equal(l[2].members[1].drops, 7);
+    assert_true(l[2].receive_queue.known);
+    assert_int_equal(l[2].members[1].drops.count, 7);
     listener_table_free(t);
 
     t = poll_first(*state); /* and they are no more, when not wanted */

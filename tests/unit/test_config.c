@@ -163,9 +163,9 @@ static void assert_is_default(const struct config *config)
     assert_int_equal(config->limit_listeners, 4096);
     assert_int_equal(config->limit_series, 20000);
     assert_int_equal(config->listen.count, 2);
-    listen_address_format(&config->listen.items[0], text);
+    ip_port_format(&config->listen.items[0], text);
     assert_string_equal(text, "127.0.0.1:10066");
-    listen_address_format(&config->listen.items[1], text);
+    ip_port_format(&config->listen.items[1], text);
     assert_string_equal(text, "[::1]:10066");
     assert_int_equal(config->policy.expect_count, 0);
     assert_int_equal(config->policy.allow_count, 0);
@@ -1068,18 +1068,18 @@ static void listen_addresses_parse_and_format(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
-        struct listen_address address;
+        struct ip_port address;
         char text[ENDPOINT_TEXT_MAX];
 
-        assert_int_equal(listen_address_parse(good[i].text, &address), 0);
+        assert_int_equal(ip_port_parse(good[i].text, &address), 0);
         assert_int_equal(address.port, good[i].port);
-        listen_address_format(&address, text);
+        ip_port_format(&address, text);
         assert_string_equal(text, good[i].formatted);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
-        struct listen_address address = {.port = 42};
+        struct ip_port address = {.port = 42};
 
-        assert_int_equal(listen_address_parse(bad[i], &address), -EINVAL);
+        assert_int_equal(ip_port_parse(bad[i], &address), -EINVAL);
         assert_int_equal(address.port, 42);
     }
 }

@@ -27,8 +27,8 @@ static void add_members(struct service *s, char *text)
     for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         struct member m = {.cookie = strtoull(word, &word, 10)};
 
-        m.has_drops = *word == ':';
-        m.drops = m.has_drops ? (uint32_t)strtoul(word + 1, &word, 10) : 0;
+        m.drops.known = *word == ':';
+        m.drops.count = m.drops.known ? (uint32_t)strtoul(word + 1, &word, 10) : 0;
         assert_string_equal(word, "");
         add_member(s, &m);
     }
@@ -54,7 +54,7 @@ static void assert_follows(const char *polls, const char *wanted)
             generation_follow(&now.l, known);
         }
         length += (size_t)snprintf(have + length, sizeof have - length, "%s%" PRIu64 "/%" PRIu64,
-                                   *have ? " " : "", now.l.drops, now.l.restarts);
+                                   *have ? " " : "", now.l.drops.count, now.l.restarts);
         before = now;
         if (before.l.members)
             before.l.members = before.members;
@@ -205,7 +205,7 @@ static uint32_t change_members(struct service *s, uint32_t *seed, uint64_t *next
     if (s->l.sockets + fresh > MEMBERS_MAX)
         fresh = MEMBERS_MAX - s->l.sockets;
     for (uint32_t i = 0; i < fresh; i++)
-        add_member(s, &(struct member){.cookie = (*next_cookie)++, .has_drops = true});
+        add_member(s, &(struct member){.cookie = (*next_cookie)++, .drops.known = true});
     return fresh;
 }
 
@@ -218,7 +218,7 @@ static uint64_t drop(struct service *s, uint32_t *seed)
     for (uint32_t i = 0; i < s->l.sockets; i++) {
         uint32_t dropped = next_random(seed) >> next_random(seed) % 32;
 
-        s->members[i].drops += dropped;
+        s->members[i].drops.count += dropped;
         sum += dropped;
     }
     return sum;
@@ -248,7 +248,7 @@ static void long_lives_are_followed_exactly(void **state)
                 continue; /* the service is gone, and what it was stays known */
             generation_follow(&now.l, is_known ? &before.l : NULL);
             is_known = true;
-            assert_int_equal(now.l.drops, drops);
+            assert_int_equal(now.l.drops.count, drops);
             assert_int_equal(now.l.restarts, restarts);
             assert_int_equal(now.l.owed + now.l.sockets, peak);
             before = now;

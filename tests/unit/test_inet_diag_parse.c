@@ -228,8 +228,8 @@ static void assert_row(const struct inet_diag_row *row, const struct expected *e
     assert_fixed_part(row, expected, state);
     assert_int_equal(row->v6only, expected->v6only);
     assert_int_equal(row->cgroup_id, cgroup_of(expected));
-    assert_int_equal(row->has_drops, expected->has_drops);
-    assert_int_equal(row->drops, expected->drops);
+    assert_int_equal(row->drops.known, expected->has_drops);
+    assert_int_equal(row->drops.count, expected->drops);
 }
 
 /* A row whose last attributes are gone: absent, not half there. The memory is
@@ -239,8 +239,8 @@ static void assert_cut_row(const struct inet_diag_row *row, const struct expecte
     assert_fixed_part(row, expected, state);
     assert_true(!row->v6only || expected->v6only);
     assert_true(row->cgroup_id == 0 || row->cgroup_id == cgroup_of(expected));
-    assert_false(row->has_drops);
-    assert_int_equal(row->drops, 0);
+    assert_false(row->drops.known);
+    assert_int_equal(row->drops.count, 0);
 }
 
 static void assert_first_rows(const struct seen *seen, const struct dump *dump, size_t count)
@@ -643,8 +643,8 @@ static void no_drops_are_told_as_well(void **state)
 
         memory[SK_MEMINFO_DROPS] = counts[i];
         row = parse_with_attribute(INET_DIAG_SKMEMINFO, memory, sizeof memory);
-        assert_true(row.has_drops);
-        assert_int_equal(row.drops, counts[i]);
+        assert_true(row.drops.known);
+        assert_int_equal(row.drops.count, counts[i]);
     }
 }
 
@@ -658,8 +658,8 @@ static void drops_are_where_the_array_reaches_to_them(void **state)
     for (size_t length = 0; length <= sizeof memory; length++) {
         struct inet_diag_row row = parse_with_attribute(INET_DIAG_SKMEMINFO, memory, length);
 
-        assert_int_equal(row.has_drops, length >= needed);
-        assert_int_equal(row.drops, length >= needed ? 9 : 0);
+        assert_int_equal(row.drops.known, length >= needed);
+        assert_int_equal(row.drops.count, length >= needed ? 9 : 0);
     }
 }
 
@@ -693,7 +693,7 @@ static void an_attribute_nobody_knows_is_passed_over(void **state)
         assert_int_equal(row.port, 80);
         assert_int_equal(row.cookie, UINT64_C(0x0123456789abcdef));
         assert_int_equal(row.cgroup_id, 0);
-        assert_false(row.has_drops);
+        assert_false(row.drops.known);
     }
 }
 

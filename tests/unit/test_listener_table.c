@@ -106,11 +106,11 @@ static void a_listener_tells_all_about_its_socket(void **state)
     (void)state;
     row.uid = 101;
     row.presence = PRESENCE_ABSENT;
-    row.has_queue = true;
-    row.queue_length = 3;
-    row.queue_limit = 11;
-    row.has_receive_queue = true;
-    row.receive_queue_bytes = 4096;
+    row.queue.known = true;
+    row.queue.length = 3;
+    row.queue.limit = 11;
+    row.receive_queue.known = true;
+    row.receive_queue.bytes = 4096;
     assert_int_equal(listener_builder_add(b, &row), 0);
     t = seal(b);
     l = listener_table_all(t, &count);
@@ -128,19 +128,19 @@ static void a_listener_tells_all_about_its_socket(void **state)
     assert_int_equal(l->sockets, 1);
     assert_int_equal(l->members[0].cookie, 77);
     assert_int_equal(l->members[0].uid, 101);
-    assert_true(l->members[0].has_drops);
-    assert_int_equal(l->members[0].drops, 9);
+    assert_true(l->members[0].drops.known);
+    assert_int_equal(l->members[0].drops.count, 9);
     assert_null(l->members[0].owners);
     assert_true(l->uid_known);
     assert_int_equal(l->uid, 101);
-    assert_true(l->has_queue);
-    assert_int_equal(l->queue_length, 3);
-    assert_int_equal(l->queue_limit, 11);
-    assert_true(l->saturation_ratio == 0.25);
-    assert_true(l->has_receive_queue);
-    assert_int_equal(l->receive_queue_bytes, 4096);
-    assert_true(l->has_drops);
-    assert_int_equal(l->drops, 9);
+    assert_true(l->queue.known);
+    assert_int_equal(l->queue.length, 3);
+    assert_int_equal(l->queue.limit, 11);
+    assert_true(l->queue.saturation_ratio == 0.25);
+    assert_true(l->receive_queue.known);
+    assert_int_equal(l->receive_queue.bytes, 4096);
+    assert_true(l->drops.known);
+    assert_int_equal(l->drops.count, 9);
     assert_int_equal(l->restarts, 0);
     listener_table_free(t);
 }
@@ -152,12 +152,12 @@ static void what_a_socket_does_not_tell_is_absent(void **state)
     const struct listener *l = listener_table_all(t, &count);
 
     (void)state;
-    assert_false(l->has_queue);
-    assert_false(l->has_receive_queue);
-    assert_false(l->has_drops);
+    assert_false(l->queue.known);
+    assert_false(l->receive_queue.known);
+    assert_false(l->drops.known);
     assert_false(l->auto_port);
     assert_int_equal(l->presence, PRESENCE_UNKNOWN);
-    assert_false(l->members[0].has_drops);
+    assert_false(l->members[0].drops.known);
     listener_table_free(t);
 }
 
@@ -211,9 +211,9 @@ static void adds_a_member(struct listener_builder *b, uint64_t cookie, uint32_t 
     struct listener_row row = row_of("0.0.0.0:80");
 
     row.cookie = cookie;
-    row.has_queue = true;
-    row.queue_length = length;
-    row.queue_limit = limit;
+    row.queue.known = true;
+    row.queue.length = length;
+    row.queue.limit = limit;
     row.uid = uid;
     assert_int_equal(listener_builder_add(b, &row), 0);
 }
@@ -234,9 +234,9 @@ static void a_group_sums_its_queues_and_shows_the_fullest_member(void **state)
     l = listener_table_all(t, &count);
     assert_int_equal(count, 1);
     assert_int_equal(l->sockets, 4);
-    assert_int_equal(l->queue_length, UINT64_C(5) + UINT32_MAX);
-    assert_int_equal(l->queue_limit, UINT64_C(130) + 2 * (uint64_t)UINT32_MAX);
-    assert_true(l->saturation_ratio == 1.0);
+    assert_int_equal(l->queue.length, UINT64_C(5) + UINT32_MAX);
+    assert_int_equal(l->queue.limit, UINT64_C(130) + 2 * (uint64_t)UINT32_MAX);
+    assert_true(l->queue.saturation_ratio == 1.0);
     assert_true(l->uid_known);
     assert_int_equal(l->uid, 33);
     listener_table_free(t);
@@ -280,18 +280,18 @@ static void a_group_sums_its_receive_queues_and_drops(void **state)
     size_t count;
 
     (void)state;
-    row.has_receive_queue = true;
-    row.receive_queue_bytes = UINT32_MAX;
+    row.receive_queue.known = true;
+    row.receive_queue.bytes = UINT32_MAX;
     for (row.cookie = 1; row.cookie <= 4; row.cookie++) {
-        row.has_drops = row.cookie == 2 || row.cookie == 3; /* what some lack is still that of the others */
-        row.drops = row.has_drops ? UINT32_MAX : 0;
+        row.drops.known = row.cookie == 2 || row.cookie == 3; /* what some lack is still that of the others */
+        row.drops.count = row.drops.known ? UINT32_MAX : 0;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
     t = seal(b);
     l = listener_table_all(t, &count);
-    assert_int_equal(l->receive_queue_bytes, 4 * (uint64_t)UINT32_MAX);
-    assert_true(l->has_drops);
-    assert_int_equal(l->drops, 2 * (uint64_t)UINT32_MAX);
+    assert_int_equal(l->receive_queue.bytes, 4 * (uint64_t)UINT32_MAX);
+    assert_true(l->drops.known);
+    assert_int_equal(l->drops.count, 2 * (uint64_t)UINT32_MAX);
     listener_table_free(t);
 }
 
@@ -329,7 +329,7 @@ static void a_limit_of_zero_divides_by_nothing(void **state)
 
         adds_a_member(b, 1, cases[i].length, 0, 0);
         t = seal(b);
-        assert_true(listener_table_all(t, &count)->saturation_ratio == cases[i].ratio);
+        assert_true(listener_table_all(t, &count)->queue.saturation_ratio == cases[i].ratio);
         listener_table_free(t);
     }
 }
@@ -364,7 +364,7 @@ static void a_socket_seen_twice_counts_once(void **state)
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/[::]:80 udp/0.0.0.0:80");
     assert_int_equal(listener_table_all(t, &count)[0].sockets, 2);
-    assert_int_equal(listener_table_all(t, &count)[0].queue_length, 7);
+    assert_int_equal(listener_table_all(t, &count)[0].queue.length, 7);
     assert_int_equal(listener_table_all(t, &count)[1].sockets, 1);
     assert_int_equal(listener_table_all(t, &count)[2].sockets, 1);
     listener_table_free(t);
@@ -559,7 +559,7 @@ static void a_second_look_adds_only_what_the_first_missed(void **state)
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 udp/0.0.0.0:53 udp/0.0.0.0:54");
     assert_int_equal(listener_table_all(t, &count)[0].sockets, 3);
-    assert_int_equal(listener_table_all(t, &count)[0].queue_length, 3);
+    assert_int_equal(listener_table_all(t, &count)[0].queue.length, 3);
     listener_table_free(t);
 }
 
@@ -864,7 +864,7 @@ static void assert_history(const struct host *h, const char *wanted)
         endpoint_format(&l->address, l->family, l->port, l->interface, text);
         length += (size_t)snprintf(have + length, sizeof have - length, "%s%s/%s%s=%" PRIu64 "/%" PRIu64,
                                    i > 0 ? " " : "", protocol_name(l->protocol), text,
-                                   l->auto_port ? "~" : "", l->drops, l->restarts);
+                                   l->auto_port ? "~" : "", l->drops.count, l->restarts);
         assert_true(length < sizeof have);
     }
     assert_string_equal(have, wanted);
@@ -1286,8 +1286,8 @@ static void model_add(const struct model *m, struct listener_builder *b, struct 
         struct listener_row row = row_of("0.0.0.0:80");
 
         row.cookie = m->sockets[i].cookie;
-        row.has_drops = true;
-        row.drops = m->sockets[i].drops;
+        row.drops.known = true;
+        row.drops.count = m->sockets[i].drops;
         row.owners = owners;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
@@ -1344,7 +1344,7 @@ static void an_expected_service_is_followed_for_ever(void **state)
             assert_non_null(l);
             assert_false(l->auto_port);
             assert_int_equal(l->sockets, m.count);
-            assert_int_equal(l->drops, m.drops);
+            assert_int_equal(l->drops.count, m.drops);
             assert_int_equal(l->restarts, m.restarts);
         }
         assert_true(m.restarts > 10);

@@ -92,8 +92,8 @@ static void each_line_yields_its_socket(void **state)
 
             assert_int_equal(proc_raw_parse_line(files[i].lines[k], files[i].version, &row), 0);
             assert_row(&row, &files[i].expected[k], files[i].version, files[i].expected[k].inode);
-            assert_true(row.has_drops);
-            assert_int_equal(row.drops, files[i].expected[k].drops);
+            assert_true(row.drops.known);
+            assert_int_equal(row.drops.count, files[i].expected[k].drops);
         }
     }
 }
@@ -155,8 +155,8 @@ static void a_cut_line_has_drops_from_the_first_digit_of_them(void **state)
                     continue;
                 if (cut > begin)
                     memcpy(digits, line + begin, cut - begin);
-                assert_int_equal(row.has_drops, cut > begin);
-                assert_int_equal(row.drops, strtoul(digits, NULL, 10));
+                assert_int_equal(row.drops.known, cut > begin);
+                assert_int_equal(row.drops.count, strtoul(digits, NULL, 10));
             }
         }
     }
@@ -176,8 +176,8 @@ static void drops_that_are_no_number_are_none(void **state)
             "83: 0100007F:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 11493%s", ends[i]);
         assert_int_equal(parse_cut(line, strlen(line), 4, &row), 0);
         assert_int_equal(row.inode, 11493);
-        assert_false(row.has_drops);
-        assert_int_equal(row.drops, 0);
+        assert_false(row.drops.known);
+        assert_int_equal(row.drops.count, 0);
     }
 }
 
@@ -206,8 +206,8 @@ static void the_largest_numbers_fit(void **state)
     assert_int_equal(row.state, UINT8_MAX);
     assert_int_equal(row.uid, UINT32_MAX);
     assert_int_equal(row.inode, UINT64_MAX);
-    assert_true(row.has_drops);
-    assert_int_equal(row.drops, UINT32_MAX);
+    assert_true(row.drops.known);
+    assert_int_equal(row.drops.count, UINT32_MAX);
 }
 
 static void garbage_is_refused_and_leaves_the_row_alone(void **state)

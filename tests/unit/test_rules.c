@@ -9,7 +9,7 @@ static struct port_range port_80[] = {{80, 80}};
 static struct port_range ports_80_to_82[] = {{80, 82}};
 static struct port_range port_53[] = {{53, 53}};
 
-static const struct own_sockets no_own;
+static const struct ip_ports no_own;
 
 static struct matcher on_ports(struct port_range *ports, enum want_scope scope, const char *address)
 {
@@ -41,7 +41,7 @@ static struct listener_builder *builder(const char *sockets, const struct policy
 
 /* Takes b. */
 static struct verdict judge(struct listener_builder *b, const struct policy *policy,
-                            const struct own_sockets *own)
+                            const struct ip_ports *own)
 {
     struct snapshot snapshot = {.listeners = listener_table_seal(b, NULL, NULL)};
     struct verdict verdict;
@@ -76,8 +76,8 @@ static void findings_text(const struct verdict *v, char ret_text[static FINDINGS
 }
 
 /* Takes b. */
-static void assert_judged(struct listener_builder *b, const struct policy *policy,
-                          const struct own_sockets *own, const char *wanted)
+static void assert_judged(struct listener_builder *b, const struct policy *policy, const struct ip_ports *own,
+                          const char *wanted)
 {
     struct verdict verdict = judge(b, policy, own);
     char have[FINDINGS_TEXT_MAX];
@@ -448,8 +448,8 @@ static void the_most_generous_allow_entry_counts(void **state)
 
 static void our_own_sockets_are_always_allowed(void **state)
 {
-    const struct own_socket items[] = {{address_of("127.0.0.1"), 80}, {address_of("::"), 80}};
-    const struct own_sockets own = {items, 2};
+    struct ip_port items[] = {{address_of("127.0.0.1"), 80}, {address_of("::"), 80}};
+    const struct ip_ports own = {.items = items, .count = 2};
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
     const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
 
@@ -489,8 +489,8 @@ static void our_own_sockets_are_known_by_whatever_they_became(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        const struct own_socket item = {address_of(cases[i].own), 80};
-        const struct own_sockets own = {&item, 1};
+        struct ip_port item = {address_of(cases[i].own), 80};
+        const struct ip_ports own = {.items = &item, .count = 1};
 
         assert_judged(builder(cases[i].sockets, &policy, 100), &policy, &own, cases[i].findings);
     }

@@ -9,7 +9,7 @@ enum { FINDINGS_TEXT_MAX = 1024, SOCKETS_MAX = 4 };
 #define HIDDEN "0:root:", NULL
 #define UNSEEN "1000:bob:", NULL
 
-static const struct own_sockets no_own;
+static const struct ip_ports no_own;
 static struct port_range port_3306[] = {{3306, 3306}};
 
 /* A socket, who made it and who holds it, as rows.h reads both; holders NULL:
@@ -384,12 +384,12 @@ static struct listener_table *queues(const char *const *sockets, const struct po
         struct listener_row row;
         char address[64];
 
-        assert_int_equal(sscanf(sockets[i], "%63s %u/%u", address, &row.queue_length, &row.queue_limit), 3);
-        row = (struct listener_row){.queue_length = row.queue_length, .queue_limit = row.queue_limit};
+        assert_int_equal(sscanf(sockets[i], "%63s %u/%u", address, &row.queue.length, &row.queue.limit), 3);
+        row = (struct listener_row){.queue.length = row.queue.length, .queue.limit = row.queue.limit};
         row.address = row_of(address).address;
         row.port = row_of(address).port;
         row.v6only = true;
-        row.has_queue = true;
+        row.queue.known = true;
         row.cookie = i + 1;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }

@@ -350,7 +350,7 @@ static void families_are_a_set(void **state)
 static void listen_addresses_are_given_once_each(void **state)
 {
     const struct schema_key *key = key_at("web", "listen");
-    struct listen_addresses list = {0};
+    struct ip_ports list = {0};
 
     (void)state;
     assert_prints(key, &list, "[ ]");

@@ -40,9 +40,9 @@ static void add_tcp(struct host *h, const char *socket, const char *queue, const
 {
     struct listener_row row = row_of(socket);
 
-    row.has_queue = true;
-    assert_int_equal(sscanf(queue, "%u/%u", &row.queue_length, &row.queue_limit), 2);
-    row.has_drops = true;
+    row.queue.known = true;
+    assert_int_equal(sscanf(queue, "%u/%u", &row.queue.length, &row.queue.limit), 2);
+    row.drops.known = true;
     (void)add(h, row, made, holders);
 }
 
@@ -50,9 +50,9 @@ static void add_udp(struct host *h, const char *socket, uint32_t bytes, const ch
 {
     struct listener_row row = row_of(socket);
 
-    row.has_receive_queue = true;
-    row.receive_queue_bytes = bytes;
-    row.has_drops = true;
+    row.receive_queue.known = true;
+    row.receive_queue.bytes = bytes;
+    row.drops.known = true;
     (void)add(h, row, made, holders);
 }
 
@@ -404,7 +404,7 @@ static void a_port_that_the_kernel_chose_is_marked(void **state)
     h.s.policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
     add_tcp(&h, "0.0.0.0:4444", "0/16", "0:root:", "64:intruder:root:");
     row.auto_port = true;
-    row.has_receive_queue = true;
+    row.receive_queue.known = true;
     (void)add(&h, row, "0:root:", "63:client:root:");
     scene_seal(&h.s);
     assert_table(&h.s.view, 0,
