@@ -1,4 +1,5 @@
 #include "config/config.h"
+#include "config/read_file.h"
 #include "config/scan.h"
 #include "config/schema.h"
 #include "core/duration.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 enum {
-    FILE_BYTES_MAX = 1 << 20,
     INCLUDE_DEPTH_MAX = 10, /* libconfig's own */
     ERRORS_MAX = 100,
     KEY_PATH_MAX = 128,
@@ -319,45 +319,6 @@ static void load_keys(struct loader *l, const struct schema_key *keys, config_se
     }
     if (!l->partial)
         report_missing(l, keys, group, path);
-}
-
-/* Reads a whole file.
- *
- * ret_text   returns owned, with a NUL behind it and, where none ends it, a new line
- *
- * Returns the length, or -errno; -EFBIG when it is larger than a configuration
- * can sensibly be. */
-static ssize_t read_file(const char *path, char **ret_text)
-{
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    ssize_t r;
-
-    if (!file)
-        return -errno;
-    text = malloc(FILE_BYTES_MAX + 2);
-    if (!text) {
-        r = -ENOMEM;
-        goto out;
-    }
-    r = (ssize_t)fread(text, 1, FILE_BYTES_MAX + 1, file);
-    if (ferror(file))
-        r = errno ? -errno : -EIO;
-    else if (r > FILE_BYTES_MAX)
-        r = -EFBIG;
-out:
-    if (r >= 0) {
-        bool ended = r == 0 || text[r - 1] == '\n';
-
-        /* libconfig 1.5 takes a comment without a new line for wrong syntax. */
-        text[r] = ended ? '\0' : '\n';
-        text[r + 1] = '\0';
-        *ret_text = text;
-    } else {
-        free(text);
-    }
-    (void)fclose(file); /* it was only read */
-    return r;
 }
 
 struct scan_context {

@@ -1,0 +1,16 @@
+/* A configuration file's bytes, whole. The only I/O beside libconfig's own. Any
+ * thread. */
+#ifndef SOCKWATCH_CONFIG_READ_FILE_H
+#define SOCKWATCH_CONFIG_READ_FILE_H
+
+#include <sys/types.h>
+
+/* Reads a whole file.
+ *
+ * ret_text   returns owned, with a NUL behind it and, where none ends it, a new line
+ *
+ * Returns the length, or -errno; -EFBIG when it is larger than a configuration
+ * can sensibly be. */
+ssize_t read_file(const char *path, char **ret_text);
+
+#endif
