@@ -17,6 +17,7 @@ enum {
     INCLUDE_DEPTH_MAX = 10, /* libconfig's own */
     ERRORS_MAX = 100,
     KEY_PATH_MAX = 128,
+    WHAT_MAX = 1024,
     MISREAD_MAX = 16,
     MISREAD_KEY_MAX = 32,
 };
@@ -43,7 +44,7 @@ struct loader {
 __attribute__((format(printf, 5, 6))) static void report(struct loader *l, const char *file, unsigned line,
                                                          const char *key, const char *format, ...)
 {
-    char what[1024];
+    char what[WHAT_MAX];
     va_list args;
 
     if (l->error_count++ >= ERRORS_MAX)
@@ -92,6 +93,7 @@ static bool has_type(const config_setting_t *setting, enum schema_type type)
     case SCHEMA_TEXTS: return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST;
     case SCHEMA_GROUP: return have == CONFIG_TYPE_GROUP;
     case SCHEMA_LIST: return have == CONFIG_TYPE_LIST;
+    case SCHEMA_INCLUDE: break; /* no key has it */
     }
     return false;
 }
@@ -103,19 +105,15 @@ struct place {
     char path[KEY_PATH_MAX];
 };
 
-static const char *expected_text(const struct schema_key *key)
-{
-    if (key->type == SCHEMA_GROUP)
-        return "a group {...}";
-    return key->type == SCHEMA_LIST ? "a list of groups ( {...}, ... )" : key->expected;
-}
-
 #define report_at(l, place, ...)                                                                          \
     report(l, config_setting_source_file((place)->setting), config_setting_source_line((place)->setting), \
            (place)->path, __VA_ARGS__)
 
 static void report_value(struct loader *l, const struct place *place, const char *value, int error)
 {
+    char expected[SCHEMA_EXPECTED_MAX];
+
+    schema_expected(place->key, expected);
     if (error == -ENOMEM)
         report_at(l, place, "%s", err_str(error));
     else
@@ -123,7 +121,7 @@ static void report_value(struct loader *l, const struct place *place, const char
                   error == -ERANGE   ? "is out of range"
                   : error == -EEXIST ? "is given twice"
                                      : "is not valid",
-                  place->key->expected);
+                  expected);
 }
 
 static bool is_misread(const struct loader *l, const config_setting_t *setting)
@@ -200,15 +198,16 @@ static void load_string(struct loader *l, const struct place *place, const char 
 static void load_strings(struct loader *l, const struct place *place, void *field)
 {
     int count = config_setting_length(place->setting);
+    char expected[SCHEMA_EXPECTED_MAX];
 
+    schema_expected(place->key, expected);
     place->key->clear(field);
     for (int i = 0; i < count; i++) {
         struct place element = {config_setting_get_elem(place->setting, (unsigned)i), place->key, ""};
 
         (void)snprintf(element.path, sizeof element.path, "%.100s[%d]", place->path, i);
         if (config_setting_type(element.setting) != CONFIG_TYPE_STRING)
-            report_at(l, &element, "is %s, expected a string: %s", type_text(element.setting),
-                      place->key->expected);
+            report_at(l, &element, "is %s, expected a string: %s", type_text(element.setting), expected);
         else
             load_string(l, &element, config_setting_get_string(element.setting), field);
     }
@@ -222,12 +221,18 @@ struct check_context {
     const struct place *place;
 };
 
-static void report_check(void *arg, const char *name, const char *what)
+__attribute__((format(printf, 3, 4))) static void report_check(void *arg, const char *name,
+                                                               const char *format, ...)
 {
     const struct check_context *context = arg;
     config_setting_t *setting = config_setting_get_member(context->place->setting, name);
     struct place place = {setting ? setting : context->place->setting, NULL, ""};
+    char what[WHAT_MAX];
+    va_list args;
 
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
+    va_end(args);
     (void)snprintf(place.path, sizeof place.path, "%.80s.%.40s", context->place->path, name);
     report_at(context->loader, &place, "%s", what);
 }
@@ -246,7 +251,7 @@ static void load_list(struct loader *l, const struct place *place, void *base)
             report_at(l, &element, "is %s, expected a group {...}", type_text(element.setting));
             continue;
         }
-        item = place->key->append(base);
+        item = schema_append(place->key, base);
         if (!item) {
             report_at(l, &element, "%s", err_str(-ENOMEM));
             return;
@@ -260,10 +265,12 @@ static void load_list(struct loader *l, const struct place *place, void *base)
 static void load_value(struct loader *l, const struct place *place, void *base)
 {
     void *field = schema_field(place->key, base);
+    char expected[SCHEMA_EXPECTED_MAX];
 
     if (!has_type(place->setting, place->key->type)) {
+        schema_expected(place->key, expected);
         if (!l->partial || config_setting_type(place->setting) != CONFIG_TYPE_NONE)
-            report_at(l, place, "is %s, expected %s", type_text(place->setting), expected_text(place->key));
+            report_at(l, place, "is %s, expected %s", type_text(place->setting), expected);
         return;
     }
     switch (place->key->type) {
@@ -276,9 +283,10 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     case SCHEMA_GROUP:
         if (place->key->enabled_offset != 0)
             *(bool *)((char *)base + place->key->enabled_offset) = true;
-        load_keys(l, place->key->children, place->setting, place->path, base);
+        load_keys(l, place->key->children, place->setting, place->path, field);
         break;
     case SCHEMA_LIST: load_list(l, place, base); break;
+    case SCHEMA_INCLUDE: break;
     }
 }
 
@@ -288,11 +296,15 @@ static void report_missing(struct loader *l, const struct schema_key *keys, conf
     for (const struct schema_key *key = keys; key->name; key++) {
         struct place place = {group, key, ""};
         bool has_other = key->required && *key->required && config_setting_get_member(group, key->required);
+        char expected[SCHEMA_EXPECTED_MAX];
 
+        if (key->type == SCHEMA_INCLUDE)
+            report_missing(l, key->children, group, path);
         if (!key->required || has_other || config_setting_get_member(group, key->name))
             continue;
         (void)snprintf(place.path, sizeof place.path, "%.80s.%.40s", path, key->name);
-        report_at(l, &place, "is missing, expected %s", key->expected);
+        schema_expected(key, expected);
+        report_at(l, &place, "is missing, expected %s", expected);
     }
 }
 
@@ -304,12 +316,13 @@ static void load_keys(struct loader *l, const struct schema_key *keys, config_se
     for (int i = 0; i < count; i++) {
         config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
         const char *name = config_setting_name(setting);
-        struct place place = {setting, schema_find(keys, name), ""};
+        void *key_base = base;
+        struct place place = {setting, schema_find(keys, name, &key_base), ""};
         struct buf names;
 
         (void)snprintf(place.path, sizeof place.path, "%.80s%s%.40s", path, *path ? "." : "", name);
         if (place.key) {
-            load_value(l, &place, base);
+            load_value(l, &place, key_base);
             continue;
         }
         buf_init(&names);

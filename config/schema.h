@@ -19,31 +19,39 @@ enum schema_type {
     SCHEMA_DURATION, /* field: int64_t, milliseconds */
     SCHEMA_TEXT,     /* a string; parse() writes the field */
     SCHEMA_TEXTS,    /* an array of strings; clear() then parse() for each */
-    SCHEMA_GROUP,    /* { ... } with keys of the same struct */
-    SCHEMA_LIST,     /* ( { ... }, ... ); append() gives each its own struct */
+    SCHEMA_GROUP,    /* { ... } with the keys of the struct that is the field */
+    SCHEMA_LIST,     /* ( { ... }, ... ); field: a pointer to the elements, see list */
+    SCHEMA_INCLUDE,  /* no key: those of the struct that is the field stand in its place */
 };
 
 struct schema_key;
 
 /* Receives what a check() finds. */
-typedef void schema_report_fn(void *arg, const char *key, const char *what);
+typedef __attribute__((format(printf, 3, 4))) void schema_report_fn(void *arg, const char *key,
+                                                                    const char *format, ...);
+
+/* Stands in what is expected for the bounds of the key, "1-65535". */
+#define SCHEMA_RANGE "{range}"
 
 struct schema_key {
     const char *name;
     enum schema_type type;
-    size_t offset;        /* of the field in its struct */
-    int64_t min, max;     /* SCHEMA_INT; SCHEMA_DURATION in ms; SCHEMA_REAL in thousandths */
-    const char *initial;  /* the default as text; NULL: what zeroed memory means */
+    size_t offset;       /* of the field in its struct */
+    int64_t min, max;    /* SCHEMA_DURATION in ms; SCHEMA_REAL in thousandths; of a text parse() holds them */
+    const char *initial; /* the default as text; NULL: what zeroed memory means */
     const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
-    const char *expected; /* what a valid value looks like, for error messages */
+    const char *expected; /* what a valid value looks like; for messages see schema_expected() */
     int (*store)(void *field, int64_t value); /* SCHEMA_INT; NULL: field is an int64_t */
     void (*clear)(void *field);
-    int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -ENOMEM */
+    int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -EEXIST, -ENOMEM */
     void (*print)(const void *field, struct buf *out); /* NULL: not shown */
     bool (*is_set)(const void *field);                 /* NULL: always shown */
     const struct schema_key *children;                 /* ends with a nameless key */
-    void *(*append)(void *base);                       /* NULL when memory runs out */
-    const void *(*at)(const void *base, size_t index); /* NULL past the last one */
+    struct {
+        size_t size;     /* of an element; zeroed memory is an empty one */
+        size_t count;    /* offset of a size_t */
+        size_t capacity; /* likewise */
+    } list;
     /* SCHEMA_LIST, after an element's keys were read: what contradicts in it,
      * and with the elements before it in the list. */
     void (*check)(const void *base, const void *element, schema_report_fn *report, void *arg);
@@ -55,10 +63,26 @@ const struct schema_key *schema_root(void);
 
 void schema_set_defaults(const struct schema_key *keys, void *base);
 
-/* NULL when there is no such key. */
-const struct schema_key *schema_find(const struct schema_key *keys, const char *name);
+/* Finds a key, in tables that are included as well.
+ *
+ * base   the struct that keys are of; becomes the one that the key is of
+ *
+ * Returns NULL when there is no such key; base is then as it was. */
+const struct schema_key *schema_find(const struct schema_key *keys, const char *name, void **base);
 
 void *schema_field(const struct schema_key *key, void *base);
+
+/* Appends an empty element to a list. NULL when memory runs out. */
+void *schema_append(const struct schema_key *list, void *base);
+
+/* An element of a list. NULL past the last one. */
+const void *schema_at(const struct schema_key *list, const void *base, size_t index);
+
+/* With the NUL. */
+#define SCHEMA_EXPECTED_MAX 128
+
+/* Writes what a valid value of a key looks like, its bounds included. */
+void schema_expected(const struct schema_key *key, char ret_text[static SCHEMA_EXPECTED_MAX]);
 
 /* Writes a string as libconfig reads it. */
 void schema_quote(struct buf *out, const char *text);

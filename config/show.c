@@ -35,7 +35,8 @@ static void print_value(const struct schema_key *key, const void *field, struct 
     case SCHEMA_TEXT:
     case SCHEMA_TEXTS: key->print(field, out); break;
     case SCHEMA_GROUP:
-    case SCHEMA_LIST: break;
+    case SCHEMA_LIST:
+    case SCHEMA_INCLUDE: break;
     }
 }
 
@@ -44,7 +45,7 @@ static void print_list(const struct schema_key *key, const void *base, struct bu
     const void *element;
 
     buf_fmt(out, "%s = (", key->name);
-    for (size_t i = 0; (element = key->at(base, i)); i++) {
+    for (size_t i = 0; (element = schema_at(key, base, i)); i++) {
         buf_str(out, i > 0 ? ",\n  {\n" : "\n  {\n");
         print_keys(key->children, element, "    ", out);
         buf_str(out, "  }");
@@ -57,7 +58,7 @@ static void print_group(const struct schema_key *key, const void *base, struct b
     if (key->enabled_offset != 0 && !*(const bool *)((const char *)base + key->enabled_offset))
         return;
     buf_fmt(out, "%s: {\n", key->name);
-    print_keys(key->children, base, "  ", out);
+    print_keys(key->children, (const char *)base + key->offset, "  ", out);
     buf_str(out, "};\n");
 }
 
@@ -73,6 +74,8 @@ static void print_keys(const struct schema_key *keys, const void *base, const ch
             print_group(key, base, out);
         } else if (key->type == SCHEMA_LIST) {
             print_list(key, base, out);
+        } else if (key->type == SCHEMA_INCLUDE) {
+            print_keys(key->children, field, indent, out);
         } else {
             buf_fmt(out, "%s%s = ", indent, key->name);
             print_value(key, field, out);

@@ -16,24 +16,34 @@ static void each_key(const struct schema_key *keys, key_fn *fn)
     }
 }
 
-static const struct schema_key *key_at(const char *group, const char *name)
+/* The row of a key that is there. */
+static const struct schema_key *find(const struct schema_key *keys, const char *name)
 {
-    const struct schema_key *keys = schema_root();
-    const struct schema_key *key;
+    union {
+        struct config config;
+        struct expect expect;
+        struct allow allow;
+        struct unexpected unexpected;
+    } any;
+    void *base = &any;
+    const struct schema_key *key = schema_find(keys, name, &base);
 
-    if (*group) {
-        key = schema_find(keys, group);
-        assert_non_null(key);
-        keys = key->children;
-    }
-    key = schema_find(keys, name);
     assert_non_null(key);
     return key;
 }
 
+static const struct schema_key *key_at(const char *group, const char *name)
+{
+    const struct schema_key *keys = schema_root();
+
+    if (*group)
+        keys = find(keys, group)->children;
+    return find(keys, name);
+}
+
 static void assert_key_is_complete(const struct schema_key *key)
 {
-    bool is_tree = key->type == SCHEMA_GROUP || key->type == SCHEMA_LIST;
+    bool is_tree = key->type == SCHEMA_GROUP || key->type == SCHEMA_LIST || key->type == SCHEMA_INCLUDE;
     bool is_text = key->type == SCHEMA_TEXT || key->type == SCHEMA_TEXTS;
 
     assert_int_equal(key->children != NULL, is_tree);
@@ -41,7 +51,9 @@ static void assert_key_is_complete(const struct schema_key *key)
     assert_int_equal(key->parse != NULL, is_text);
     assert_int_equal(key->print != NULL, is_text);
     assert_int_equal(key->clear != NULL, key->type == SCHEMA_TEXTS);
-    assert_int_equal(key->append && key->at && key->check, key->type == SCHEMA_LIST);
+    assert_int_equal(key->check != NULL, key->type == SCHEMA_LIST);
+    assert_int_equal(key->list.size > 0, key->type == SCHEMA_LIST);
+    assert_int_equal(key->list.count > 0 && key->list.capacity > 0, key->type == SCHEMA_LIST);
     assert_true(key->min <= key->max);
     /* Zeroed memory would mean a poll without pause, or a limit of nothing. */
     if (key->type == SCHEMA_DURATION || key->type == SCHEMA_BOOL || (key->type == SCHEMA_INT && !key->store))
@@ -54,28 +66,36 @@ static void every_key_says_all_about_itself(void **state)
     each_key(schema_root(), assert_key_is_complete);
 }
 
-static void assert_names_differ(const struct schema_key *keys)
+/* part   keys, or a table that they include
+ *
+ * The first key of a name is found, so that one of each name is there when each
+ * finds itself. */
+static void assert_names_differ(const struct schema_key *keys, const struct schema_key *part)
 {
-    for (const struct schema_key *a = keys; a->name; a++) {
-        for (const struct schema_key *b = keys; b < a; b++)
+    for (const struct schema_key *a = part; a->name; a++) {
+        for (const struct schema_key *b = part; b < a; b++)
             assert_string_not_equal(a->name, b->name);
-        assert_ptr_equal(schema_find(keys, a->name), a);
+        if (a->type == SCHEMA_INCLUDE) {
+            assert_names_differ(keys, a->children);
+            continue;
+        }
+        assert_ptr_equal(find(keys, a->name), a);
         if (a->children)
-            assert_names_differ(a->children);
+            assert_names_differ(a->children, a->children);
     }
 }
 
 static void no_name_is_there_twice(void **state)
 {
     (void)state;
-    assert_names_differ(schema_root());
+    assert_names_differ(schema_root(), schema_root());
 }
 
 static void assert_required_exists(const struct schema_key *keys)
 {
     for (const struct schema_key *key = keys; key->name; key++) {
         if (key->required && *key->required)
-            assert_non_null(schema_find(keys, key->required));
+            (void)find(keys, key->required); /* which fails when it is not there */
         if (key->children)
             assert_required_exists(key->children);
     }
@@ -125,6 +145,9 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"", "limits", SCHEMA_GROUP},
         {"limits", "listeners", SCHEMA_INT},
         {"limits", "series", SCHEMA_INT},
+        {"expect", "ports", SCHEMA_TEXT},
+        {"allow", "port", SCHEMA_INT},
+        {"allow", "address", SCHEMA_TEXT},
     };
 
     (void)state;
@@ -135,10 +158,47 @@ static void the_keys_of_the_contract_are_there(void **state)
 static void unknown_names_are_not_found(void **state)
 {
     static const char *const names[] = {"", "Poll", "pol", "polls", "poll ", "listeners"};
+    struct config config;
+    void *base = &config;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-        assert_null(schema_find(schema_root(), names[i]));
+        assert_null(schema_find(schema_root(), names[i], &base));
+    assert_ptr_equal(base, &config);
+}
+
+/* What is included has no name that a configuration could use. */
+static void an_included_table_is_no_key(void **state)
+{
+    static const char *const lists[] = {"expect", "allow"};
+    struct expect entry;
+    void *base = &entry;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        const struct schema_key *keys = key_at("", lists[i])->children, *key = keys;
+
+        while (key->name && key->type != SCHEMA_INCLUDE)
+            key++;
+        assert_non_null(key->name);
+        assert_null(schema_find(keys, key->name, &base));
+        assert_ptr_equal(base, &entry);
+    }
+}
+
+/* Expect and allow entries have the same keys of a matcher, each in its own. */
+static void an_included_key_is_a_field_of_the_struct_it_is_included_for(void **state)
+{
+    struct expect expect;
+    struct allow allow;
+    void *of_expect = &expect, *of_allow = &allow;
+    const struct schema_key *key = schema_find(key_at("", "expect")->children, "scope", &of_expect);
+
+    (void)state;
+    assert_non_null(key);
+    assert_ptr_equal(schema_find(key_at("", "allow")->children, "scope", &of_allow), key);
+    assert_ptr_equal(schema_field(key, of_expect), &expect.match.scope);
+    assert_ptr_equal(schema_field(key, of_allow), &allow.match.scope);
 }
 
 static void names_are_listed_for_error_messages(void **state)
@@ -152,6 +212,13 @@ static void names_are_listed_for_error_messages(void **state)
     buf_truncate(&names, 0);
     schema_names(schema_root(), &names);
     assert_string_equal(buf_text(&names), "poll, web, expect, allow, unexpected, limits");
+    buf_truncate(&names, 0);
+    schema_names(key_at("", "expect")->children, &names);
+    assert_string_equal(buf_text(&names), "name, port, ports, protocol, scope, address, process, user, unit, "
+                                          "families, for, severity, accept_queue");
+    buf_truncate(&names, 0);
+    schema_names(key_at("", "allow")->children, &names);
+    assert_string_equal(buf_text(&names), "port, ports, protocol, scope, address, process, user, unit");
     buf_done(&names);
 }
 
@@ -181,10 +248,10 @@ static void defaults_of_an_entry_are_as_in_the_contract(void **state)
     const struct allow *a;
 
     (void)state;
-    schema_set_defaults(expect->children, expect->append(&config));
-    schema_set_defaults(allow->children, allow->append(&config));
-    e = expect->at(&config, 0);
-    a = allow->at(&config, 0);
+    schema_set_defaults(expect->children, schema_append(expect, &config));
+    schema_set_defaults(allow->children, schema_append(allow, &config));
+    e = schema_at(expect, &config, 0);
+    a = schema_at(allow, &config, 0);
     assert_int_equal(e->match.protocol, PROTOCOL_TCP);
     assert_int_equal(e->match.scope, WANT_ANY);
     assert_false(e->match.has_address);
@@ -194,8 +261,8 @@ static void defaults_of_an_entry_are_as_in_the_contract(void **state)
     assert_int_equal(e->severity, SEVERITY_CRITICAL);
     assert_int_equal(a->match.protocol, PROTOCOL_TCP);
     assert_int_equal(a->match.scope, WANT_ANY);
-    assert_null(expect->at(&config, 1));
-    assert_null(allow->at(&config, 1));
+    assert_null(schema_at(expect, &config, 1));
+    assert_null(schema_at(allow, &config, 1));
     policy_done(&config.policy);
 }
 
@@ -207,11 +274,12 @@ static void appended_entries_begin_empty(void **state)
 
     (void)state;
     for (size_t i = 0; i < 20; i++) {
-        struct expect *e = expect->append(&config);
+        struct expect *e = schema_append(expect, &config);
 
         assert_non_null(e);
         assert_int_equal(config.policy.expect_count, i + 1);
-        assert_ptr_equal(expect->at(&config, i), e);
+        assert_ptr_equal(schema_at(expect, &config, i), e);
+        assert_null(schema_at(expect, &config, i + 1));
         assert_string_equal(e->name, "");
         assert_null(e->match.ports);
         memset(e->name, 'x', sizeof e->name - 1);
@@ -373,6 +441,8 @@ int main(void)
         cmocka_unit_test(a_key_that_replaces_another_exists),
         cmocka_unit_test(the_keys_of_the_contract_are_there),
         cmocka_unit_test(unknown_names_are_not_found),
+        cmocka_unit_test(an_included_table_is_no_key),
+        cmocka_unit_test(an_included_key_is_a_field_of_the_struct_it_is_included_for),
         cmocka_unit_test(names_are_listed_for_error_messages),
         cmocka_unit_test(defaults_are_as_in_the_contract),
         cmocka_unit_test(defaults_of_an_entry_are_as_in_the_contract),
