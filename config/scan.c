@@ -105,7 +105,7 @@ static bool is_ambiguous(const char *number)
 
 static void read_number(struct scanner *s)
 {
-    char number[NUMBER_MAX], what[NUMBER_MAX + 32];
+    char number[NUMBER_MAX], what[NUMBER_MAX + 32], expected[64];
     const char *start = s->p;
     size_t n = 0;
 
@@ -123,7 +123,8 @@ static void read_number(struct scanner *s)
         return;
     }
     (void)snprintf(what, sizeof what, "%s does not fit in 32 bits", number);
-    problem(s, what, "a number from -2147483648 to 2147483647");
+    (void)snprintf(expected, sizeof expected, "a number from %d to %d", (int)INT32_MIN, (int)INT32_MAX);
+    problem(s, what, expected);
 }
 
 static void read_include(struct scanner *s)
