@@ -102,6 +102,7 @@ NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := core/alert $(RULES) $(CORE_MODEL)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array core/owner core/policy core/text core/buf
+NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
 NEEDS_test_route_parse := collectors/route_parse core/net core/array

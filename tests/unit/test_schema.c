@@ -1,45 +1,6 @@
-#include "config/schema.h"
-#include "config/config.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/keys.h"
 
 #include <stdio.h>
-
-typedef void key_fn(const struct schema_key *key);
-
-/* Calls the function for each key of the whole tree. */
-static void each_key(const struct schema_key *keys, key_fn *fn)
-{
-    for (const struct schema_key *key = keys; key->name; key++) {
-        fn(key);
-        if (key->children)
-            each_key(key->children, fn);
-    }
-}
-
-/* The row of a key that is there. */
-static const struct schema_key *find(const struct schema_key *keys, const char *name)
-{
-    union {
-        struct config config;
-        struct expect expect;
-        struct allow allow;
-        struct unexpected unexpected;
-    } any;
-    void *base = &any;
-    const struct schema_key *key = schema_find(keys, name, &base);
-
-    assert_non_null(key);
-    return key;
-}
-
-static const struct schema_key *key_at(const char *group, const char *name)
-{
-    const struct schema_key *keys = schema_root();
-
-    if (*group)
-        keys = find(keys, group)->children;
-    return find(keys, name);
-}
 
 static void assert_key_is_complete(const struct schema_key *key)
 {
@@ -79,7 +40,7 @@ static void assert_names_differ(const struct schema_key *keys, const struct sche
             assert_names_differ(keys, a->children);
             continue;
         }
-        assert_ptr_equal(find(keys, a->name), a);
+        assert_ptr_equal(key_in(keys, a->name), a);
         if (a->children)
             assert_names_differ(a->children, a->children);
     }
@@ -95,7 +56,7 @@ static void assert_required_exists(const struct schema_key *keys)
 {
     for (const struct schema_key *key = keys; key->name; key++) {
         if (key->required && *key->required)
-            (void)find(keys, key->required); /* which fails when it is not there */
+            (void)key_in(keys, key->required); /* which fails when it is not there */
         if (key->children)
             assert_required_exists(key->children);
     }
