@@ -214,7 +214,8 @@ class ReloadTest(TestCase):
         daemon = self.daemon(FAST + 'web: { listen = [ "127.0.0.1:10066" ]; };')
         self.reload_and_wait(daemon, FAST + 'web: { listen = [ "0.0.0.0:10066", "[::1]:10067" ]; };', 1)
         self.assertEqual(request("/-/ready", host="::1", port=10067)[0], 200)
-        self.assertEqual(daemon.metrics().get("listener_info", port=10066, address="0.0.0.0"), 1)
+        wait_for("the next poll sees it",
+                 lambda: daemon.metrics().get("listener_info", port=10066, address="0.0.0.0") == 1)
         with tcp_listener("127.0.0.1", 10068):
             self.reload_and_wait(daemon, FAST + 'web: { listen = [ "127.0.0.1:10068" ]; };', 0)
             self.assertIn("cannot listen on 127.0.0.1:10068", daemon.log())
