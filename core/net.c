@@ -117,10 +117,35 @@ int ip_addr_parse(const char *text, struct ip_addr *ret)
     return 0;
 }
 
+/* Writes a number and returns where it ends; printf would take ten times as long. */
+static char *put_number(char *out, unsigned number)
+{
+    char digits[sizeof "4294967295"], *first = digits + sizeof digits;
+    size_t length;
+
+    do
+        *--first = (char)('0' + number % 10);
+    while (number /= 10);
+    length = (size_t)(digits + sizeof digits - first);
+    memcpy(out, first, length);
+    return out + length;
+}
+
+/* inet_ntop() prints an IPv4 address with sprintf(). */
+static void format_ipv4(const uint8_t *bytes, char *out)
+{
+    for (size_t i = 0; i < 4; i++) {
+        out = put_number(out, bytes[i]);
+        *out++ = i < 3 ? '.' : '\0';
+    }
+}
+
 void ip_addr_format(const struct ip_addr *address, char ret_text[static IP_ADDR_TEXT_MAX])
 {
-    /* Cannot fail: the family is one of two and the room is enough. */
-    (void)inet_ntop(address->version == 4 ? AF_INET : AF_INET6, address->bytes, ret_text, IP_ADDR_TEXT_MAX);
+    if (address->version == 4)
+        format_ipv4(address->bytes, ret_text);
+    else /* cannot fail: the room is enough */
+        (void)inet_ntop(AF_INET6, address->bytes, ret_text, IP_ADDR_TEXT_MAX);
 }
 
 int ip_addr_compare(const struct ip_addr *a, const struct ip_addr *b)
@@ -178,15 +203,26 @@ enum scope scope_of(struct ip_addr address, uint32_t ifindex)
 void endpoint_format(const struct ip_addr *address, enum family family, uint16_t port, const char *interface,
                      char ret_text[static ENDPOINT_TEXT_MAX])
 {
-    char text[IP_ADDR_TEXT_MAX] = "*";
-    bool zoned = interface && *interface;
     bool brackets = address->version == 6 && family != FAMILY_DUAL;
+    size_t zone = interface ? strnlen(interface, INTERFACE_NAME_MAX - 1) : 0;
+    char *out = ret_text;
 
-    if (family != FAMILY_DUAL)
-        ip_addr_format(address, text);
-    (void)snprintf(ret_text, ENDPOINT_TEXT_MAX, "%s%s%s%.*s%s:%u", brackets ? "[" : "", text,
-                   zoned ? "%" : "", INTERFACE_NAME_MAX - 1, zoned ? interface : "", brackets ? "]" : "",
-                   port);
+    if (brackets)
+        *out++ = '[';
+    if (family == FAMILY_DUAL)
+        memcpy(out, "*", sizeof "*");
+    else
+        ip_addr_format(address, out);
+    out += strlen(out);
+    if (zone > 0) {
+        *out++ = '%';
+        memcpy(out, interface, zone);
+        out += zone;
+    }
+    if (brackets)
+        *out++ = ']';
+    *out++ = ':';
+    *put_number(out, port) = '\0';
 }
 
 /* Reads a port at *p and moves past it. */
