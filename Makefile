@@ -61,6 +61,7 @@ LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o)
 DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(O)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/bench))
+BENCHMARKS := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/integration/*.c tests/bench/*.c)
 
 all: $(O)/sockwatch
@@ -81,44 +82,87 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/array core/services core/policy core/owner core/listener core/generation core/listener_table \
-	core/conn_table core/snapshot core/text core/buf
+CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/listener core/generation \
+	core/history core/listener_table core/conn_table core/snapshot core/text core/buf
 RULES := core/rules core/judge_expect core/judge_other core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
 NEEDS_test_text := core/text
 NEEDS_test_owner := core/owner core/text core/buf
-NEEDS_test_listener := core/listener core/owner core/text core/buf
+NEEDS_test_listener := core/listener core/net core/array core/owner core/text core/buf
+NEEDS_test_array := core/array
+NEEDS_test_ref :=
 NEEDS_test_generation := core/generation
 NEEDS_test_net := core/net core/array
 NEEDS_test_services := core/services core/net core/array
 NEEDS_test_conn_table := core/conn_table
-NEEDS_test_policy := core/policy core/net core/array
+NEEDS_test_port_index := core/port_index core/array
+NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
+NEEDS_test_history := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
+NEEDS_test_status := core/status
 NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
-NEEDS_test_alert := core/alert $(RULES) $(CORE_MODEL)
+NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
+NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
+NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_transition := $(NEEDS_test_alert)
+NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
-NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array core/owner core/policy core/text core/buf
+NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array \
+	core/owner core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
 NEEDS_test_route_parse := collectors/route_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
+NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
-NEEDS_test_owners := collectors/owners collectors/proc_pid_parse core/owner core/text core/buf
-NEEDS_test_collectors := collectors/collectors collectors/inet_diag_parse $(CORE_MODEL)
-NEEDS_test_prom := exporters/prom exporters/view core/alert $(RULES) $(CORE_MODEL)
-NEEDS_test_json := exporters/json exporters/view core/alert $(RULES) $(CORE_MODEL)
-NEEDS_test_table := exporters/table exporters/view $(RULES) $(CORE_MODEL)
+OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_plan \
+	collectors/owners_scan collectors/owners_sockets collectors/owners_upkeep collectors/process_table \
+	collectors/share collectors/proc_pid_parse
+NEEDS_test_dirents := collectors/dirents
+NEEDS_test_cgroup := collectors/cgroup collectors/dirents collectors/mounts collectors/proc_pid_parse core/array core/text
+NEEDS_test_proc_scan := collectors/proc_scan collectors/dirents collectors/mounts collectors/proc_pid_parse \
+	collectors/users core/text
+NEEDS_test_share := collectors/share
+NEEDS_test_process_table := collectors/process_table core/array
+NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/array core/text core/buf
+NEEDS_test_owners := $(OWNERS) core/owner core/text core/buf
+NEEDS_test_collectors := collectors/collectors collectors/listener_source collectors/connection_source collectors/owner_source \
+	collectors/class_reader collectors/socket_class collectors/inet_diag_parse $(CORE_MODEL)
+PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition
+NEEDS_test_cycle := daemon/cycle daemon/clock $(NEEDS_test_alert)
+NEEDS_test_prom := $(PROM) exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_json := exporters/json exporters/json_write exporters/view core/status core/alert core/transition $(RULES) \
+	$(CORE_MODEL)
+NEEDS_test_json_read := exporters/json_read $(NEEDS_test_json)
+NEEDS_test_table := exporters/table exporters/view core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_render := exporters/page exporters/table $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
-NEEDS_test_page := exporters/page exporters/view core/alert $(RULES) $(CORE_MODEL)
+NEEDS_test_page := exporters/page exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks \
+	core/duration core/status core/alert \
+	core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_bodies := exporters/bodies $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
+NEEDS_test_threads := $(NEEDS_test_bodies)
+NEEDS_test_http_routes := exporters/http_routes
+NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
+
+# Functions that a test puts itself in front of; those of memory for the tests
+# that refuse it (tests/unit/refuse.h).
+ALLOCATORS := malloc calloc realloc reallocarray strdup
+REFUSING := test_array test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
+	test_verdict test_render
+$(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
+WRAPS_test_json_read := listener_key_compare
+WRAPS_test_threads := $(ALLOCATORS) free prom_render
 
 .SECONDEXPANSION:
 $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $$(addsuffix .o,$$(addprefix $(O)/,$$(sort $$(NEEDS_test_$$*))))
-	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) $(WRAPS_test_$*:%=-Wl,--wrap=%) -o $@ $^ $(LIBS) -lcmocka
 
 # make deps installs what "make run" needs, make deps-check what "make check"
 # needs besides; where all is there, nothing is installed.
@@ -156,27 +200,42 @@ run: deps
 	@echo "  $(O)/sockwatch list              every listener of this machine"
 	@exec $(O)/sockwatch daemon
 
-# The whole suite: lint, then unit and integration tests of three builds.
+# The whole suite: lint, then unit and integration tests of three builds, and
+# those that have threads of a fourth.
 GCC_BUILD := O=$(O)/gcc CC=gcc WERROR=1
 CLANG_BUILD := O=$(O)/clang CC=clang WERROR=1
 SANITIZED_BUILD := O=$(O)/sanitized CC=clang WERROR=1 SANITIZE=address,undefined CFLAGS='-O1 -g'
+THREADS_BUILD := O=$(O)/threads CC=clang WERROR=1 SANITIZE=thread CFLAGS='-O1 -g'
 
 check: deps-check
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory $(GCC_BUILD) check-unit check-integration
 	@$(MAKE) --no-print-directory $(CLANG_BUILD) check-unit check-integration
 	@$(MAKE) --no-print-directory $(SANITIZED_BUILD) check-unit check-integration
+	@$(MAKE) --no-print-directory $(THREADS_BUILD) check-threads
 	@echo "check: everything passed"
 
 check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 	@tests/run-unit $^
 
-check-integration: all $(O)/tests/integration/deny_netlink $(O)/tests/bench/bench_poll $(O)/tests/bench/bench_owners
+check-integration: all $(O)/tests/integration/deny_netlink $(BENCHMARKS)
 	@tests/integration/run $(O)
 
-bench: $(O)/tests/bench/bench_poll $(O)/tests/bench/bench_owners
-	@tests/bench/run $(O)/tests/bench/bench_poll 100000 200
+# The tests that have threads; for a build with SANITIZE=thread. Its runtime may
+# not start where addresses are more random than it knows.
+THREAD_TESTS := test_threads
+PLAIN_ADDRESSES = $$(setarch --addr-no-randomize true 2> /dev/null && echo setarch --addr-no-randomize)
+
+check-threads: all $(THREAD_TESTS:%=$(O)/tests/unit/%)
+	@$(PLAIN_ADDRESSES) tests/run-unit $(THREAD_TESTS:%=$(O)/tests/unit/%)
+	@$(PLAIN_ADDRESSES) tests/integration/run $(O) test_http
+
+bench: all $(BENCHMARKS)
+	@tests/bench/run $(O)/tests/bench/bench_poll 200
 	@tests/bench/run $(O)/tests/bench/bench_owners 2000 25 20
+	@$(O)/tests/bench/bench_judge 200
+	@$(O)/tests/bench/bench_render 4000 100
+	@tests/bench/run tests/bench/bench_visibility.py $(abspath $(O)) 200000 20 20 100
 
 $(O)/tests/integration/%: $(O)/tests/integration/%.o
 	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -234,9 +293,10 @@ help:
 	@echo "make run                deps, build, and run with the default configuration"
 	@echo "make check              the whole test suite with gcc, clang and sanitizers"
 	@echo "make check-unit         unit tests of one build"
+	@echo "make check-threads      the tests that have threads, for a build with SANITIZE=thread"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
-	@echo "make bench              what a listener poll and its owners cost, beside ss"
+	@echo "make bench              what polls, owners, judging and rendering cost, each beside a reference"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
@@ -253,4 +313,4 @@ check-bare:
 
 FORCE:
 .SECONDARY:
-.PHONY: FORCE all bench check check-bare check-integration check-unit clean deps deps-check help install lint run uninstall
+.PHONY: FORCE all bench check check-bare check-integration check-threads check-unit clean deps deps-check help install lint run uninstall

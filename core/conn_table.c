@@ -1,11 +1,12 @@
 #include "core/conn_table.h"
+#include "core/ref.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_COUNT 65536
+enum { PORT_COUNT = 65536, SORT_MAX = 2048 };
 
 struct row {
     uint16_t port;
@@ -26,6 +27,7 @@ struct conn_counter {
 };
 
 struct conn_table {
+    struct ref ref;
     struct {
         struct row *rows; /* sorted by port */
         size_t count;
@@ -103,7 +105,26 @@ static int compare_rows(const void *a, const void *b)
     return (int)((const struct row *)a)->port - (int)((const struct row *)b)->port;
 }
 
-static int seal_protocol(struct conn_table *t, const struct plane *plane, enum protocol protocol)
+static int compare_touched(const void *a, const void *b)
+{
+    return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+/* Sorts the ports that were counted. Of many it is faster to look at all. */
+static void sort_touched(struct plane *plane)
+{
+    size_t count = 0;
+
+    if (plane->touched_count < SORT_MAX) {
+        qsort(plane->touched, plane->touched_count, sizeof *plane->touched, compare_touched);
+        return;
+    }
+    for (size_t port = 0; port < PORT_COUNT; port++)
+        if (plane->states[port][mark] != 0)
+            plane->touched[count++] = (uint16_t)port;
+}
+
+static int seal_protocol(struct conn_table *t, struct plane *plane, enum protocol protocol)
 {
     struct row *rows;
 
@@ -113,6 +134,7 @@ static int seal_protocol(struct conn_table *t, const struct plane *plane, enum p
     rows = calloc(plane->touched_count, sizeof *rows);
     if (!rows)
         return -ENOMEM;
+    sort_touched(plane);
     for (size_t i = 0; i < plane->touched_count; i++) {
         rows[i].port = plane->touched[i];
         memcpy(rows[i].states, plane->states[rows[i].port], sizeof rows[i].states);
@@ -120,36 +142,63 @@ static int seal_protocol(struct conn_table *t, const struct plane *plane, enum p
         for (size_t s = 0; s < STATE_COUNT; s++)
             t->protocols[protocol].totals[s] += rows[i].states[s];
     }
-    qsort(rows, plane->touched_count, sizeof *rows, compare_rows);
     t->protocols[protocol].rows = rows;
     t->protocols[protocol].count = plane->touched_count;
     return 0;
 }
 
-struct conn_table *conn_counter_seal(struct conn_counter *c)
+const struct conn_table *conn_counter_seal(struct conn_counter *c)
 {
     struct conn_table *t = calloc(1, sizeof *t);
     int r = t ? 0 : -ENOMEM;
 
+    if (t)
+        ref_init(&t->ref);
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
         if (r == 0)
             r = seal_protocol(t, &c->planes[i], (enum protocol)i);
         conn_counter_reset(c, (enum protocol)i);
     }
     if (r < 0) {
-        conn_table_free(t);
+        conn_table_unref(t);
         return NULL;
     }
     return t;
 }
 
-void conn_table_free(struct conn_table *t)
+const struct conn_table *conn_table_ref(const struct conn_table *t)
 {
-    if (!t)
+    ref_take(&t->ref);
+    return t;
+}
+
+void conn_table_unref(const struct conn_table *t)
+{
+    if (!t || !ref_drop(&t->ref))
         return;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
         free(t->protocols[i].rows);
-    free(t);
+    free(ref_unseal(t));
+}
+
+static bool same_rows(const struct row *a, const struct row *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (a[i].port != b[i].port || memcmp(a[i].states, b[i].states, sizeof a[i].states) != 0)
+            return false;
+    return true;
+}
+
+bool conn_table_is_same(const struct conn_table *a, const struct conn_table *b)
+{
+    if (!a || !b)
+        return a == b;
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        if (a->protocols[i].complete != b->protocols[i].complete ||
+            a->protocols[i].count != b->protocols[i].count ||
+            !same_rows(a->protocols[i].rows, b->protocols[i].rows, a->protocols[i].count))
+            return false;
+    return true;
 }
 
 bool conn_table_complete(const struct conn_table *t, enum protocol protocol)

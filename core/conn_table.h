@@ -2,9 +2,8 @@
  *
  * A conn_counter is the flat table that a collector counts into while kernel
  * messages arrive; nothing is kept per socket, so its size does not grow with
- * their number. Sealing turns it into a conn_table, a sparse const value that
- * snapshots share by reference. References are counted without atomics: only
- * the main thread may touch these. */
+ * their number. It is one thread's. Sealing turns it into a conn_table, a
+ * sparse const value that any thread may read. */
 #ifndef SOCKWATCH_CORE_CONN_TABLE_H
 #define SOCKWATCH_CORE_CONN_TABLE_H
 
@@ -28,10 +27,13 @@ void conn_counter_reset(struct conn_counter *c, enum protocol protocol);
 void conn_counter_complete(struct conn_counter *c, enum protocol protocol);
 
 /* Makes a table of all counted so far and empties the counter.
- * Returns owned, or NULL when memory runs out. */
-struct conn_table *conn_counter_seal(struct conn_counter *c);
+ * Returns owned (a reference), or NULL when memory runs out. */
+const struct conn_table *conn_counter_seal(struct conn_counter *c);
+const struct conn_table *conn_table_ref(const struct conn_table *t);
+void conn_table_unref(const struct conn_table *t);
 
-void conn_table_free(struct conn_table *t);
+/* Whether both tell the same; either may be NULL. */
+bool conn_table_is_same(const struct conn_table *a, const struct conn_table *b);
 
 /* Whether the protocol was read to the end. */
 bool conn_table_complete(const struct conn_table *t, enum protocol protocol);

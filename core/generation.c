@@ -1,31 +1,29 @@
 #include "core/generation.h"
 
-/* Counts what a member dropped since before. The kernel counts in 32 bits, so
+/* Counts what a socket dropped since before. The kernel counts in 32 bits, so
  * the difference is right across a wrap. */
-static void add_drops(struct listener *now, const struct member *m, const struct member *before)
+static void add_drops(struct generation *now, const struct trace *socket, const struct trace *before)
 {
-    if (m->drops.known)
-        now->drops.count +=
-            before && before->drops.known ? (uint32_t)(m->drops.count - before->drops.count) : m->drops.count;
+    if (socket->drops.known)
+        now->drops += before && before->drops.known ? (uint32_t)(socket->drops.count - before->drops.count)
+                                                    : socket->drops.count;
 }
 
-void generation_follow(struct listener *now, const struct listener *before)
+void generation_follow(struct generation *now, const struct generation *before)
 {
-    uint32_t known = before ? before->sockets : 0, i = 0, fresh = 0, gone = 0;
+    uint32_t known = before ? before->count : 0, i = 0, fresh = 0, gone = 0;
 
-    if (before) {
-        now->drops.count = before->drops.count;
-        now->restarts = before->restarts;
-        now->owed = before->owed;
-    }
-    for (uint32_t k = 0; k < now->sockets; k++) {
-        const struct member *m = &now->members[k];
+    now->drops = before ? before->drops : 0;
+    now->restarts = before ? before->restarts : 0;
+    now->owed = before ? before->owed : 0;
+    for (uint32_t k = 0; k < now->count; k++) {
+        const struct trace *socket = &now->sockets[k];
         bool is_known;
 
-        for (; i < known && before->members[i].cookie < m->cookie; i++)
+        for (; i < known && before->sockets[i].cookie < socket->cookie; i++)
             gone++;
-        is_known = i < known && before->members[i].cookie == m->cookie;
-        add_drops(now, m, is_known ? &before->members[i] : NULL);
+        is_known = i < known && before->sockets[i].cookie == socket->cookie;
+        add_drops(now, socket, is_known ? &before->sockets[i] : NULL);
         i += is_known;
         fresh += !is_known;
     }

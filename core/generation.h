@@ -7,12 +7,32 @@
 #ifndef SOCKWATCH_CORE_GENERATION_H
 #define SOCKWATCH_CORE_GENERATION_H
 
-#include "core/listener.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Takes restarts and drops on from the service as it was before.
+/* What is remembered of a socket. */
+struct trace {
+    uint64_t cookie;
+    struct {
+        bool known;
+        uint32_t count; /* since the socket was made; wraps */
+    } drops;
+};
+
+/* A service as it was seen last, and what was counted up to then. */
+struct generation {
+    const struct trace *sockets; /* borrowed; by cookie */
+    uint32_t count;
+    uint32_t owed; /* sockets that went without having been replaced */
+    uint64_t drops;
+    uint64_t restarts;
+};
+
+/* Takes the counts on from the service as it was before.
  *
- * now      its members are known, by cookie
+ * now      its sockets are filled in, the rest is computed
  * before   as it was when it was last seen, however long ago; NULL: never */
-void generation_follow(struct listener *now, const struct listener *before);
+void generation_follow(struct generation *now, const struct generation *before);
 
 #endif

@@ -1,9 +1,33 @@
 #include "core/listener.h"
+#include "core/array.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* So many processes, users or units are named of one listener. */
 enum { NAMES_MAX = 3 };
+
+struct listener_key listener_key_of(const struct listener *l)
+{
+    return (struct listener_key){l->protocol, l->port, l->family, l->address, l->ifindex, l->auto_port};
+}
+
+int listener_key_compare(const struct listener_key *a, const struct listener_key *b)
+{
+    int r;
+
+    if (a->protocol != b->protocol)
+        return (int)a->protocol - (int)b->protocol;
+    if (a->port != b->port)
+        return (int)a->port - (int)b->port;
+    r = (int)a->family - (int)b->family;
+    if (r == 0)
+        r = ip_addr_compare(&a->address, &b->address);
+    if (r == 0 && a->ifindex != b->ifindex)
+        r = a->ifindex < b->ifindex ? -1 : 1;
+    return r != 0 ? r : (int)a->auto_port - (int)b->auto_port;
+}
 
 bool listener_has_port_class(const struct listener *l)
 {
@@ -35,10 +59,74 @@ void listener_names(const struct listener *l, enum owner_name which, struct buf 
     const char *name = NULL;
     size_t count = 0;
 
-    while ((name = listener_next_name(l, which, name)) && count < NAMES_MAX)
-        buf_fmt(out, "%s%s", count++ > 0 ? "," : "", name);
+    while ((name = listener_next_name(l, which, name)) && count < NAMES_MAX) {
+        if (count++ > 0)
+            buf_char(out, ',');
+        buf_str(out, name);
+    }
     if (name)
         buf_str(out, ",...");
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+    const struct holder *x = *(const struct holder *const *)a, *y = *(const struct holder *const *)b;
+
+    return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+/* Those of one socket are sorted already, and so are those of several that were
+ * made one after the other. */
+static bool is_sorted(const struct holder_list *list)
+{
+    for (size_t i = 1; i < list->count; i++)
+        if (list->items[i]->pid < list->items[i - 1]->pid)
+            return false;
+    return true;
+}
+
+static int collect_holders(const struct listener *l, struct holder_list *list)
+{
+    list->count = 0;
+    for (uint32_t i = 0; i < l->sockets; i++) {
+        const struct owner_set *owners = l->members[i].owners;
+        size_t more = owners ? owners->count : 0;
+        const struct holder **items;
+
+        if (more == 0)
+            continue;
+        items = array_grow(list->items, &list->capacity, list->count + more, sizeof(const struct holder *));
+        if (!items)
+            return -ENOMEM;
+        list->items = items;
+        for (size_t k = 0; k < more; k++)
+            items[list->count++] = &owners->holders[k];
+    }
+    return 0;
+}
+
+int listener_holders(const struct listener *l, struct holder_list *list)
+{
+    size_t distinct = 0;
+    int r = collect_holders(l, list);
+
+    if (r < 0) {
+        list->count = 0;
+        return r;
+    }
+    if (!is_sorted(list))
+        qsort(list->items, list->count, sizeof(const struct holder *), compare_holders);
+    for (size_t i = 0; i < list->count; i++)
+        if (distinct == 0 || list->items[i]->pid != list->items[distinct - 1]->pid)
+            list->items[distinct++] = list->items[i];
+    list->count = distinct;
+    return 0;
+}
+
+void holder_list_done(struct holder_list *list)
+{
+    free(list->items);
+    *list = (struct holder_list){0};
 }
 
 enum sight listener_sight(const struct listener *l)

@@ -1,6 +1,5 @@
 /* A listener: one service, which is one socket or several that share an
- * address. Plain data, const in the table that owns it. Main thread only, as
- * the owners it refers to. */
+ * address. Plain data, const in the table that owns it; any thread. */
 #ifndef SOCKWATCH_CORE_LISTENER_H
 #define SOCKWATCH_CORE_LISTENER_H
 
@@ -23,7 +22,7 @@ struct member {
         bool known;
         uint32_t count; /* since the socket was made; wraps */
     } drops;
-    struct owner_set *owners; /* a reference, or NULL */
+    const struct owner_set *owners; /* a reference, or NULL */
 };
 
 /* How the sockets of one service came to share its address. */
@@ -65,8 +64,22 @@ struct listener {
         uint64_t count; /* of these sockets and those before them, as far as history knows */
     } drops;
     uint64_t restarts; /* how often sockets were replaced by new ones, likewise */
-    uint32_t owed;     /* sockets that went without having been replaced */
 };
+
+/* What makes sockets one service. */
+struct listener_key {
+    enum protocol protocol;
+    uint16_t port;
+    enum family family;
+    struct ip_addr address;
+    uint32_t ifindex;
+    bool auto_port;
+};
+
+struct listener_key listener_key_of(const struct listener *l);
+
+/* By protocol, port, family, address and interface. */
+int listener_key_compare(const struct listener_key *a, const struct listener_key *b);
 
 enum sharing listener_sharing(const struct listener *l);
 
@@ -75,6 +88,18 @@ const char *listener_next_name(const struct listener *l, enum owner_name which, 
 
 /* Writes all of them, comma-separated, the first three at most. */
 void listener_names(const struct listener *l, enum owner_name which, struct buf *out);
+
+/* Room for the processes that hold a listener, to be used again for the next;
+ * begins as {0}. */
+struct holder_list {
+    const struct holder **items; /* owned; each borrowed from the listener */
+    size_t count, capacity;
+};
+
+/* Fills the list with the processes that hold any of its sockets, each once, by
+ * PID. Returns 0 or -ENOMEM. */
+int listener_holders(const struct listener *l, struct holder_list *list);
+void holder_list_done(struct holder_list *list);
 
 /* The worst of what was found out about the owners of its sockets. */
 enum sight listener_sight(const struct listener *l);

@@ -1,6 +1,7 @@
 #include "core/listener_table.h"
+#include "core/array.h"
 #include "core/err.h"
-#include "core/generation.h"
+#include "core/ref.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,25 +12,29 @@
  * per allowed service, and besides, before sealing joins them. */
 enum { ROWS_PER_SERVICE = 16, ROWS_BESIDES = 4096 };
 
+/* The sockets of one class. */
+struct class_rows {
+    struct listener_row *items; /* owned */
+    size_t count, capacity;
+    struct class_view view;
+};
+
 struct listener_builder {
     size_t limit;
     const struct policy *policy;
-    struct listener_row *rows;
-    size_t count, capacity;
-    size_t counts[PROTOCOL_COUNT]; /* rows of each protocol */
-    uint64_t *known;               /* sorted cookies of known_protocol, during a second look */
+    struct class_rows now[PROTOCOL_COUNT];
+    struct class_rows before[PROTOCOL_COUNT]; /* of the last look */
+    uint64_t *known;                          /* sorted cookies of known_protocol, during a second look */
     size_t known_count;
     enum protocol known_protocol;
-    struct class_view classes[PROTOCOL_COUNT];
 };
 
 struct listener_table {
+    struct ref ref;
     struct class_view classes[PROTOCOL_COUNT];
     struct listener *listeners;
     size_t count;
-    struct listener *gone; /* services of earlier tables, sorted as listeners are */
-    size_t gone_count;
-    struct member *members; /* one a socket, in the order of both */
+    struct member *members; /* one a socket, in the order of the listeners */
     size_t member_count;
 };
 
@@ -48,9 +53,27 @@ void listener_builder_free(struct listener_builder *b)
 {
     if (!b)
         return;
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        free(b->now[i].items);
+        free(b->before[i].items);
+    }
     free(b->known);
-    free(b->rows);
     free(b);
+}
+
+void listener_builder_begin(struct listener_builder *b, size_t limit, const struct policy *policy)
+{
+    b->limit = limit;
+    b->policy = policy;
+    b->known_count = 0;
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        struct class_rows emptied = b->before[i];
+
+        emptied.count = 0;
+        emptied.view = (struct class_view){.visibility = VISIBILITY_UNKNOWN};
+        b->before[i] = b->now[i];
+        b->now[i] = emptied;
+    }
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -65,112 +88,137 @@ static bool has_cookie(const uint64_t *sorted, size_t count, uint64_t cookie)
     return count > 0 && bsearch(&cookie, sorted, count, sizeof cookie, compare_u64);
 }
 
-/* The cookies of a protocol's rows, sorted. Returns owned, or NULL when memory
+/* The cookies of a class's rows, sorted. Returns owned, or NULL when memory
  * runs out. */
-static uint64_t *sorted_cookies(const struct listener_builder *b, enum protocol protocol, size_t *ret_count)
+static uint64_t *sorted_cookies(const struct class_rows *rows)
 {
-    uint64_t *cookies = calloc(b->counts[protocol] + 1, sizeof *cookies);
-    size_t count = 0;
+    uint64_t *cookies = calloc(rows->count + 1, sizeof *cookies);
 
-    for (size_t i = 0; cookies && i < b->count; i++)
-        if (b->rows[i].protocol == protocol)
-            cookies[count++] = b->rows[i].cookie;
-    if (count > 0)
-        qsort(cookies, count, sizeof *cookies, compare_u64);
-    *ret_count = count;
+    for (size_t i = 0; cookies && i < rows->count; i++)
+        cookies[i] = rows->items[i].cookie;
+    if (cookies && rows->count > 0)
+        qsort(cookies, rows->count, sizeof *cookies, compare_u64);
     return cookies;
 }
 
 int listener_builder_add(struct listener_builder *b, const struct listener_row *row)
 {
     size_t row_limit = b->limit * ROWS_PER_SERVICE + ROWS_BESIDES;
+    struct class_rows *class = &b->now[row->protocol];
+    struct listener_row *items;
 
     if (row->protocol == b->known_protocol && row->cookie != 0 &&
         has_cookie(b->known, b->known_count, row->cookie))
         return 0;
-    if (b->counts[row->protocol] >= row_limit && !policy_expects_port(b->policy, row->protocol, row->port)) {
-        b->classes[row->protocol].cut++;
+    if (class->count >= row_limit && !policy_expects_port(b->policy, row->protocol, row->port)) {
+        class->view.cut++;
         return 0;
     }
-    if (b->counts[row->protocol] >= 2 * row_limit)
+    if (class->count >= 2 * row_limit)
         return ERR_LIMIT;
-    if (b->count == b->capacity) {
-        size_t capacity = b->capacity ? b->capacity * 2 : 64;
-        struct listener_row *rows = reallocarray(b->rows, capacity, sizeof *rows);
-
-        if (!rows)
-            return -ENOMEM;
-        b->rows = rows;
-        b->capacity = capacity;
-    }
-    b->rows[b->count] = *row;
-    b->rows[b->count++].address = ip_addr_unmap(row->address);
-    b->counts[row->protocol]++;
+    items = array_grow(class->items, &class->capacity, class->count + 1, sizeof *items);
+    if (!items)
+        return -ENOMEM;
+    class->items = items;
+    items[class->count] = *row;
+    items[class->count++].address = ip_addr_unmap(row->address);
     return 0;
 }
 
 void listener_builder_drop(struct listener_builder *b, enum protocol protocol)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < b->count; i++)
-        if (b->rows[i].protocol != protocol)
-            b->rows[kept++] = b->rows[i];
-    b->count = kept;
-    b->counts[protocol] = 0;
+    b->now[protocol].count = 0;
+    b->now[protocol].view.cut = 0;
     b->known_count = 0;
-    b->classes[protocol].cut = 0;
 }
 
 void listener_builder_set_class(struct listener_builder *b, enum protocol protocol,
                                 enum visibility visibility, int error)
 {
-    b->classes[protocol].visibility = visibility;
-    b->classes[protocol].error = error;
+    b->now[protocol].view.visibility = visibility;
+    b->now[protocol].view.error = error;
 }
 
-struct listener_row *listener_builder_rows(struct listener_builder *b, size_t *ret_count)
+struct listener_row *listener_builder_rows(struct listener_builder *b, enum protocol protocol,
+                                           size_t *ret_count)
 {
-    *ret_count = b->count;
-    return b->rows;
+    *ret_count = b->now[protocol].count;
+    return b->now[protocol].items;
 }
 
-int64_t listener_builder_missing(const struct listener_builder *b, const struct listener_table *previous,
-                                 enum protocol protocol)
+static bool have_same_cookies(const struct class_rows *a, const struct class_rows *b)
 {
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->items[i].cookie != b->items[i].cookie)
+            return false;
+    return true;
+}
+
+int64_t listener_builder_missing(const struct listener_builder *b, enum protocol protocol)
+{
+    const struct class_rows *now = &b->now[protocol], *before = &b->before[protocol];
     uint64_t *cookies;
-    size_t count;
     int64_t missing = 0;
 
-    if (!previous || previous->count == 0)
+    if (before->view.visibility != VISIBILITY_OK)
+        return -ENOENT;
+    if (have_same_cookies(now, before)) /* as mostly, and in the same order */
         return 0;
-    cookies = sorted_cookies(b, protocol, &count);
+    cookies = sorted_cookies(now);
     if (!cookies)
         return -ENOMEM;
-    for (size_t i = 0; i < previous->count; i++) {
-        const struct listener *l = &previous->listeners[i];
-
-        for (uint32_t k = 0; l->protocol == protocol && k < l->sockets; k++)
-            missing += !has_cookie(cookies, count, l->members[k].cookie);
-    }
+    for (size_t i = 0; i < before->count; i++)
+        missing += !has_cookie(cookies, now->count, before->items[i].cookie);
     free(cookies);
     return missing;
 }
 
 int listener_builder_look_again(struct listener_builder *b, enum protocol protocol)
 {
-    uint64_t *cookies;
-    size_t count;
+    uint64_t *cookies = sorted_cookies(&b->now[protocol]);
 
-    cookies = sorted_cookies(b, protocol, &count);
     if (!cookies)
         return -ENOMEM;
     free(b->known);
     b->known = cookies;
-    b->known_count = count;
+    b->known_count = b->now[protocol].count;
     b->known_protocol = protocol;
-    b->classes[protocol].cut = 0; /* counted anew */
+    b->now[protocol].view.cut = 0; /* counted anew */
     return 0;
+}
+
+static bool same_class(const struct class_view *a, const struct class_view *b)
+{
+    return a->visibility == b->visibility && a->error == b->error && a->cut == b->cut;
+}
+
+/* All that a table would show of a row, but for its owners. */
+static bool same_row(const struct listener_row *a, const struct listener_row *b)
+{
+    return a->cookie == b->cookie && a->inode == b->inode && a->uid == b->uid && a->port == b->port &&
+           a->ifindex == b->ifindex && a->cgroup_id == b->cgroup_id && a->v6only == b->v6only &&
+           a->presence == b->presence && a->auto_port == b->auto_port && a->queue.known == b->queue.known &&
+           a->queue.length == b->queue.length && a->queue.limit == b->queue.limit &&
+           a->receive_queue.known == b->receive_queue.known &&
+           a->receive_queue.bytes == b->receive_queue.bytes && a->drops.known == b->drops.known &&
+           a->drops.count == b->drops.count && ip_addr_compare(&a->address, &b->address) == 0 &&
+           strcmp(a->interface, b->interface) == 0;
+}
+
+bool listener_builder_is_same(const struct listener_builder *b)
+{
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        const struct class_rows *now = &b->now[i], *before = &b->before[i];
+
+        if (now->count != before->count || !same_class(&now->view, &before->view))
+            return false;
+        for (size_t k = 0; k < now->count; k++)
+            if (!same_row(&now->items[k], &before->items[k]))
+                return false;
+    }
+    return true;
 }
 
 /* A dual-stack socket has no row of its own for IPv4: only an unbound IPv6
@@ -184,78 +232,44 @@ static enum family row_family(const struct listener_row *row)
     return FAMILY_IPV6;
 }
 
-/* What makes sockets one service. */
-struct service_key {
-    enum protocol protocol;
-    uint16_t port;
-    enum family family;
-    struct ip_addr address;
-    uint32_t ifindex;
-    bool auto_port;
+/* A row on its way into a table. */
+struct placed {
+    struct listener_key key;
+    const struct listener_row *row;
 };
 
-static struct service_key row_key(const struct listener_row *row)
+static struct listener_key row_key(const struct listener_row *row)
 {
-    return (struct service_key){row->protocol, row->port,    row_family(row),
-                                row->address,  row->ifindex, row->auto_port};
+    return (struct listener_key){row->protocol, row->port,    row_family(row),
+                                 row->address,  row->ifindex, row->auto_port};
 }
 
-static struct service_key listener_key(const struct listener *l)
+static int compare_placed(const void *a, const void *b)
 {
-    return (struct service_key){l->protocol, l->port, l->family, l->address, l->ifindex, l->auto_port};
+    const struct placed *x = a, *y = b;
+    int r = listener_key_compare(&x->key, &y->key);
+
+    return r != 0 ? r : compare_u64(&x->row->cookie, &y->row->cookie);
 }
 
-static int compare_keys(const struct service_key *a, const struct service_key *b)
+static bool same_service(const struct placed *a, const struct placed *b)
 {
-    int r;
-
-    if (a->protocol != b->protocol)
-        return (int)a->protocol - (int)b->protocol;
-    if (a->port != b->port)
-        return (int)a->port - (int)b->port;
-    r = (int)a->family - (int)b->family;
-    if (r == 0)
-        r = ip_addr_compare(&a->address, &b->address);
-    if (r == 0 && a->ifindex != b->ifindex)
-        r = a->ifindex < b->ifindex ? -1 : 1;
-    return r != 0 ? r : (int)a->auto_port - (int)b->auto_port;
+    return a && listener_key_compare(&a->key, &b->key) == 0;
 }
 
-static int compare_services(const struct listener_row *a, const struct listener_row *b)
+static bool same_socket(const struct placed *a, const struct placed *b)
 {
-    const struct service_key x = row_key(a), y = row_key(b);
-
-    return compare_keys(&x, &y);
+    return a && a->row->cookie != 0 && a->row->cookie == b->row->cookie && same_service(a, b);
 }
 
-static int compare_listeners(const struct listener *a, const struct listener *b)
+static void listener_start(struct listener *l, const struct placed *p, const struct services *services)
 {
-    const struct service_key x = listener_key(a), y = listener_key(b);
-
-    return compare_keys(&x, &y);
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-    const struct listener_row *x = a, *y = b;
-    int r = compare_services(x, y);
-
-    return r != 0 ? r : compare_u64(&x->cookie, &y->cookie);
-}
-
-static bool same_socket(const struct listener_row *a, const struct listener_row *b)
-{
-    return a->cookie != 0 && a->cookie == b->cookie && compare_services(a, b) == 0;
-}
-
-static void listener_start(struct listener *l, const struct listener_row *row,
-                           const struct services *services)
-{
+    const struct listener_row *row = p->row;
     const char *name = services_name(services, row->protocol, row->port);
 
     *l = (struct listener){
         .protocol = row->protocol,
-        .family = row_family(row),
+        .family = p->key.family,
         .address = row->address,
         .port = row->port,
         .ifindex = row->ifindex,
@@ -282,6 +296,7 @@ static void listener_join(struct listener *l, const struct listener_row *row)
     l->queue.limit += row->queue.limit;
     l->receive_queue.bytes += row->receive_queue.bytes;
     l->drops.known |= row->drops.known;
+    l->drops.count += row->drops.known ? row->drops.count : 0;
     if (ratio > l->queue.saturation_ratio)
         l->queue.saturation_ratio = ratio;
 }
@@ -302,124 +317,99 @@ static struct member *add_member(struct listener_table *t, const struct listener
 
 /* Turns the sorted rows into services. A service beyond the limit is counted,
  * unless its port is expected: an expected service must never look gone. */
-static void join_rows(struct listener_table *t, struct listener_builder *b, const struct services *services)
+static void join_rows(struct listener_table *t, const struct listener_builder *b, const struct placed *placed,
+                      size_t count, const struct services *services)
 {
-    const struct listener_row *previous = NULL;
+    const struct placed *previous = NULL;
     bool kept = false;
     size_t others = 0;
 
-    for (size_t i = 0; i < b->count; previous = &b->rows[i++]) {
-        const struct listener_row *row = &b->rows[i];
+    for (size_t i = 0; i < count; previous = &placed[i++]) {
+        const struct placed *p = &placed[i];
         const struct member *member;
 
-        if (previous && same_socket(previous, row))
+        if (same_socket(previous, p))
             continue;
-        if (!previous || compare_services(previous, row) != 0) {
-            bool expected = policy_expects_port(b->policy, row->protocol, row->port);
+        if (!same_service(previous, p)) {
+            bool expected = policy_expects_port(b->policy, p->key.protocol, p->key.port);
 
             kept = expected || others < b->limit;
             others += !expected;
             if (kept)
-                listener_start(&t->listeners[t->count++], row, services);
+                listener_start(&t->listeners[t->count++], p, services);
             else
-                t->classes[row->protocol].cut++;
+                t->classes[p->key.protocol].cut++;
         }
         if (!kept)
             continue;
-        member = add_member(t, row);
+        member = add_member(t, p->row);
         if (t->listeners[t->count - 1].sockets == 0)
             t->listeners[t->count - 1].members = member;
-        listener_join(&t->listeners[t->count - 1], row);
+        listener_join(&t->listeners[t->count - 1], p->row);
     }
 }
 
-/* Keeps the record of a service that is not among the listeners now, as long
- * as the limit allows: it may come back, with the same sockets where they were
- * only not seen, or not listening for a while. */
-static void keep_gone(struct listener_table *t, const struct listener *before,
-                      const struct listener_builder *b)
+/* The rows of all classes, sorted. Returns owned, or NULL when memory runs out. */
+static struct placed *place_rows(const struct listener_builder *b, size_t *ret_count)
 {
-    struct listener *l;
+    size_t count = 0, total = 0;
+    struct placed *placed;
 
-    if (t->gone_count >= b->limit && !policy_expects_port(b->policy, before->protocol, before->port))
-        return;
-    l = &t->gone[t->gone_count++];
-    *l = *before;
-    l->members = &t->members[t->member_count];
-    for (uint32_t i = 0; i < before->sockets; i++) {
-        t->members[t->member_count] = before->members[i];
-        t->members[t->member_count++].owners = NULL; /* of no use to anybody */
-    }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        total += b->now[i].count;
+    placed = calloc(total + 1, sizeof *placed);
+    for (size_t i = 0; placed && i < PROTOCOL_COUNT; i++)
+        for (size_t k = 0; k < b->now[i].count; k++, count++)
+            placed[count] = (struct placed){row_key(&b->now[i].items[k]), &b->now[i].items[k]};
+    if (count > 0)
+        qsort(placed, count, sizeof *placed, compare_placed);
+    *ret_count = count;
+    return placed;
 }
 
-/* Walks a table's listeners and its gone services together, in their order. */
-static const struct listener *next_before(const struct listener_table *t, size_t *listener, size_t *gone)
-{
-    const struct listener *l = *listener < t->count ? &t->listeners[*listener] : NULL;
-    const struct listener *g = *gone < t->gone_count ? &t->gone[*gone] : NULL;
-    bool take_gone = g && (!l || compare_listeners(g, l) < 0);
-
-    if (take_gone)
-        ++*gone;
-    else if (l)
-        ++*listener;
-    return take_gone ? g : l;
-}
-
-/* Both sides are sorted alike. */
-static void follow(struct listener_table *t, const struct listener_table *previous,
-                   const struct listener_builder *b)
-{
-    size_t listener = 0, gone = 0, i = 0;
-    const struct listener *before = previous ? next_before(previous, &listener, &gone) : NULL;
-
-    while (i < t->count || before) {
-        int order = !before ? -1 : i == t->count ? 1 : compare_listeners(&t->listeners[i], before);
-
-        if (order > 0)
-            keep_gone(t, before, b);
-        else
-            generation_follow(&t->listeners[i++], order == 0 ? before : NULL);
-        if (order >= 0)
-            before = next_before(previous, &listener, &gone);
-    }
-}
-
-struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services,
-                                           const struct listener_table *previous)
+const struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services,
+                                                 struct history *history)
 {
     struct listener_table *t = calloc(1, sizeof *t);
+    size_t count;
+    struct placed *placed = place_rows(b, &count);
+    int r = -ENOMEM;
 
-    if (!t)
+    if (t)
+        ref_init(&t->ref);
+    if (!t || !placed)
         goto out;
-    memcpy(t->classes, b->classes, sizeof t->classes);
-    t->listeners = calloc(b->count + 1, sizeof *t->listeners);
-    t->gone = calloc(previous ? previous->count + previous->gone_count + 1 : 1, sizeof *t->gone);
-    t->members = calloc(b->count + (previous ? previous->member_count : 0) + 1, sizeof *t->members);
-    if (!t->listeners || !t->gone || !t->members) {
-        listener_table_free(t);
-        t = NULL;
+    t->listeners = calloc(count + 1, sizeof *t->listeners);
+    t->members = calloc(count + 1, sizeof *t->members);
+    if (!t->listeners || !t->members)
         goto out;
-    }
-    if (b->count > 0)
-        qsort(b->rows, b->count, sizeof *b->rows, compare_rows);
-    join_rows(t, b, services);
-    follow(t, previous, b);
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        t->classes[i] = b->now[i].view;
+    join_rows(t, b, placed, count, services);
+    r = history ? history_follow(history, t->listeners, t->count, b->limit, b->policy) : 0;
 out:
-    listener_builder_free(b);
+    free(placed);
+    if (r == 0)
+        return t;
+    listener_table_unref(t);
+    return NULL;
+}
+
+const struct listener_table *listener_table_ref(const struct listener_table *t)
+{
+    ref_take(&t->ref);
     return t;
 }
 
-void listener_table_free(struct listener_table *t)
+void listener_table_unref(const struct listener_table *t)
 {
-    if (!t)
+    if (!t || !ref_drop(&t->ref))
         return;
     for (size_t i = 0; t->members && i < t->member_count; i++)
         owner_set_unref(t->members[i].owners);
-    free(t->listeners);
-    free(t->gone);
     free(t->members);
-    free(t);
+    free(t->listeners);
+    free(ref_unseal(t));
 }
 
 const struct listener *listener_table_all(const struct listener_table *t, size_t *ret_count)

@@ -3,11 +3,13 @@
  * A collector adds rows, one a socket, to a listener_builder. Sealing removes
  * duplicates by cookie (a kernel dump that was resumed may repeat a socket),
  * joins the sockets that share an address (SO_REUSEPORT) into one service,
- * follows each service on from the table of the poll before, and yields a const
- * listener_table that owns all it refers to. Main thread only. */
+ * lets history tell what was before, and yields a const listener_table that
+ * owns all it refers to; any thread may read it. A builder is used again for
+ * the next look, remembers the rows of the last one, and is one thread's. */
 #ifndef SOCKWATCH_CORE_LISTENER_TABLE_H
 #define SOCKWATCH_CORE_LISTENER_TABLE_H
 
+#include "core/history.h"
 #include "core/listener.h"
 #include "core/policy.h"
 #include "core/services.h"
@@ -54,18 +56,21 @@ struct listener_row {
         bool known;
         uint32_t count; /* since the socket was made; wraps */
     } drops;
-    struct owner_set *owners; /* borrowed until sealed; NULL: not looked for */
+    const struct owner_set *owners; /* borrowed until sealed; NULL: not looked for */
 };
 
 struct listener_table;
 struct listener_builder;
 
 /* limit    services kept at most; ports that policy expects are kept beyond it
- * policy   borrowed until the builder is sealed or freed
+ * policy   borrowed until the builder begins anew or is freed
  *
  * Returns owned, or NULL when memory runs out. */
 struct listener_builder *listener_builder_new(size_t limit, const struct policy *policy);
 void listener_builder_free(struct listener_builder *b);
+
+/* Begins the next look; the rows so far become those of the look before. */
+void listener_builder_begin(struct listener_builder *b, size_t limit, const struct policy *policy);
 
 /* Returns 0, -ENOMEM, or ERR_LIMIT when even expected ports have more sockets
  * than a builder holds; the class must then be called failed. A row of another
@@ -78,11 +83,11 @@ void listener_builder_drop(struct listener_builder *b, enum protocol protocol);
 void listener_builder_set_class(struct listener_builder *b, enum protocol protocol,
                                 enum visibility visibility, int error);
 
-/* How many sockets of previous are not among the rows added for the protocol.
- * They may be gone, or a resumed dump may have passed over them: only a second
- * dump can tell. previous may be NULL. Returns the number, or -ENOMEM. */
-int64_t listener_builder_missing(const struct listener_builder *b, const struct listener_table *previous,
-                                 enum protocol protocol);
+/* How many sockets of the look before are not among the rows added for the
+ * protocol. They may be gone, or a resumed dump may have passed over them: only
+ * a second dump can tell. One that did not read the class to its end is no look
+ * before. Returns the number, -ENOENT when there was none, or -ENOMEM. */
+int64_t listener_builder_missing(const struct listener_builder *b, enum protocol protocol);
 
 /* Begins such a second dump: rows of the protocol whose cookie was added
  * before are passed over from now on. Returns 0 or -ENOMEM. */
@@ -90,18 +95,21 @@ int listener_builder_look_again(struct listener_builder *b, enum protocol protoc
 
 /* The rows added so far, for whoever knows more about them than their
  * collector; valid until the next one is added. */
-struct listener_row *listener_builder_rows(struct listener_builder *b, size_t *ret_count);
+struct listener_row *listener_builder_rows(struct listener_builder *b, enum protocol protocol,
+                                           size_t *ret_count);
 
-/* Takes b, also on error.
+/* Whether rows and classes are those of the look before: a table of them would
+ * be the same, unless limit, policy or owners changed. */
+bool listener_builder_is_same(const struct listener_builder *b);
+
+/* services   may be NULL: built-in names only
+ * history    is fed, and tells the listeners' restarts and drops; may be NULL
  *
- * services   may be NULL: built-in names only
- * previous   the table of the poll before, from which restarts and drops go
- *            on; borrowed, may be NULL
- *
- * Returns owned, or NULL when memory runs out. */
-struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services,
-                                           const struct listener_table *previous);
-void listener_table_free(struct listener_table *t);
+ * Returns owned (a reference), or NULL when memory runs out. */
+const struct listener_table *listener_table_seal(struct listener_builder *b, const struct services *services,
+                                                 struct history *history);
+const struct listener_table *listener_table_ref(const struct listener_table *t);
+void listener_table_unref(const struct listener_table *t);
 
 /* Sorted by protocol, port, family, address and interface. Valid as long as t. */
 const struct listener *listener_table_all(const struct listener_table *t, size_t *ret_count);

@@ -1,7 +1,6 @@
 #include "core/owner.h"
 #include "core/text.h"
 
-#include <assert.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,25 +12,21 @@ struct owner_set *owner_set_new(size_t count)
 
     if (!set)
         return NULL;
-    set->references = 1;
+    ref_init(&set->ref);
     set->count = count;
     return set;
 }
 
-struct owner_set *owner_set_ref(struct owner_set *set)
+const struct owner_set *owner_set_ref(const struct owner_set *set)
 {
-    assert(set->references > 0);
-    set->references++;
+    ref_take(&set->ref);
     return set;
 }
 
-void owner_set_unref(struct owner_set *set)
+void owner_set_unref(const struct owner_set *set)
 {
-    if (!set)
-        return;
-    assert(set->references > 0);
-    if (--set->references == 0)
-        free(set);
+    if (set && ref_drop(&set->ref))
+        free(ref_unseal(set));
 }
 
 /* A name can be forged, but whoever forges one has no need of this: it may

@@ -1,13 +1,13 @@
 /* Whose socket: the processes that hold it, as far as they can be seen, and
  * where it was made; and whether that is who was expected.
  *
- * An owner_set is const once its collector has filled it and is shared by the
- * tables of consecutive polls through references counted without atomics: main
- * thread only. */
+ * An owner_set is const once its collector has filled it, and is shared by the
+ * tables of consecutive polls; any thread may read it. */
 #ifndef SOCKWATCH_CORE_OWNER_H
 #define SOCKWATCH_CORE_OWNER_H
 
 #include "core/buf.h"
+#include "core/ref.h"
 
 #include <stdint.h>
 
@@ -36,7 +36,7 @@ enum sight {
 };
 
 struct owner_set {
-    unsigned references;
+    struct ref ref;
     enum sight sight;
     uint32_t uid;             /* the socket's own, given to it when it was made */
     char user[USER_TEXT_MAX]; /* that user's name, or its number */
@@ -48,8 +48,8 @@ struct owner_set {
 /* Returns owned (one reference) and zeroed, with room for count holders; NULL
  * when memory runs out. */
 struct owner_set *owner_set_new(size_t count);
-struct owner_set *owner_set_ref(struct owner_set *set);
-void owner_set_unref(struct owner_set *set);
+const struct owner_set *owner_set_ref(const struct owner_set *set);
+void owner_set_unref(const struct owner_set *set);
 
 /* Whether the holder only keeps the socket for a service that it starts when
  * somebody connects: systemd itself, or systemd-socket-activate. */

@@ -1,23 +1,62 @@
 #include "core/snapshot.h"
+#include "core/ref.h"
 
-const char *poll_name(enum poll_kind kind)
+#include <assert.h>
+#include <stdlib.h>
+
+struct snapshot {
+    struct ref ref;
+    size_t count;
+    struct space spaces[];
+};
+
+const struct snapshot *snapshot_new(const struct space *spaces, size_t count)
 {
-    switch (kind) {
-    case POLL_LISTENERS: return "listeners";
-    case POLL_CONNECTIONS: return "connections";
-    case POLL_COUNT: break;
+    struct snapshot *s = calloc(1, sizeof *s + count * sizeof s->spaces[0]);
+
+    assert(count > 0);
+    if (!s)
+        return NULL;
+    ref_init(&s->ref);
+    s->count = count;
+    for (size_t i = 0; i < count; i++) {
+        s->spaces[i] = spaces[i];
+        (void)listener_table_ref(spaces[i].listeners); /* the same pointer */
+        if (spaces[i].connections)
+            (void)conn_table_ref(spaces[i].connections); /* likewise */
     }
-    return "unknown";
+    return s;
 }
 
-void snapshot_done(struct snapshot *s)
+const struct snapshot *snapshot_ref(const struct snapshot *s)
 {
-    listener_table_free(s->listeners);
-    conn_table_free(s->connections);
-    *s = (struct snapshot){0};
+    ref_take(&s->ref);
+    return s;
 }
 
-const uint32_t *snapshot_connections(const struct snapshot *s, enum protocol protocol, uint16_t port)
+void snapshot_unref(const struct snapshot *s)
+{
+    if (!s || !ref_drop(&s->ref))
+        return;
+    for (size_t i = 0; i < s->count; i++) {
+        listener_table_unref(s->spaces[i].listeners);
+        conn_table_unref(s->spaces[i].connections);
+    }
+    free(ref_unseal(s));
+}
+
+const struct space *snapshot_spaces(const struct snapshot *s, size_t *ret_count)
+{
+    *ret_count = s->count;
+    return s->spaces;
+}
+
+const struct space *snapshot_host(const struct snapshot *s)
+{
+    return &s->spaces[0];
+}
+
+const uint32_t *space_connections(const struct space *s, enum protocol protocol, uint16_t port)
 {
     static const uint32_t none[STATE_COUNT];
     const uint32_t *counts;

@@ -1,6 +1,8 @@
 #include "core/conn_table.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 /* Counts a socket n times. */
 static void count(struct conn_counter *c, enum protocol protocol, uint16_t port, enum sock_state socket_state,
                   unsigned n)
@@ -12,7 +14,7 @@ static void count(struct conn_counter *c, enum protocol protocol, uint16_t port,
 static void counts_by_protocol_port_and_state(void **state)
 {
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     count(c, PROTOCOL_TCP, 3306, STATE_ESTABLISHED, 3);
@@ -29,7 +31,7 @@ static void counts_by_protocol_port_and_state(void **state)
     assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 3306)[STATE_CLOSE], 5);
     assert_null(conn_table_port(t, PROTOCOL_UDP, 22));
     assert_null(conn_table_port(t, PROTOCOL_SCTP, 22));
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
 }
 
@@ -37,7 +39,7 @@ static void totals_are_the_sum_over_all_ports(void **state)
 {
     struct conn_counter *c = conn_counter_new();
     const uint64_t *totals;
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     for (unsigned port = 0; port < 1000; port++)
@@ -49,14 +51,14 @@ static void totals_are_the_sum_over_all_ports(void **state)
         assert_int_equal(totals[i], i == STATE_ESTABLISHED ? 2000 : i == STATE_LISTEN ? 1 : 0);
     for (size_t i = 0; i < STATE_COUNT; i++)
         assert_int_equal(conn_table_totals(t, PROTOCOL_UDP)[i], 0);
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
 }
 
 static void finds_every_port_wherever_it_was_counted(void **state)
 {
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     for (unsigned port = 65536; port-- > 0;)
@@ -74,7 +76,7 @@ static void finds_every_port_wherever_it_was_counted(void **state)
         for (size_t i = 0; i < STATE_COUNT; i++)
             assert_int_equal(row[i], i == STATE_ESTABLISHED ? 1 + port % 2 : 0);
     }
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
 }
 
@@ -82,21 +84,21 @@ static void refuses_states_that_a_newer_kernel_may_send(void **state)
 {
     static const uint8_t states[] = {0, STATE_COUNT, STATE_COUNT + 1, 13, 255};
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(states); i++)
         assert_int_equal(conn_counter_add(c, PROTOCOL_TCP, 80, states[i]), -EINVAL);
     t = conn_counter_seal(c);
     assert_null(conn_table_port(t, PROTOCOL_TCP, 80));
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
 }
 
 static void accepts_every_state_of_the_kernel(void **state)
 {
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     for (uint8_t i = STATE_ESTABLISHED; i < STATE_COUNT; i++)
@@ -104,14 +106,14 @@ static void accepts_every_state_of_the_kernel(void **state)
     t = conn_counter_seal(c);
     for (size_t i = 0; i < STATE_COUNT; i++)
         assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[i], i > 0);
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
 }
 
 static void a_reset_forgets_one_protocol_only(void **state)
 {
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     count(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 2);
@@ -127,14 +129,14 @@ static void a_reset_forgets_one_protocol_only(void **state)
     assert_false(conn_table_complete(t, PROTOCOL_TCP));
     assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 53)[STATE_CLOSE], 1);
     assert_true(conn_table_complete(t, PROTOCOL_UDP));
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
 }
 
 static void sealing_empties_the_counter(void **state)
 {
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *first, *second;
+    const struct conn_table *first, *second;
 
     (void)state;
     count(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 7);
@@ -150,14 +152,14 @@ static void sealing_empties_the_counter(void **state)
     assert_int_equal(conn_table_port(second, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 1);
     assert_int_equal(conn_table_totals(second, PROTOCOL_TCP)[STATE_ESTABLISHED], 2);
     assert_false(conn_table_complete(second, PROTOCOL_TCP));
-    conn_table_free(first);
-    conn_table_free(second);
+    conn_table_unref(first);
+    conn_table_unref(second);
 }
 
 static void a_protocol_without_sockets_may_be_complete(void **state)
 {
     struct conn_counter *c = conn_counter_new();
-    struct conn_table *t;
+    const struct conn_table *t;
 
     (void)state;
     conn_counter_complete(c, PROTOCOL_SCTP);
@@ -165,14 +167,114 @@ static void a_protocol_without_sockets_may_be_complete(void **state)
     assert_true(conn_table_complete(t, PROTOCOL_SCTP));
     assert_false(conn_table_complete(t, PROTOCOL_TCP));
     assert_null(conn_table_port(t, PROTOCOL_SCTP, 0));
-    conn_table_free(t);
+    conn_table_unref(t);
     conn_counter_free(c);
+}
+
+/* A table of these sockets, each "tcp/80:1" with its state's number and
+ * separated by spaces; TCP is read to the end. */
+static const struct conn_table *table_of(const char *sockets)
+{
+    struct conn_counter *c = conn_counter_new();
+    const struct conn_table *t;
+    char copy[128], *rest = NULL;
+
+    assert_non_null(c);
+    assert_true(strlen(sockets) < sizeof copy);
+    (void)snprintf(copy, sizeof copy, "%s", sockets);
+    for (char *text = strtok_r(copy, " ", &rest); text; text = strtok_r(NULL, " ", &rest)) {
+        bool is_udp = strncmp(text, "udp/", 4) == 0;
+        uint16_t port = (uint16_t)strtoul(text + 4, &text, 10);
+
+        assert_int_equal(*text, ':');
+        count(c, is_udp ? PROTOCOL_UDP : PROTOCOL_TCP, port, (enum sock_state)strtoul(text + 1, NULL, 10), 1);
+    }
+    conn_counter_complete(c, PROTOCOL_TCP);
+    t = conn_counter_seal(c);
+    assert_non_null(t);
+    conn_counter_free(c);
+    return t;
+}
+
+static void assert_same(const char *a, const char *b, bool wanted)
+{
+    const struct conn_table *x = table_of(a), *y = table_of(b);
+
+    assert_int_equal(conn_table_is_same(x, y), wanted);
+    assert_int_equal(conn_table_is_same(y, x), wanted);
+    conn_table_unref(x);
+    conn_table_unref(y);
+}
+
+static void tables_of_the_same_counts_are_the_same(void **state)
+{
+    (void)state;
+    assert_same("", "", true);
+    assert_same("tcp/80:1 tcp/22:10 udp/53:7", "udp/53:7 tcp/22:10 tcp/80:1", true);
+    assert_same("tcp/80:1 tcp/80:1 tcp/80:6", "tcp/80:1 tcp/80:6 tcp/80:1", true);
+}
+
+static void each_count_makes_a_difference(void **state)
+{
+    static const char *const others[] = {
+        "",
+        "tcp/80:1 tcp/22:1",                   /* a port is gone */
+        "tcp/80:1 udp/53:7",                   /* another one */
+        "tcp/81:1 tcp/22:1 udp/53:7",          /* another port */
+        "tcp/80:2 tcp/22:1 udp/53:7",          /* another state */
+        "tcp/80:11 tcp/22:1 udp/53:7",         /* the last state */
+        "tcp/80:1 tcp/80:1 tcp/22:1 udp/53:7", /* one more */
+        "tcp/80:1 tcp/22:1 tcp/53:7",          /* another protocol */
+        "tcp/80:1 tcp/22:1 udp/53:7 udp/54:7",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        assert_same("tcp/80:1 tcp/22:1 udp/53:7", others[i], false);
+}
+
+static void what_was_read_to_the_end_makes_a_difference(void **state)
+{
+    const struct conn_table *complete = table_of(""), *incomplete;
+    struct conn_counter *c = conn_counter_new();
+
+    (void)state;
+    assert_non_null(c);
+    incomplete = conn_counter_seal(c);
+    assert_non_null(incomplete);
+    assert_false(conn_table_is_same(complete, incomplete));
+    conn_table_unref(incomplete);
+    conn_table_unref(complete);
+    conn_counter_free(c);
+}
+
+static void no_table_is_the_same_as_none_only(void **state)
+{
+    const struct conn_table *t = table_of("");
+
+    (void)state;
+    assert_true(conn_table_is_same(NULL, NULL));
+    assert_true(conn_table_is_same(t, t));
+    assert_false(conn_table_is_same(t, NULL));
+    assert_false(conn_table_is_same(NULL, t));
+    conn_table_unref(t);
+}
+
+static void a_table_lives_until_the_last_lets_go(void **state)
+{
+    const struct conn_table *t = table_of("tcp/80:1");
+
+    (void)state;
+    assert_ptr_equal(conn_table_ref(t), t);
+    conn_table_unref(t);
+    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 1);
+    conn_table_unref(t);
 }
 
 static void nothing_can_be_freed(void **state)
 {
     (void)state;
-    conn_table_free(NULL);
+    conn_table_unref(NULL);
     conn_counter_free(NULL);
 }
 
@@ -187,6 +289,11 @@ int main(void)
         cmocka_unit_test(a_reset_forgets_one_protocol_only),
         cmocka_unit_test(sealing_empties_the_counter),
         cmocka_unit_test(a_protocol_without_sockets_may_be_complete),
+        cmocka_unit_test(tables_of_the_same_counts_are_the_same),
+        cmocka_unit_test(each_count_makes_a_difference),
+        cmocka_unit_test(what_was_read_to_the_end_makes_a_difference),
+        cmocka_unit_test(no_table_is_the_same_as_none_only),
+        cmocka_unit_test(a_table_lives_until_the_last_lets_go),
         cmocka_unit_test(nothing_can_be_freed),
     };
 

@@ -1,36 +1,49 @@
 #include "core/generation.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { MEMBERS_MAX = 16 };
+enum { SOCKETS_MAX = 16 };
 
 /* A service as one poll left it. */
 struct service {
-    struct listener l; /* its members are those below */
-    struct member members[MEMBERS_MAX];
+    struct generation g; /* its sockets are those below */
+    struct trace sockets[SOCKETS_MAX];
 };
 
-static void add_member(struct service *s, const struct member *m)
+static void add_socket(struct service *s, const struct trace *socket)
 {
-    assert_in_range(s->l.sockets, 0, MEMBERS_MAX - 1);
-    s->members[s->l.sockets++] = *m;
-    s->l.members = s->members;
+    assert_in_range(s->g.count, 0, SOCKETS_MAX - 1);
+    s->sockets[s->g.count++] = *socket;
+}
+
+static void follow(struct service *now, const struct service *before)
+{
+    struct generation known = {0};
+
+    if (before) {
+        known = before->g;
+        known.sockets = before->sockets;
+    }
+    now->g.sockets = now->sockets;
+    generation_follow(&now->g, before ? &known : NULL);
+    now->g.sockets = NULL; /* a service is copied */
 }
 
 /* Reads "COOKIE:DROPS" or "COOKIE", separated by spaces and by cookie. */
-static void add_members(struct service *s, char *text)
+static void add_sockets(struct service *s, char *text)
 {
     char *rest = NULL;
 
     for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        struct member m = {.cookie = strtoull(word, &word, 10)};
+        struct trace socket = {.cookie = strtoull(word, &word, 10)};
 
-        m.drops.known = *word == ':';
-        m.drops.count = m.drops.known ? (uint32_t)strtoul(word + 1, &word, 10) : 0;
+        socket.drops.known = *word == ':';
+        socket.drops.count = socket.drops.known ? (uint32_t)strtoul(word + 1, &word, 10) : 0;
         assert_string_equal(word, "");
-        add_member(s, &m);
+        add_socket(s, &socket);
     }
 }
 
@@ -39,7 +52,7 @@ static void add_members(struct service *s, char *text)
 static void assert_follows(const char *polls, const char *wanted)
 {
     struct service now, before;
-    const struct listener *known = NULL; /* &before.l, once it was seen */
+    bool is_known = false;
     char copy[512], have[512] = "", *rest = copy, *poll;
     size_t length = 0;
 
@@ -50,15 +63,13 @@ static void assert_follows(const char *polls, const char *wanted)
         if (strchr(poll, '-')) {
             now = before;
         } else {
-            add_members(&now, poll);
-            generation_follow(&now.l, known);
+            add_sockets(&now, poll);
+            follow(&now, is_known ? &before : NULL);
         }
         length += (size_t)snprintf(have + length, sizeof have - length, "%s%" PRIu64 "/%" PRIu64,
-                                   *have ? " " : "", now.l.drops.count, now.l.restarts);
+                                   *have ? " " : "", now.g.drops, now.g.restarts);
         before = now;
-        if (before.l.members)
-            before.l.members = before.members;
-        known = &before.l;
+        is_known = true;
     }
     assert_string_equal(have, wanted);
 }
@@ -182,30 +193,21 @@ static void sockets_without_a_counter_drop_nothing(void **state)
     assert_follows("1 | 1:5 | 1:7", "0/0 5/0 7/0"); /* told later: from the start, too */
 }
 
-/* A generator of our own: the same steps on every machine. */
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
-
 /* Removes some sockets and adds others; a new one may drop at once. Returns
  * how many are new. */
-static uint32_t change_members(struct service *s, uint32_t *seed, uint64_t *next_cookie)
+static uint32_t change_sockets(struct service *s, uint32_t *seed, uint64_t *next_cookie)
 {
     const struct service was = *s;
     uint32_t leave_percent = next_random(seed) % 3 * 50, fresh = next_random(seed) % 4;
 
     *s = (struct service){0};
-    for (uint32_t i = 0; i < was.l.sockets; i++)
+    for (uint32_t i = 0; i < was.g.count; i++)
         if (next_random(seed) % 100 >= leave_percent)
-            add_member(s, &was.members[i]);
-    if (s->l.sockets + fresh > MEMBERS_MAX)
-        fresh = MEMBERS_MAX - s->l.sockets;
+            add_socket(s, &was.sockets[i]);
+    if (s->g.count + fresh > SOCKETS_MAX)
+        fresh = SOCKETS_MAX - s->g.count;
     for (uint32_t i = 0; i < fresh; i++)
-        add_member(s, &(struct member){.cookie = (*next_cookie)++, .drops.known = true});
+        add_socket(s, &(struct trace){.cookie = (*next_cookie)++, .drops.known = true});
     return fresh;
 }
 
@@ -215,10 +217,10 @@ static uint64_t drop(struct service *s, uint32_t *seed)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < s->l.sockets; i++) {
+    for (uint32_t i = 0; i < s->g.count; i++) {
         uint32_t dropped = next_random(seed) >> next_random(seed) % 32;
 
-        s->members[i].drops.count += dropped;
+        s->sockets[i].drops.count += dropped;
         sum += dropped;
     }
     return sum;
@@ -237,22 +239,21 @@ static void long_lives_are_followed_exactly(void **state)
 
         for (int step = 0; step < 100; step++) {
             struct service now = alive;
-            uint32_t fresh = change_members(&now, &seed, &next_cookie), stayed = now.l.sockets - fresh;
+            uint32_t fresh = change_sockets(&now, &seed, &next_cookie), stayed = now.g.count - fresh;
 
             drops += drop(&now, &seed);
             restarts += fresh > 0 && stayed < peak;
-            if (now.l.sockets > peak)
-                peak = now.l.sockets;
+            if (now.g.count > peak)
+                peak = now.g.count;
             alive = now;
-            if (now.l.sockets == 0)
+            if (now.g.count == 0)
                 continue; /* the service is gone, and what it was stays known */
-            generation_follow(&now.l, is_known ? &before.l : NULL);
+            follow(&now, is_known ? &before : NULL);
             is_known = true;
-            assert_int_equal(now.l.drops.count, drops);
-            assert_int_equal(now.l.restarts, restarts);
-            assert_int_equal(now.l.owed + now.l.sockets, peak);
+            assert_int_equal(now.g.drops, drops);
+            assert_int_equal(now.g.restarts, restarts);
+            assert_int_equal(now.g.owed + now.g.count, peak);
             before = now;
-            before.l.members = before.members;
         }
         assert_true(restarts > 10);
         assert_true(drops > UINT32_MAX);

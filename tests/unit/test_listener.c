@@ -175,8 +175,10 @@ static void the_sight_is_that_of_the_worst_socket(void **state)
         struct service s = {0};
 
         for (size_t k = 0; k < ARRAY_LENGTH(cases[i].sights); k++) {
-            add_member(&s, owners_of(UNTELLING, ""));
-            s.members[k].owners->sight = cases[i].sights[k];
+            struct owner_set *owners = owners_of(UNTELLING, "");
+
+            owners->sight = cases[i].sights[k];
+            add_member(&s, owners);
         }
         assert_int_equal(listener_sight(&s.l), cases[i].worst);
         service_done(&s);
@@ -192,6 +194,44 @@ static void a_socket_without_owners_was_not_looked_for(void **state)
     assert_int_equal(listener_sight(&s.l), SIGHT_SEEN);
     add_member(&s, NULL);
     assert_int_equal(listener_sight(&s.l), SIGHT_NOT_YET);
+    service_done(&s);
+}
+
+/* The PIDs of those who hold it must be these. */
+static void assert_holders(const struct listener *l, struct holder_list *list, const char *pids)
+{
+    struct buf have;
+
+    buf_init(&have);
+    assert_int_equal(listener_holders(l, list), 0);
+    for (size_t i = 0; i < list->count; i++)
+        buf_fmt(&have, "%s%u", i > 0 ? " " : "", list->items[i]->pid);
+    assert_string_equal(buf_text(&have), pids);
+    buf_done(&have);
+}
+
+static void holders_of_all_sockets_are_told_once_each_by_pid(void **state)
+{
+    struct service s = {0}, other = {0};
+    struct holder_list list = {0};
+
+    (void)state;
+    assert_holders(&s.l, &list, "");
+    add_member(&s, NULL);
+    add_member(&s, owners_of(UNTELLING, ""));
+    assert_holders(&s.l, &list, "");
+    add_member(&s, owners_of(UNTELLING, "5:a:u:,7:b:u:"));
+    assert_holders(&s.l, &list, "5 7");
+    add_member(&s, owners_of(UNTELLING, "7:b:u:,9:c:u:"));
+    assert_holders(&s.l, &list, "5 7 9");
+    add_member(&s, owners_of(UNTELLING, SYSTEMD ",6:d:u:,9:c:u:,4294967295:e:u:"));
+    assert_holders(&s.l, &list, "1 5 6 7 9 4294967295");
+    assert_string_equal(list.items[5]->process, "e");
+    add_member(&other, owners_of(UNTELLING, MARIADB));
+    assert_holders(&other.l, &list, "7"); /* nothing is left of those before */
+    holder_list_done(&list);
+    holder_list_done(&list);
+    service_done(&other);
     service_done(&s);
 }
 
@@ -217,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_socket_whose_owners_are_unknown_adds_no_name),
         cmocka_unit_test(the_sight_is_that_of_the_worst_socket),
         cmocka_unit_test(a_socket_without_owners_was_not_looked_for),
+        cmocka_unit_test(holders_of_all_sockets_are_told_once_each_by_pid),
         cmocka_unit_test(only_a_raw_listener_has_no_port_class),
     };
 

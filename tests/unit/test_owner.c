@@ -548,7 +548,7 @@ static void a_new_set_knows_nothing(void **state)
 
     (void)state;
     assert_non_null(set);
-    assert_int_equal(set->references, 1);
+    assert_int_equal(set->ref.count, 1);
     assert_int_equal(set->sight, SIGHT_NOT_YET);
     assert_int_equal(set->count, 2);
     assert_string_equal(set->user, "");

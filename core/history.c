@@ -1,0 +1,213 @@
+#include "core/history.h"
+#include "core/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A service, present or not. */
+struct record {
+    struct listener_key key;
+    struct generation generation;
+    uint64_t seen; /* number of the last feed that had it */
+    bool expected;
+};
+
+struct history {
+    uint64_t feeds;
+    struct record *records; /* by key */
+    size_t count;
+    struct trace *traces; /* of all records, in their order */
+    size_t trace_count;
+};
+
+/* The next state of a history, while it is made. */
+struct draft {
+    struct record *records;
+    size_t count;
+    struct trace *traces;
+    size_t trace_count;
+    uint64_t feed;
+};
+
+struct history *history_new(void)
+{
+    return calloc(1, sizeof(struct history));
+}
+
+void history_free(struct history *h)
+{
+    if (!h)
+        return;
+    free(h->records);
+    free(h->traces);
+    free(h);
+}
+
+static int draft_init(struct draft *d, const struct history *h, const struct listener *listeners,
+                      size_t count)
+{
+    size_t sockets = h->trace_count;
+
+    for (size_t i = 0; i < count; i++)
+        sockets += listeners[i].sockets;
+    *d = (struct draft){.feed = h->feeds + 1};
+    d->records = calloc(h->count + count + 1, sizeof *d->records);
+    d->traces = calloc(sockets + 1, sizeof *d->traces);
+    return d->records && d->traces ? 0 : -ENOMEM;
+}
+
+static void draft_done(struct draft *d)
+{
+    free(d->records);
+    free(d->traces);
+}
+
+/* Adds a service that is there now. */
+static void add_present(struct draft *d, const struct listener *l, const struct record *before)
+{
+    struct record *r = &d->records[d->count++];
+
+    r->key = listener_key_of(l);
+    r->seen = d->feed;
+    r->generation.sockets = &d->traces[d->trace_count];
+    r->generation.count = l->sockets;
+    for (uint32_t i = 0; i < l->sockets; i++) {
+        struct trace *trace = &d->traces[d->trace_count++];
+
+        trace->cookie = l->members[i].cookie;
+        trace->drops.known = l->members[i].drops.known;
+        trace->drops.count = l->members[i].drops.count;
+    }
+    generation_follow(&r->generation, before ? &before->generation : NULL);
+}
+
+/* Keeps one that is away: it may come back, with the same sockets where they
+ * were only not seen, or not listening for a while. */
+static void add_away(struct draft *d, const struct record *before, const struct policy *policy)
+{
+    struct record *r = &d->records[d->count++];
+
+    *r = *before;
+    r->expected = policy_expects_port(policy, before->key.protocol, before->key.port);
+    r->generation.sockets = &d->traces[d->trace_count];
+    memcpy(&d->traces[d->trace_count], before->generation.sockets,
+           before->generation.count * sizeof *d->traces);
+    d->trace_count += before->generation.count;
+}
+
+/* The last that went first; of those that went together in their order. */
+static int compare_away(const void *a, const void *b)
+{
+    const struct record *x = *(const struct record *const *)a, *y = *(const struct record *const *)b;
+
+    if (x->seen != y->seen)
+        return x->seen > y->seen ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Marks those to be forgotten of one kind: 0 in seen. */
+static int forget_kind(struct draft *d, bool expected, size_t limit)
+{
+    struct record **away;
+    size_t count = 0;
+
+    for (size_t i = 0; i < d->count; i++)
+        count += d->records[i].seen != d->feed && d->records[i].expected == expected;
+    if (count <= limit)
+        return 0;
+    away = calloc(count, sizeof(struct record *));
+    if (!away)
+        return -ENOMEM;
+    count = 0;
+    for (size_t i = 0; i < d->count; i++)
+        if (d->records[i].seen != d->feed && d->records[i].expected == expected)
+            away[count++] = &d->records[i];
+    qsort(away, count, sizeof(struct record *), compare_away);
+    for (size_t i = limit; i < count; i++)
+        away[i]->seen = 0;
+    free(away);
+    return 0;
+}
+
+static int forget_oldest(struct draft *d, size_t limit)
+{
+    size_t kept = 0;
+    int r = forget_kind(d, false, limit);
+
+    if (r == 0)
+        r = forget_kind(d, true, HISTORY_EXPECTED_MAX);
+    for (size_t i = 0; r == 0 && i < d->count; i++)
+        if (d->records[i].seen != 0)
+            d->records[kept++] = d->records[i];
+    d->count = r == 0 ? kept : d->count;
+    return r;
+}
+
+/* Walks through the services that are there and those that were, both by key. */
+static void draft_fill(struct draft *d, const struct history *h, const struct listener *listeners,
+                       size_t count, const struct policy *policy)
+{
+    size_t i = 0, k = 0;
+
+    while (i < count || k < h->count) {
+        int order = k == h->count ? -1 : 1;
+
+        if (i < count && k < h->count) {
+            const struct listener_key key = listener_key_of(&listeners[i]);
+
+            order = listener_key_compare(&key, &h->records[k].key);
+        }
+        if (order > 0)
+            add_away(d, &h->records[k], policy);
+        else
+            add_present(d, &listeners[i++], order == 0 ? &h->records[k] : NULL);
+        k += order >= 0;
+    }
+}
+
+/* Tells the listeners their totals. None of those that are there is forgotten,
+ * so that they are met in their order. */
+static void tell_totals(const struct draft *d, struct listener *listeners)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        const struct record *r = &d->records[i];
+
+        if (r->seen != d->feed)
+            continue;
+        listeners->drops.count = r->generation.drops;
+        listeners->restarts = r->generation.restarts;
+        listeners++;
+    }
+}
+
+/* Takes the draft. */
+static void adopt(struct history *h, const struct draft *d)
+{
+    free(h->records);
+    free(h->traces);
+    h->records = d->records;
+    h->count = d->count;
+    h->traces = d->traces;
+    h->trace_count = d->trace_count;
+    h->feeds = d->feed;
+}
+
+int history_follow(struct history *h, struct listener *listeners, size_t count, size_t limit,
+                   const struct policy *policy)
+{
+    struct draft d;
+    int r = draft_init(&d, h, listeners, count);
+
+    if (r == 0) {
+        draft_fill(&d, h, listeners, count, policy);
+        r = forget_oldest(&d, limit);
+    }
+    if (r < 0) {
+        draft_done(&d);
+        return r;
+    }
+    tell_totals(&d, listeners);
+    adopt(h, &d);
+    return 0;
+}
