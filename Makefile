@@ -155,9 +155,10 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
 REFUSING := test_array test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
-	test_verdict test_render
+	test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
+WRAPS_test_render := malloc calloc realloc reallocarray
 WRAPS_test_threads := $(ALLOCATORS) free prom_render
 
 .SECONDEXPANSION:

@@ -9,6 +9,22 @@
 /* A summary names this many listeners, then how many more there are. */
 enum { JUDGE_ENDPOINTS = 4 };
 
+/* What a listener on one of its ports is for an expect entry. */
+enum role {
+    ROLE_NONE,   /* another entry's matter, or nobody's */
+    ROLE_BESIDE, /* of the service, but another one gets its connections */
+    ROLE_SERVES, /* of the service */
+    ROLE_BOUND,  /* likewise, and bound to exactly the entry's address */
+};
+
+/* What is known of a listener while it is judged. */
+struct note {
+    uint32_t askers; /* entries on its port that ask for exactly its address */
+    uint32_t open;   /* entries on its port that ask for no address */
+    enum role role;  /* for the entry being judged, which is on its port */
+    bool covered;    /* an expect entry answers for it */
+};
+
 struct evaluation {
     const struct listener_table *table;
     const struct listener *listeners;
@@ -16,36 +32,49 @@ struct evaluation {
     const struct policy *policy;
     const struct ip_ports *own;
     struct verdict *verdict;
-    bool *covered; /* per listener: an expect entry answers for it */
+    struct note *notes;              /* one per listener */
+    struct service_verdict *service; /* being judged */
+    struct {
+        bool others;   /* some rule is about listeners on ports that no entry expects */
+        size_t untold; /* listeners of which a rule needs an owner that was not seen */
+    } classes[PROTOCOL_COUNT];
+    struct buf text; /* of the next finding; its memory serves them all */
 };
 
-/* Judges all ports of an expected service. */
-int judge_expect(struct evaluation *ev, const struct expect *e);
+/* Fills in the notes and which listeners are expected. */
+void judge_survey(struct evaluation *ev);
 
-/* Whether a listener on the entry's port counts as the entry's service. */
-bool judge_is_candidate(const struct policy *policy, const struct expect *e, const struct listener *l);
+/* Judges an expected service on one of its ports, whose class was read. */
+int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
 /* Judges a listener that no expect entry may answer for. */
 int judge_other(struct evaluation *ev, const struct listener *l);
 
-/* What is wrong with it by the allow entries: Exposed, UnexpectedListener, or
- * RULE_COUNT for nothing. *ret_untold: it hangs on an owner that is not seen. */
-enum rule judge_by_allows(const struct policy *policy, const struct listener *l, bool *ret_untold);
+/* What the allow entries say to a listener. */
+struct objection {
+    enum rule rule;                 /* Exposed, UnexpectedListener, or RULE_COUNT for nothing */
+    bool untold;                    /* it hangs on an owner that is not seen */
+    const struct owner_set *owners; /* of the socket that it is about; may be NULL */
+};
 
-/* Whether a rule is about listeners on ports that no entry expects. */
-bool judge_needs_others(const struct policy *policy, enum protocol protocol);
+struct objection judge_by_allows(const struct policy *policy, const struct listener *l);
 
 /* Judges what could not be seen of a class, after all its listeners. */
 int judge_class(struct evaluation *ev, enum protocol protocol);
 
-/* Adds a finding. Takes summary's text. Returns 0 or -ENOMEM. */
-int judge_add(struct verdict *v, const struct finding *finding, struct buf *summary);
+/* Adds a finding, zeroed but for its summary, which is ev->text. Returns it,
+ * valid until the next one, or NULL when memory runs out. */
+struct finding *judge_add(struct evaluation *ev);
+
+/* Notes that the listener breaks a rule. */
+void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule, enum severity severity);
 
 /* Notes that a rule would need to see who holds the listener. While nobody has
  * looked for that there is nothing to complain of yet. */
 void judge_note_untold(struct evaluation *ev, const struct listener *l);
 
-/* "127.0.0.1:80" and "nginx[812], user www-data, unit nginx.service". */
+/* "80", "127.0.0.1:80" and "nginx[812], user www-data, unit nginx.service". */
+void judge_describe_number(struct buf *out, uint32_t number);
 void judge_describe(struct buf *out, const struct listener *l);
 void judge_describe_owner(struct buf *out, const struct owner_set *owners);
 

@@ -1,56 +1,84 @@
 #include "core/judge.h"
 
+#include <errno.h>
 #include <string.h>
 
-/* An entry with an address owns the listener bound to exactly that address. */
-static bool claims(const struct expect *e, const struct listener *l)
+/* An entry on a listener's port with an address owns the listener that is bound
+ * to exactly that address. */
+static bool asks_for(const struct expect *e, const struct listener *l)
 {
-    return e->match.has_address && e->match.protocol == l->protocol &&
-           ip_addr_compare(&e->match.address, &l->address) == 0 &&
-           port_ranges_contain(e->match.ports, e->match.port_count, l->port);
+    return e->match.has_address && ip_addr_compare(&e->match.address, &l->address) == 0;
 }
 
-/* Which other entries have a say in a listener. */
-struct others {
-    bool claim; /* one of them owns it by its address */
-    bool open;  /* one of them asks for no address */
+/* Notes what the entries on a port are to the listeners there. */
+static void survey_port(struct evaluation *ev, size_t first, size_t end)
+{
+    const struct listener *l = ev->listeners;
+    const struct expect *e;
+    struct port_walk walk;
+
+    policy_walk_expects(ev->policy, l[first].protocol, l[first].port, &walk);
+    while ((e = policy_next_expect(ev->policy, &walk))) {
+        for (size_t i = first; i < end; i++) {
+            ev->notes[i].askers += asks_for(e, &l[i]);
+            ev->notes[i].open += !e->match.has_address;
+            ev->verdict->listeners[i].expected = true;
+        }
+    }
+}
+
+void judge_survey(struct evaluation *ev)
+{
+    const struct listener *l = ev->listeners;
+    size_t end;
+
+    for (size_t first = 0; first < ev->listener_count; first = end) {
+        for (end = first + 1; end < ev->listener_count; end++)
+            if (l[end].port != l[first].port || l[end].protocol != l[first].protocol)
+                break;
+        survey_port(ev, first, end);
+    }
+}
+
+/* An entry on one of its ports, the listeners there, and what holds for those
+ * together that are the service. */
+struct site {
+    const struct expect *entry;
+    uint16_t port;
+    enum want_scope want;
+    const struct listener *listeners;
+    struct note *notes; /* as many */
+    size_t count;
+    size_t found, loopback;
+    bool serves_address;
 };
 
-static struct others find_others(const struct policy *policy, const struct expect *e,
-                                 const struct listener *l)
+/* A listener that another entry asks for by its address is not the service, but
+ * where the service should be public and this one is on loopback, it is what
+ * the operator must be told about. One that nobody asks for is the matter of
+ * the entry that asks for no address, if there is one; a wildcard serves them
+ * all, but where the entry has its own address bound, that gets the
+ * connections, and the wildcard is left to the entry that it has of its own.
+ * What sits on a port that the kernel chose is nobody's service.
+ *
+ * has_bound   something on the port is bound to the entry's address */
+static enum role role_of(const struct site *site, const struct listener *l, const struct note *note,
+                         bool has_bound)
 {
-    struct others others = {.claim = false};
-
-    for (size_t i = 0; i < policy->expect_count; i++) {
-        const struct expect *other = &policy->expects[i];
-
-        if (other == e || other->match.protocol != l->protocol ||
-            !port_ranges_contain(other->match.ports, other->match.port_count, l->port))
-            continue;
-        others.claim |= claims(other, l);
-        others.open |= !other->match.has_address;
-    }
-    return others;
-}
-
-/* Whether a listener on the entry's port counts as the entry's service. One
- * that another entry claims does not, but where the service should be public
- * and this one is on loopback, it is what the operator must be told about. One
- * that nobody claims is the matter of the entry that asks for no address, if
- * there is one; a wildcard serves them all. What sits on a port that the kernel
- * chose is nobody's service. */
-bool judge_is_candidate(const struct policy *policy, const struct expect *e, const struct listener *l)
-{
-    struct others others;
+    const struct matcher *match = &site->entry->match;
+    bool unwanted_loopback = !match->has_address && match->scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
 
     if (l->auto_port)
-        return false;
-    if (claims(e, l))
-        return true;
-    others = find_others(policy, e, l);
-    if (others.claim)
-        return !e->match.has_address && e->match.scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
-    return !e->match.has_address || !others.open || ip_addr_is_any(l->address);
+        return ROLE_NONE;
+    if (asks_for(site->entry, l))
+        return ROLE_BOUND;
+    if (note->askers > 0)
+        return unwanted_loopback ? ROLE_BESIDE : ROLE_NONE;
+    if (!match->has_address)
+        return ROLE_SERVES;
+    if (note->open > 0 && (has_bound || !ip_addr_is_any(l->address)))
+        return ROLE_NONE;
+    return has_bound ? ROLE_BESIDE : ROLE_SERVES;
 }
 
 /* Whether connections to the address reach the listener. */
@@ -62,315 +90,284 @@ static bool serves_address(const struct listener *l, const struct ip_addr *addre
                                       : ip_addr_compare(&l->address, address) == 0;
 }
 
-/* The service's listeners on one port, and what holds for them together. */
-struct candidates {
-    const struct listener *first;
-    size_t count; /* on the port; those that are not candidates are skipped */
-    size_t found, loopback;
-    bool serves_address;
-    bool claimed; /* the entry owns one of them by its address */
-};
-
-/* Whether a listener on the port is one of the candidates, given which the entry
- * owns by its address: with one of those, a wildcard that has an entry of its
- * own is left to that. */
-static bool concerns(const struct evaluation *ev, const struct expect *e, const struct candidates *c,
-                     const struct listener *l)
+static void assign_roles(struct site *site)
 {
-    if (!judge_is_candidate(ev->policy, e, l))
-        return false;
-    return !c->claimed || claims(e, l) || !find_others(ev->policy, e, l).open;
-}
+    const struct matcher *match = &site->entry->match;
+    bool has_bound = false;
 
-static struct candidates find_candidates(const struct evaluation *ev, const struct expect *e, uint16_t port)
-{
-    struct candidates c = {0};
+    for (size_t i = 0; match->has_address && i < site->count; i++)
+        has_bound |= asks_for(site->entry, &site->listeners[i]);
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = &site->listeners[i];
 
-    c.first = listener_table_port(ev->table, e->match.protocol, port, &c.count);
-    for (size_t i = 0; i < c.count; i++)
-        c.claimed |= claims(e, &c.first[i]);
-    for (size_t i = 0; i < c.count; i++) {
-        const struct listener *l = &c.first[i];
-
-        if (!concerns(ev, e, &c, l))
+        site->notes[i].role = role_of(site, l, &site->notes[i], has_bound);
+        if (site->notes[i].role == ROLE_NONE)
             continue;
-        c.found++;
-        c.loopback += l->scope == SCOPE_LOOPBACK;
-        c.serves_address |= e->match.has_address && serves_address(l, &e->match.address);
+        site->found++;
+        site->loopback += l->scope == SCOPE_LOOPBACK;
+        site->serves_address |= match->has_address && serves_address(l, &match->address);
     }
-    return c;
 }
 
-/* Names the candidates, all or only those bound beyond loopback, and marks
- * them as concerned by the rule. */
-static void name_candidates(struct evaluation *ev, const struct expect *e, const struct candidates *c,
-                            bool only_exposed, enum rule rule, struct buf *out)
+/* A listener on an expected port is the entry's matter, unless the entry wants
+ * one address, has it, and this is another one that is not exposed. */
+static void cover(struct site *site)
+{
+    const struct matcher *match = &site->entry->match;
+
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = &site->listeners[i];
+        enum role role = site->notes[i].role;
+        bool exposed = site->want == WANT_LOOPBACK && l->scope != SCOPE_LOOPBACK;
+
+        if (role != ROLE_NONE && (role == ROLE_BOUND || !match->has_address || !site->serves_address ||
+                                  exposed || serves_address(l, &match->address)))
+            site->notes[i].covered = true;
+    }
+}
+
+/* "web: tcp port 80 " */
+static void begin_summary(struct evaluation *ev, const struct site *site)
+{
+    struct buf *out = &ev->text;
+
+    buf_truncate(out, 0);
+    buf_str(out, site->entry->name);
+    buf_str(out, ": ");
+    buf_str(out, protocol_name(site->entry->match.protocol));
+    buf_str(out, " port ");
+    judge_describe_number(out, site->port);
+    buf_char(out, ' ');
+}
+
+/* Names the service's listeners, all or only those bound beyond loopback, and
+ * marks them as breaking the rule. */
+static void name_listeners(struct evaluation *ev, const struct site *site, bool only_exposed, enum rule rule)
 {
     size_t named = 0;
 
-    for (size_t i = 0; i < c->count; i++) {
-        const struct listener *l = &c->first[i];
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = &site->listeners[i];
 
-        if (!concerns(ev, e, c, l) || (only_exposed && l->scope == SCOPE_LOOPBACK))
+        if (site->notes[i].role == ROLE_NONE || (only_exposed && l->scope == SCOPE_LOOPBACK))
             continue;
-        ev->verdict->listener_rules[l - ev->listeners] |= 1u << rule;
-        if (named < JUDGE_ENDPOINTS) {
-            buf_str(out, named ? ", " : "");
-            judge_describe(out, l);
-        }
-        named++;
+        judge_mark(ev, l, rule, site->entry->severity);
+        if (named++ >= JUDGE_ENDPOINTS)
+            continue;
+        buf_str(&ev->text, named > 1 ? ", " : "");
+        judge_describe(&ev->text, l);
     }
     if (named > JUDGE_ENDPOINTS)
-        buf_fmt(out, " and %zu more", named - JUDGE_ENDPOINTS);
+        buf_fmt(&ev->text, " and %zu more", named - JUDGE_ENDPOINTS);
 }
 
-static struct finding expect_finding(const struct expect *e, uint16_t port, enum rule rule)
+/* Adds the finding that the summary is about. Returns 0 or -ENOMEM. */
+static int add_finding(struct evaluation *ev, const struct site *site, enum rule rule, bool undetermined)
 {
-    struct finding f = {
-        .key = {.rule = rule, .protocol = e->match.protocol, .has_port = true, .port = port},
-        .severity = e->severity,
-        .for_ms = e->for_ms,
-    };
+    const struct expect *e = site->entry;
+    struct finding *f = judge_add(ev);
 
-    memcpy(f.key.name, e->name, sizeof f.key.name);
-    return f;
+    if (!f)
+        return -ENOMEM;
+    f->key.rule = rule;
+    f->key.protocol = e->match.protocol;
+    f->key.has_port = true;
+    f->key.port = site->port;
+    memcpy(f->key.name, e->name, sizeof f->key.name);
+    f->undetermined = undetermined;
+    f->severity = e->severity;
+    f->for_ms = e->for_ms;
+    if (!undetermined)
+        ev->service->broken |= 1u << rule;
+    return 0;
 }
 
-static void begin_summary(struct buf *out, const struct expect *e, uint16_t port)
+static int find_not_listening(struct evaluation *ev, const struct site *site)
 {
-    buf_init(out);
-    buf_fmt(out, "%s: %s port %u ", e->name, protocol_name(e->match.protocol), port);
-}
-
-static int find_not_listening(struct evaluation *ev, const struct expect *e, uint16_t port)
-{
-    struct finding f = expect_finding(e, port, RULE_NOT_LISTENING);
-    struct buf summary;
-
-    begin_summary(&summary, e, port);
-    buf_str(&summary, "has no listener");
-    return judge_add(ev->verdict, &f, &summary);
+    begin_summary(ev, site);
+    buf_str(&ev->text, "has no listener");
+    return add_finding(ev, site, RULE_NOT_LISTENING, false);
 }
 
 /* LoopbackOnly or Exposed: the service is bound to another scope than it
  * should be. */
-static int find_wrong_scope(struct evaluation *ev, const struct expect *e, uint16_t port,
-                            const struct candidates *c, enum rule rule)
+static int find_wrong_scope(struct evaluation *ev, const struct site *site, enum rule rule)
 {
-    struct finding f = expect_finding(e, port, rule);
     bool exposed = rule == RULE_EXPOSED;
-    struct buf summary;
 
-    begin_summary(&summary, e, port);
-    buf_str(&summary, exposed ? "is bound beyond loopback (" : "is bound only to loopback (");
-    name_candidates(ev, e, c, exposed, rule, &summary);
-    buf_str(&summary, exposed ? "), expected only on loopback" : "), expected beyond it");
-    return judge_add(ev->verdict, &f, &summary);
+    begin_summary(ev, site);
+    buf_str(&ev->text, exposed ? "is bound beyond loopback (" : "is bound only to loopback (");
+    name_listeners(ev, site, exposed, rule);
+    buf_str(&ev->text, exposed ? "), expected only on loopback" : "), expected beyond it");
+    return add_finding(ev, site, rule, false);
 }
 
 /* Whether an IP version is served. Where the service must be reachable from
  * outside and some listener is, those on loopback serve nobody. */
-static bool serves_version(const struct evaluation *ev, const struct expect *e, const struct candidates *c,
-                           uint8_t version)
+static bool serves_version(const struct site *site, uint8_t version)
 {
-    bool beyond = matcher_scope(&e->match) == WANT_PUBLIC && c->loopback < c->found;
+    bool beyond = site->want == WANT_PUBLIC && site->loopback < site->found;
 
-    for (size_t i = 0; i < c->count; i++) {
-        const struct listener *l = &c->first[i];
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = &site->listeners[i];
 
-        if (concerns(ev, e, c, l) && family_serves(l->family, version) &&
+        if (site->notes[i].role != ROLE_NONE && family_serves(l->family, version) &&
             !(beyond && l->scope == SCOPE_LOOPBACK))
             return true;
     }
     return false;
 }
 
-static int find_wrong_address(struct evaluation *ev, const struct expect *e, uint16_t port,
-                              const struct candidates *c)
+static int find_wrong_address(struct evaluation *ev, const struct site *site)
 {
-    bool wrong_address = e->match.has_address && !c->serves_address;
-    bool wrong_family[2] = {
-        e->families[0] && !serves_version(ev, e, c, 4),
-        e->families[1] && !serves_version(ev, e, c, 6),
-    };
-    struct finding f = expect_finding(e, port, RULE_WRONG_ADDRESS);
+    const struct expect *e = site->entry;
+    bool wrong_address = e->match.has_address && !site->serves_address;
+    bool wrong_ipv4 = e->families[0] && !serves_version(site, 4);
+    bool wrong_ipv6 = e->families[1] && !serves_version(site, 6);
     char text[IP_ADDR_TEXT_MAX];
-    struct buf summary;
 
-    if (!wrong_address && !wrong_family[0] && !wrong_family[1])
+    if (!wrong_address && !wrong_ipv4 && !wrong_ipv6)
         return 0;
-    begin_summary(&summary, e, port);
-    buf_str(&summary, "is not served on ");
+    begin_summary(ev, site);
+    buf_str(&ev->text, "is not served on ");
     if (wrong_address) {
         ip_addr_format(&e->match.address, text);
-        buf_str(&summary, text);
+        buf_str(&ev->text, text);
     } else {
-        buf_fmt(&summary, "%s%s%s", wrong_family[0] ? "IPv4" : "",
-                wrong_family[0] && wrong_family[1] ? " and " : "", wrong_family[1] ? "IPv6" : "");
+        buf_str(&ev->text, wrong_ipv4 ? wrong_ipv6 ? "IPv4 and IPv6" : "IPv4" : "IPv6");
     }
-    buf_str(&summary, ", bound to ");
-    name_candidates(ev, e, c, false, RULE_WRONG_ADDRESS, &summary);
-    return judge_add(ev->verdict, &f, &summary);
-}
-
-/* Whether a candidate is who gets the service's connections: what is bound to
- * an address gets them before a wildcard does. */
-static bool answers(const struct evaluation *ev, const struct expect *e, const struct candidates *c,
-                    const struct listener *l)
-{
-    if (!concerns(ev, e, c, l))
-        return false;
-    if (e->match.has_address)
-        return claims(e, l) || !c->claimed;
-    return !find_others(ev->policy, e, l).claim;
+    buf_str(&ev->text, ", bound to ");
+    name_listeners(ev, site, false, RULE_WRONG_ADDRESS);
+    return add_finding(ev, site, RULE_WRONG_ADDRESS, false);
 }
 
 /* Judges the sockets of a listener one by one: of two programs that share a
- * port, one may be the wrong one. Names the first that differs. */
-static enum owner_match judge_owners(struct evaluation *ev, const struct expect *e, const struct listener *l,
-                                     struct buf *out)
+ * port, one may be the wrong one.
+ *
+ * ret_wrong   whose is the first that differs; filled when one does */
+static enum owner_match match_owners(const struct expect *e, const struct listener *l,
+                                     const struct owner_set **ret_wrong)
 {
     enum owner_match worst = OWNER_MATCHES;
 
-    for (uint32_t i = 0; i < l->sockets; i++) {
+    for (uint32_t i = 0; i < l->sockets && worst != OWNER_DIFFERS; i++) {
         enum owner_match match = owner_match(&e->match.owner, l->members[i].owners);
 
-        if (match == OWNER_DIFFERS && worst != OWNER_DIFFERS) {
-            judge_describe(out, l);
-            buf_str(out, " by ");
-            judge_describe_owner(out, l->members[i].owners);
-            if (l->sockets > 1)
-                buf_fmt(out, ", with one of %u sockets of %s", l->sockets,
-                        listener_sharing(l) == SHARING_USERS ? "several users" : "one user");
-        }
+        if (match == OWNER_DIFFERS)
+            *ret_wrong = l->members[i].owners;
         if (match > worst)
             worst = match;
     }
-    if (worst == OWNER_DIFFERS)
-        ev->verdict->listener_rules[l - ev->listeners] |= 1u << RULE_WRONG_OWNER;
     return worst;
 }
 
-static int find_wrong_owner(struct evaluation *ev, const struct expect *e, uint16_t port,
-                            const struct candidates *c)
+static void describe_wrong(const struct listener *l, const struct owner_set *owners, struct buf *out)
 {
-    struct finding f = expect_finding(e, port, RULE_WRONG_OWNER);
+    judge_describe(out, l);
+    buf_str(out, " by ");
+    judge_describe_owner(out, owners);
+    if (l->sockets > 1)
+        buf_fmt(out, ", with one of %u sockets of %s", l->sockets,
+                listener_sharing(l) == SHARING_USERS ? "several users" : "one user");
+}
+
+static int find_wrong_owner(struct evaluation *ev, const struct site *site)
+{
+    const struct expect *e = site->entry;
     size_t differ = 0, untold = 0;
-    struct buf summary;
 
     if (!owner_pattern_is_set(&e->match.owner))
         return 0;
-    begin_summary(&summary, e, port);
-    buf_str(&summary, "is held at ");
-    for (size_t i = 0; i < c->count; i++) {
-        const struct listener *l = &c->first[i];
-        struct buf who;
-        enum owner_match match;
+    begin_summary(ev, site);
+    buf_str(&ev->text, "is held at ");
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = &site->listeners[i];
+        const struct owner_set *wrong = NULL;
+        enum owner_match match =
+            site->notes[i].role >= ROLE_SERVES ? match_owners(e, l, &wrong) : OWNER_MATCHES;
 
-        if (!answers(ev, e, c, l))
-            continue;
-        buf_init(&who);
-        match = judge_owners(ev, e, l, &who);
-        if (match == OWNER_DIFFERS && differ++ < JUDGE_ENDPOINTS / 2)
-            buf_fmt(&summary, "%s%s", differ > 1 ? " and " : "", buf_text(&who));
+        if (match == OWNER_DIFFERS)
+            judge_mark(ev, l, RULE_WRONG_OWNER, e->severity);
+        if (match == OWNER_DIFFERS && differ++ < JUDGE_ENDPOINTS / 2) {
+            buf_str(&ev->text, differ > 1 ? " and " : "");
+            describe_wrong(l, wrong, &ev->text);
+        }
         if (match == OWNER_UNTOLD) {
             judge_note_untold(ev, l);
             untold++;
         }
-        summary.failed |= who.failed;
-        buf_done(&who);
     }
-    if (differ == 0 && untold == 0) {
-        buf_done(&summary);
+    if (differ == 0 && untold == 0)
         return 0;
-    }
-    buf_str(&summary, "; expected ");
-    owner_pattern_describe(&e->match.owner, &summary);
-    f.undetermined = differ == 0;
-    return judge_add(ev->verdict, &f, &summary);
+    buf_str(&ev->text, "; expected ");
+    owner_pattern_describe(&e->match.owner, &ev->text);
+    return add_finding(ev, site, RULE_WRONG_OWNER, differ == 0);
 }
 
-static int find_saturated(struct evaluation *ev, const struct expect *e, uint16_t port,
-                          const struct candidates *c)
+static int find_saturated(struct evaluation *ev, const struct site *site)
 {
-    struct finding f = expect_finding(e, port, RULE_ACCEPT_QUEUE_SATURATED);
+    const struct expect *e = site->entry;
     const struct listener *fullest = NULL;
-    struct buf summary;
+    struct buf *out = &ev->text;
 
     if (e->accept_queue <= 0)
         return 0;
-    for (size_t i = 0; i < c->count; i++) {
-        const struct listener *l = &c->first[i];
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = &site->listeners[i];
 
-        if (!answers(ev, e, c, l) || !l->queue.known || l->queue.saturation_ratio < e->accept_queue)
+        if (site->notes[i].role < ROLE_SERVES || !l->queue.known ||
+            l->queue.saturation_ratio < e->accept_queue)
             continue;
-        ev->verdict->listener_rules[l - ev->listeners] |= 1u << RULE_ACCEPT_QUEUE_SATURATED;
+        judge_mark(ev, l, RULE_ACCEPT_QUEUE_SATURATED, e->severity);
         if (!fullest || l->queue.saturation_ratio > fullest->queue.saturation_ratio)
             fullest = l;
     }
     if (!fullest)
         return 0;
-    begin_summary(&summary, e, port);
-    buf_str(&summary, "has an accept queue ");
+    begin_summary(ev, site);
+    buf_str(out, "has an accept queue ");
     if (fullest->sockets > 1)
-        buf_fmt(&summary, "in one of %u sockets ", fullest->sockets);
-    buf_fmt(&summary, "that is %.0f %% full (", fullest->queue.saturation_ratio * 100);
-    judge_describe(&summary, fullest);
-    buf_fmt(&summary, ": %llu waiting, limit %llu), expected less than %.0f %%",
+        buf_fmt(out, "in one of %u sockets ", fullest->sockets);
+    buf_fmt(out, "that is %.0f %% full (", fullest->queue.saturation_ratio * 100);
+    judge_describe(out, fullest);
+    buf_fmt(out, ": %llu waiting, limit %llu), expected less than %.0f %%",
             (unsigned long long)fullest->queue.length, (unsigned long long)fullest->queue.limit,
             e->accept_queue * 100);
-    return judge_add(ev->verdict, &f, &summary);
+    return add_finding(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
 }
 
-/* A listener on an expected port is the entry's matter, unless the entry wants
- * one address, has it, and this is another one that is not exposed. */
-static void cover(struct evaluation *ev, const struct expect *e, const struct candidates *c)
+/* Judges a service that is there. */
+static int judge_site(struct evaluation *ev, const struct site *site)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        const struct listener *l = &c->first[i];
-        bool exposed = matcher_scope(&e->match) == WANT_LOOPBACK && l->scope != SCOPE_LOOPBACK;
-
-        if (!concerns(ev, e, c, l))
-            continue;
-        if (!e->match.has_address || !c->serves_address || exposed || claims(e, l) ||
-            serves_address(l, &e->match.address))
-            ev->covered[l - ev->listeners] = true;
-    }
-}
-
-static int evaluate_port(struct evaluation *ev, const struct expect *e, uint16_t port)
-{
-    struct candidates c = find_candidates(ev, e, port);
-    enum want_scope want = matcher_scope(&e->match);
-    bool loopback_only = want == WANT_PUBLIC && c.loopback == c.found;
+    bool loopback_only = site->want == WANT_PUBLIC && site->loopback == site->found;
     int r = 0;
 
-    if (c.found == 0)
-        return find_not_listening(ev, e, port);
-    cover(ev, e, &c);
     if (loopback_only)
-        r = find_wrong_scope(ev, e, port, &c, RULE_LOOPBACK_ONLY);
+        r = find_wrong_scope(ev, site, RULE_LOOPBACK_ONLY);
     /* An address that is not served because all is on loopback was just said. */
-    if (r == 0 && !(loopback_only && e->match.has_address))
-        r = find_wrong_address(ev, e, port, &c);
-    if (r == 0 && want == WANT_LOOPBACK && c.loopback < c.found)
-        r = find_wrong_scope(ev, e, port, &c, RULE_EXPOSED);
+    if (r == 0 && !(loopback_only && site->entry->match.has_address))
+        r = find_wrong_address(ev, site);
+    if (r == 0 && site->want == WANT_LOOPBACK && site->loopback < site->found)
+        r = find_wrong_scope(ev, site, RULE_EXPOSED);
     if (r == 0)
-        r = find_wrong_owner(ev, e, port, &c);
+        r = find_wrong_owner(ev, site);
     if (r == 0)
-        r = find_saturated(ev, e, port, &c);
+        r = find_saturated(ev, site);
     return r;
 }
 
-int judge_expect(struct evaluation *ev, const struct expect *e)
+int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
 {
-    struct port_cursor cursor = {0};
-    uint16_t port;
-    int r = 0;
+    struct site site = {.entry = e, .port = port, .want = matcher_scope(&e->match)};
 
-    if (!ev->verdict->seen[e->match.protocol])
-        return 0;
-    while (r == 0 && port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port))
-        r = evaluate_port(ev, e, port);
-    return r;
+    site.listeners = listener_table_port(ev->table, e->match.protocol, port, &site.count);
+    if (!site.listeners)
+        return find_not_listening(ev, &site);
+    site.notes = &ev->notes[site.listeners - ev->listeners];
+    assign_roles(&site);
+    ev->service->found = (uint32_t)site.found;
+    if (site.found == 0)
+        return find_not_listening(ev, &site);
+    cover(&site);
+    return judge_site(ev, &site);
 }

@@ -1,15 +1,8 @@
 #include "core/judge.h"
 #include "core/err.h"
 
+#include <errno.h>
 #include <string.h>
-
-/* Whether an allow entry is about the listener, its scope and owner left aside. */
-static bool allow_matches(const struct allow *a, const struct listener *l)
-{
-    return a->match.protocol == l->protocol &&
-           port_ranges_contain(a->match.ports, a->match.port_count, l->port) &&
-           (!a->match.has_address || ip_addr_compare(&a->match.address, &l->address) == 0);
-}
 
 static bool scope_matches(enum want_scope want, enum scope scope)
 {
@@ -24,12 +17,13 @@ static bool scope_matches(enum want_scope want, enum scope scope)
 /* How the allow entries stand to a socket, from good to bad. */
 enum standing { STANDING_ALLOWED, STANDING_UNTOLD, STANDING_EXPOSED, STANDING_UNKNOWN };
 
+/* The entry is about the listener's port. */
 static enum standing allow_standing(const struct allow *a, const struct listener *l,
                                     const struct owner_set *owners)
 {
     enum owner_match owner;
 
-    if (!allow_matches(a, l)) /* most are about other ports */
+    if (a->match.has_address && ip_addr_compare(&a->match.address, &l->address) != 0)
         return STANDING_UNKNOWN;
     owner = owner_match(&a->match.owner, owners);
     if (owner == OWNER_DIFFERS)
@@ -43,9 +37,12 @@ static enum standing best_standing(const struct policy *policy, const struct lis
                                    const struct owner_set *owners)
 {
     enum standing best = STANDING_UNKNOWN;
+    const struct allow *a;
+    struct port_walk walk;
 
-    for (size_t i = 0; i < policy->allow_count; i++) {
-        enum standing standing = allow_standing(&policy->allows[i], l, owners);
+    policy_walk_allows(policy, l->protocol, l->port, &walk);
+    while (best > STANDING_ALLOWED && (a = policy_next_allow(policy, &walk))) {
+        enum standing standing = allow_standing(a, l, owners);
 
         if (standing < best)
             best = standing;
@@ -72,136 +69,134 @@ static enum standing worst_standing(const struct policy *policy, const struct li
     return worst;
 }
 
-static int find_about_listener(struct evaluation *ev, const struct listener *l, enum rule rule,
-                               bool undetermined)
+/* Each of the sockets must be allowed. */
+struct objection judge_by_allows(const struct policy *policy, const struct listener *l)
 {
-    struct finding f = {
-        .undetermined = undetermined,
-        .key = {.rule = rule,
-                .protocol = l->protocol,
-                .has_port = true,
-                .port = l->port,
-                .has_endpoint = true,
-                .family = l->family,
-                .address = l->address},
-        .severity = ev->policy->unexpected.severity,
-        .for_ms = ev->policy->unexpected.for_ms,
-    };
-    const struct owner_set *owners;
-    struct buf summary;
-
-    (void)worst_standing(ev->policy, l, &owners); /* which the rule has told */
-    memcpy(f.key.interface, l->interface, sizeof f.key.interface);
-    buf_init(&summary);
-    buf_fmt(&summary, "%s ", protocol_name(l->protocol));
-    judge_describe(&summary, l);
-    if (*l->service_name)
-        buf_fmt(&summary, " (%s)", l->service_name);
-    buf_str(&summary, rule == RULE_EXPOSED ? " is bound beyond loopback, allowed only on loopback"
-                                           : " listens, but is neither expected nor allowed");
-    if (owners) {
-        buf_str(&summary, " (");
-        judge_describe_owner(&summary, owners);
-        buf_str(&summary, l->sockets > 1 ? ", and other sockets)" : ")");
-    }
-    if (!undetermined)
-        ev->verdict->listener_rules[l - ev->listeners] |= 1u << rule;
-    return judge_add(ev->verdict, &f, &summary);
-}
-
-/* What is wrong with a listener that no expect entry answers for: Exposed,
- * UnexpectedListener, or RULE_COUNT for nothing. Each of its sockets must be
- * allowed. *ret_untold: it hangs on an owner that cannot be seen. */
-enum rule judge_by_allows(const struct policy *policy, const struct listener *l, bool *ret_untold)
-{
-    const struct owner_set *owners;
-    enum standing worst = worst_standing(policy, l, &owners);
+    struct objection objection = {.rule = RULE_COUNT};
+    enum standing worst = worst_standing(policy, l, &objection.owners);
     bool judges_all =
         policy->unexpected.enabled && !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
 
-    *ret_untold = worst == STANDING_UNTOLD;
     if (worst == STANDING_EXPOSED)
-        return RULE_EXPOSED;
-    return worst == STANDING_ALLOWED || !judges_all ? RULE_COUNT : RULE_UNEXPECTED_LISTENER;
+        objection.rule = RULE_EXPOSED;
+    else if (worst != STANDING_ALLOWED && judges_all)
+        objection.rule = RULE_UNEXPECTED_LISTENER;
+    objection.untold = worst == STANDING_UNTOLD;
+    return objection;
+}
+
+static void describe_objection(const struct listener *l, const struct objection *objection, struct buf *out)
+{
+    buf_truncate(out, 0);
+    buf_str(out, protocol_name(l->protocol));
+    buf_char(out, ' ');
+    judge_describe(out, l);
+    if (*l->service_name) {
+        buf_str(out, " (");
+        buf_str(out, l->service_name);
+        buf_char(out, ')');
+    }
+    buf_str(out, objection->rule == RULE_EXPOSED ? " is bound beyond loopback, allowed only on loopback"
+                                                 : " listens, but is neither expected nor allowed");
+    if (!objection->owners)
+        return;
+    buf_str(out, " (");
+    judge_describe_owner(out, objection->owners);
+    buf_str(out, l->sockets > 1 ? ", and other sockets)" : ")");
+}
+
+static int raise_objection(struct evaluation *ev, const struct listener *l, const struct objection *objection)
+{
+    const struct unexpected *how = &ev->policy->unexpected;
+    struct finding *f;
+
+    if (objection->untold)
+        judge_note_untold(ev, l);
+    else
+        judge_mark(ev, l, objection->rule, how->severity);
+    describe_objection(l, objection, &ev->text);
+    f = judge_add(ev);
+    if (!f)
+        return -ENOMEM;
+    f->key = (struct alert_key){
+        .rule = objection->rule,
+        .protocol = l->protocol,
+        .has_port = true,
+        .port = l->port,
+        .has_endpoint = true,
+        .family = l->family,
+        .address = l->address,
+    };
+    memcpy(f->key.interface, l->interface, sizeof f->key.interface);
+    f->undetermined = objection->untold;
+    f->severity = how->severity;
+    f->for_ms = how->for_ms;
+    return 0;
 }
 
 int judge_other(struct evaluation *ev, const struct listener *l)
 {
-    enum rule rule;
-    bool untold;
+    struct objection objection;
 
-    if (!ev->verdict->seen[l->protocol] || ev->covered[l - ev->listeners] || l->auto_port ||
-        rules_is_own(ev->own, l))
+    if (!ev->verdict->classes[l->protocol].seen || !ev->classes[l->protocol].others ||
+        ev->notes[l - ev->listeners].covered || l->auto_port || rules_is_own(ev->own, l))
         return 0;
-    rule = judge_by_allows(ev->policy, l, &untold);
-    if (rule != RULE_COUNT && untold)
-        judge_note_untold(ev, l);
-    return rule == RULE_COUNT ? 0 : find_about_listener(ev, l, rule, untold);
+    objection = judge_by_allows(ev->policy, l);
+    return objection.rule == RULE_COUNT ? 0 : raise_objection(ev, l, &objection);
 }
 
-bool judge_needs_others(const struct policy *policy, enum protocol protocol)
+/* Names the listeners whose owners a rule needs and cannot see. */
+static void describe_untold(struct evaluation *ev, enum protocol protocol)
 {
-    for (size_t i = 0; i < policy->allow_count; i++)
-        if (policy->allows[i].match.protocol == protocol && policy->allows[i].match.scope == WANT_LOOPBACK)
-            return true;
-    return policy->unexpected.enabled;
-}
-
-/* Names the listeners whose owners a rule needs and cannot see. Returns
- * whether there are any. */
-static bool describe_untold(const struct evaluation *ev, enum protocol protocol, struct buf *out)
-{
+    size_t count = ev->classes[protocol].untold, named = 0;
+    struct buf *out = &ev->text;
     bool hidden = false;
-    size_t count = 0;
-    struct buf names;
 
-    buf_init(&names);
+    buf_fmt(out, "who holds %zu %s listener%s that a rule is about cannot be seen (", count,
+            protocol_name(protocol), count == 1 ? "" : "s");
     for (size_t i = 0; i < ev->listener_count; i++) {
         const struct listener *l = &ev->listeners[i];
 
-        if (l->protocol != protocol || !(ev->verdict->listener_rules[i] & 1u << RULE_BLIND))
+        if (!(ev->verdict->listeners[i].rules & 1u << RULE_BLIND) || l->protocol != protocol)
             continue;
         hidden |= listener_sight(l) == SIGHT_HIDDEN;
-        if (count < JUDGE_ENDPOINTS) {
-            buf_str(&names, count > 0 ? ", " : "");
-            judge_describe(&names, l);
-        }
-        count++;
+        if (named++ >= JUDGE_ENDPOINTS)
+            continue;
+        buf_str(out, named > 1 ? ", " : "");
+        judge_describe(out, l);
     }
-    if (count > 0)
-        buf_fmt(out, "who holds %zu %s listener%s that a rule is about cannot be seen (%s%s): %s", count,
-                protocol_name(protocol), count == 1 ? "" : "s", buf_text(&names),
-                count > JUDGE_ENDPOINTS ? ", ..." : "",
-                hidden ? "this takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace"
-                       : "no process here does");
-    out->failed |= names.failed;
-    buf_done(&names);
-    return count > 0;
+    buf_str(out, count > JUDGE_ENDPOINTS ? ", ...): " : "): ");
+    buf_str(out, hidden ? "this takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace"
+                        : "no process here does");
 }
 
 int judge_class(struct evaluation *ev, enum protocol protocol)
 {
     const struct class_view *view = listener_table_class(ev->table, protocol);
-    struct finding f = {.key = {.rule = RULE_BLIND, .protocol = protocol}};
-    bool is_blind = true;
-    struct buf summary;
+    const struct class_verdict *class = &ev->verdict->classes[protocol];
+    bool confirm = false;
+    struct finding *f;
 
-    if (view->visibility == VISIBILITY_UNKNOWN ||
-        !rules_need(ev->policy, protocol, view->visibility, &f.severity))
+    if (view->visibility == VISIBILITY_UNKNOWN || !class->needed)
         return 0;
-    buf_init(&summary);
-    if (view->visibility != VISIBILITY_OK)
-        buf_fmt(&summary, "%s sockets cannot be read: %s", protocol_name(protocol),
+    buf_truncate(&ev->text, 0);
+    if (view->visibility != VISIBILITY_OK) {
+        buf_fmt(&ev->text, "%s sockets cannot be read: %s", protocol_name(protocol),
                 err_str(view->visibility == VISIBILITY_FAILED ? view->error : ERR_UNSUPPORTED));
-    else if (view->cut > 0 && judge_needs_others(ev->policy, protocol)) /* expected ports are never cut */
-        buf_fmt(&summary, "%u %s listeners beyond limits.listeners are not judged", view->cut,
+    } else if (view->cut > 0 && ev->classes[protocol].others) { /* expected ports are never cut */
+        buf_fmt(&ev->text, "%u %s listeners beyond limits.listeners are not judged", view->cut,
                 protocol_name(protocol));
-    else {
-        is_blind = describe_untold(ev, protocol, &summary);
-        f.for_ms = 1; /* a holder may just have ended: it must be so at the next poll, too */
+    } else if (ev->classes[protocol].untold > 0) {
+        describe_untold(ev, protocol);
+        confirm = true; /* a holder may just have ended */
+    } else {
+        return 0;
     }
-    if (is_blind)
-        return judge_add(ev->verdict, &f, &summary);
-    buf_done(&summary);
+    f = judge_add(ev);
+    if (!f)
+        return -ENOMEM;
+    f->key = (struct alert_key){.rule = RULE_BLIND, .protocol = protocol};
+    f->severity = class->severity;
+    f->confirm = confirm;
     return 0;
 }

@@ -1,9 +1,11 @@
 #include "core/policy.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void policy_done(struct policy *policy)
 {
+    policy_unseal(policy);
     for (size_t i = 0; i < policy->expect_count; i++)
         free(policy->expects[i].match.ports);
     for (size_t i = 0; i < policy->allow_count; i++)
@@ -11,6 +13,41 @@ void policy_done(struct policy *policy)
     free(policy->expects);
     free(policy->allows);
     *policy = (struct policy){0};
+}
+
+static int add_matcher(struct port_index *index, const struct matcher *match)
+{
+    return port_index_add(index, match->protocol, match->ports, match->port_count);
+}
+
+int policy_seal(struct policy *policy)
+{
+    int r = 0;
+
+    policy_unseal(policy);
+    for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
+        r = add_matcher(&policy->by_port.expects, &policy->expects[i].match);
+    for (size_t i = 0; r == 0 && i < policy->allow_count; i++)
+        r = add_matcher(&policy->by_port.allows, &policy->allows[i].match);
+    if (r < 0) {
+        policy_unseal(policy);
+        return r;
+    }
+    port_index_seal(&policy->by_port.expects);
+    port_index_seal(&policy->by_port.allows);
+    return 0;
+}
+
+void policy_unseal(struct policy *policy)
+{
+    port_index_done(&policy->by_port.expects);
+    port_index_done(&policy->by_port.allows);
+}
+
+bool policy_is_sealed(const struct policy *policy)
+{
+    return policy->by_port.expects.entries == policy->expect_count &&
+           policy->by_port.allows.entries == policy->allow_count;
 }
 
 const char *severity_name(enum severity severity)
@@ -33,15 +70,40 @@ const char *want_scope_name(enum want_scope scope)
     return "unknown";
 }
 
+void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,
+                         struct port_walk *ret_walk)
+{
+    assert(policy_is_sealed(policy));
+    port_walk_begin(ret_walk, &policy->by_port.expects, protocol, port);
+}
+
+void policy_walk_allows(const struct policy *policy, enum protocol protocol, uint16_t port,
+                        struct port_walk *ret_walk)
+{
+    assert(policy_is_sealed(policy));
+    port_walk_begin(ret_walk, &policy->by_port.allows, protocol, port);
+}
+
+const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk)
+{
+    size_t entry;
+
+    return port_walk_next(walk, &policy->by_port.expects, &entry) ? &policy->expects[entry] : NULL;
+}
+
+const struct allow *policy_next_allow(const struct policy *policy, struct port_walk *walk)
+{
+    size_t entry;
+
+    return port_walk_next(walk, &policy->by_port.allows, &entry) ? &policy->allows[entry] : NULL;
+}
+
 bool policy_expects_port(const struct policy *policy, enum protocol protocol, uint16_t port)
 {
-    for (size_t i = 0; i < policy->expect_count; i++) {
-        const struct matcher *match = &policy->expects[i].match;
+    struct port_walk walk;
 
-        if (match->protocol == protocol && port_ranges_contain(match->ports, match->port_count, port))
-            return true;
-    }
-    return false;
+    policy_walk_expects(policy, protocol, port, &walk);
+    return policy_next_expect(policy, &walk) != NULL;
 }
 
 enum want_scope matcher_scope(const struct matcher *match)

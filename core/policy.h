@@ -1,10 +1,12 @@
 /* What the operator expects, as the rules read it. Plain data: the
- * configuration loader fills it, nobody changes it afterwards. */
+ * configuration loader fills it and seals it, nobody changes it afterwards; any
+ * thread may read it then. */
 #ifndef SOCKWATCH_CORE_POLICY_H
 #define SOCKWATCH_CORE_POLICY_H
 
 #include "core/net.h"
 #include "core/owner.h"
+#include "core/port_index.h"
 
 /* With the NUL. */
 #define EXPECT_NAME_MAX 65
@@ -52,15 +54,41 @@ struct policy {
     struct allow *allows; /* owned */
     size_t allow_count, allow_capacity;
     struct unexpected unexpected;
+    struct {
+        struct port_index expects, allows;
+    } by_port; /* owned; of all entries once sealed */
 };
 
 void policy_done(struct policy *policy);
+
+/* Indexes the entries by port, once all are there; a policy with entries is
+ * used only after this. It may be done again when entries have changed.
+ *
+ * Returns 0, or -ENOMEM: the policy is not sealed then. */
+int policy_seal(struct policy *policy);
+
+/* Takes the seal back, of a policy whose entries are not its own to free. */
+void policy_unseal(struct policy *policy);
+
+/* Whether the entries are indexed, as many as there are now. */
+bool policy_is_sealed(const struct policy *policy);
 
 const char *severity_name(enum severity severity);
 const char *want_scope_name(enum want_scope scope);
 
 /* Whether some expect entry names this port. */
 bool policy_expects_port(const struct policy *policy, enum protocol protocol, uint16_t port);
+
+/* Begin a walk over the entries that are about a port, each once, in no
+ * particular order. */
+void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,
+                         struct port_walk *ret_walk);
+void policy_walk_allows(const struct policy *policy, enum protocol protocol, uint16_t port,
+                        struct port_walk *ret_walk);
+
+/* Steps on. NULL at the end; otherwise valid as long as the policy. */
+const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk);
+const struct allow *policy_next_allow(const struct policy *policy, struct port_walk *walk);
 
 /* The scope the entry really asks for: a loopback address asks for loopback. */
 enum want_scope matcher_scope(const struct matcher *match);

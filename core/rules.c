@@ -2,6 +2,7 @@
 #include "core/array.h"
 #include "core/judge.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,20 +24,32 @@ const char *rule_name(enum rule rule)
     return "unknown";
 }
 
-int judge_add(struct verdict *v, const struct finding *finding, struct buf *summary)
+struct finding *judge_add(struct evaluation *ev)
 {
-    struct finding *findings = array_grow(v->findings, &v->capacity, v->count + 1, sizeof *findings);
-    int r = findings && !summary->failed ? 0 : -ENOMEM;
+    struct verdict *v = ev->verdict;
+    struct finding *f = array_grow(v->findings, &v->capacity, v->count + 1, sizeof *f);
+    size_t length = ev->text.len < SUMMARY_MAX ? ev->text.len : SUMMARY_MAX - 1;
 
-    if (findings)
-        v->findings = findings;
-    if (r == 0) {
-        v->findings[v->count] = *finding;
-        (void)snprintf(v->findings[v->count++].summary, SUMMARY_MAX, "%s",
-                       buf_text(summary)); /* cut on purpose */
-    }
-    buf_done(summary);
-    return r;
+    if (!f)
+        return NULL;
+    v->findings = f;
+    if (ev->text.failed)
+        return NULL;
+    f += v->count++;
+    *f = (struct finding){.undetermined = false};
+    memcpy(f->summary, buf_text(&ev->text), length);
+    return f;
+}
+
+/* As often as this is asked for, printf would be most of what judging costs. */
+void judge_describe_number(struct buf *out, uint32_t number)
+{
+    char digits[sizeof "4294967295"], *first = digits + sizeof digits;
+
+    do
+        *--first = (char)('0' + number % 10);
+    while (number /= 10);
+    buf_add(out, first, (size_t)(digits + sizeof digits - first));
 }
 
 void judge_describe(struct buf *out, const struct listener *l)
@@ -45,6 +58,14 @@ void judge_describe(struct buf *out, const struct listener *l)
 
     endpoint_format(&l->address, l->family, l->port, l->interface, text);
     buf_str(out, text);
+}
+
+static void describe_part(struct buf *out, const char *what, const char *name)
+{
+    if (!*name)
+        return;
+    buf_str(out, what);
+    buf_str(out, name);
 }
 
 void judge_describe_owner(struct buf *out, const struct owner_set *owners)
@@ -57,29 +78,46 @@ void judge_describe_owner(struct buf *out, const struct owner_set *owners)
         if (!holder || (holder_is_activator(holder) && !holder_is_activator(&owners->holders[i])))
             holder = &owners->holders[i];
     if (!holder) {
-        buf_fmt(out, "user %s%s%s", owners->user, *owners->unit ? ", unit " : "", owners->unit);
+        buf_str(out, "user ");
+        buf_str(out, owners->user);
+        describe_part(out, ", unit ", owners->unit);
         return;
     }
-    buf_fmt(out, "%s[%u]", holder->process, holder->pid);
-    if (*holder->user)
-        buf_fmt(out, ", user %s", holder->user);
-    if (*holder->unit)
-        buf_fmt(out, ", unit %s", holder->unit);
+    buf_str(out, holder->process);
+    buf_char(out, '[');
+    judge_describe_number(out, holder->pid);
+    buf_char(out, ']');
+    describe_part(out, ", user ", holder->user);
+    describe_part(out, ", unit ", holder->unit);
+}
+
+void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule, enum severity severity)
+{
+    struct listener_verdict *v = &ev->verdict->listeners[l - ev->listeners];
+
+    if (!(v->rules & 1u << rule) || severity > (enum severity)v->severities[rule])
+        v->severities[rule] = (uint8_t)severity;
+    v->rules |= 1u << rule;
 }
 
 void judge_note_untold(struct evaluation *ev, const struct listener *l)
 {
-    if (listener_sight(l) != SIGHT_NOT_YET)
-        ev->verdict->listener_rules[l - ev->listeners] |= 1u << RULE_BLIND;
+    bool marked = ev->verdict->listeners[l - ev->listeners].rules & 1u << RULE_BLIND;
+
+    if (marked || listener_sight(l) == SIGHT_NOT_YET)
+        return;
+    judge_mark(ev, l, RULE_BLIND, ev->verdict->classes[l->protocol].severity);
+    ev->classes[l->protocol].untold++;
 }
 
 bool rules_is_own(const struct ip_ports *own, const struct listener *l)
 {
     for (size_t i = 0; l->protocol == PROTOCOL_TCP && i < own->count; i++) {
-        struct ip_addr address = ip_addr_unmap(own->items[i].address);
+        struct ip_addr address;
 
         if (own->items[i].port != l->port)
             continue;
+        address = ip_addr_unmap(own->items[i].address);
         /* On a host without IPv6 "[::]" becomes 0.0.0.0. */
         if (ip_addr_compare(&address, &l->address) == 0 ||
             (ip_addr_is_any(address) && ip_addr_is_any(l->address) && !*l->interface))
@@ -88,27 +126,36 @@ bool rules_is_own(const struct ip_ports *own, const struct listener *l)
     return false;
 }
 
-bool rules_need(const struct policy *policy, enum protocol protocol, enum visibility visibility,
-                enum severity *ret_severity)
+static void need_class(struct class_verdict *class, enum severity severity)
 {
-    bool needed = false;
-
-    *ret_severity = SEVERITY_WARNING;
-    for (size_t i = 0; i < policy->expect_count; i++) {
-        if (policy->expects[i].match.protocol != protocol)
-            continue;
-        needed = true;
-        if (policy->expects[i].severity > *ret_severity)
-            *ret_severity = policy->expects[i].severity;
-    }
-    if (visibility == VISIBILITY_ABSENT || !judge_needs_others(policy, protocol))
-        return needed;
-    if (policy->unexpected.enabled && policy->unexpected.severity > *ret_severity)
-        *ret_severity = policy->unexpected.severity;
-    return true;
+    if (!class->needed || severity > class->severity)
+        class->severity = severity;
+    class->needed = true;
 }
 
-uint32_t rules_used(const struct expect *e)
+/* Which classes some rule needs. A protocol that the kernel does not have
+ * cannot hide an unexpected listener. */
+static void find_needs(struct evaluation *ev)
+{
+    const struct policy *policy = ev->policy;
+    struct class_verdict *classes = ev->verdict->classes;
+
+    for (size_t i = 0; i < policy->expect_count; i++)
+        need_class(&classes[policy->expects[i].match.protocol], policy->expects[i].severity);
+    for (size_t i = 0; i < policy->allow_count; i++)
+        ev->classes[policy->allows[i].match.protocol].others |=
+            policy->allows[i].match.scope == WANT_LOOPBACK;
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        bool absent = listener_table_class(ev->table, (enum protocol)i)->visibility == VISIBILITY_ABSENT;
+
+        ev->classes[i].others |= policy->unexpected.enabled;
+        if (ev->classes[i].others && !absent)
+            need_class(&classes[i],
+                       policy->unexpected.enabled ? policy->unexpected.severity : SEVERITY_WARNING);
+    }
+}
+
+static uint32_t rules_used(const struct expect *e)
 {
     uint32_t mask = 1u << RULE_NOT_LISTENING;
     enum want_scope want = matcher_scope(&e->match);
@@ -126,57 +173,92 @@ uint32_t rules_used(const struct expect *e)
     return mask;
 }
 
-bool rules_is_listening(const struct listener_table *table, const struct policy *policy,
-                        const struct expect *expect, uint16_t port)
+/* What is known before any rule is looked at. Returns 0 or -ENOMEM. */
+static int begin_verdict(struct evaluation *ev)
 {
-    size_t count;
-    const struct listener *l = listener_table_port(table, expect->match.protocol, port, &count);
+    const struct policy *policy = ev->policy;
+    struct verdict *v = ev->verdict;
+    size_t services = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (judge_is_candidate(policy, expect, &l[i]))
-            return true;
-    return false;
+    for (size_t i = 0; i < policy->expect_count; i++)
+        services += port_ranges_total(policy->expects[i].match.ports, policy->expects[i].match.port_count);
+    v->services = calloc(services + 1, sizeof *v->services);
+    v->listeners = calloc(ev->listener_count + 1, sizeof *v->listeners);
+    ev->notes = calloc(ev->listener_count + 1, sizeof *ev->notes);
+    if (!v->services || !v->listeners || !ev->notes)
+        return -ENOMEM;
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        const struct class_view *view = listener_table_class(ev->table, (enum protocol)i);
+
+        v->classes[i].seen = view->visibility == VISIBILITY_OK;
+        v->classes[i].complete = v->classes[i].seen && view->cut == 0;
+    }
+    find_needs(ev);
+    judge_survey(ev);
+    return 0;
 }
 
-int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy, const struct ip_ports *own,
-                   struct verdict *ret)
+/* Judges all ports of an expected service. */
+static int judge_ports(struct evaluation *ev, size_t expect)
 {
-    struct verdict verdict = {0};
-    struct evaluation ev = {.table = snapshot->listeners, .policy = policy, .own = own, .verdict = &verdict};
-    int r = -ENOMEM;
+    const struct expect *e = &ev->policy->expects[expect];
+    struct verdict *v = ev->verdict;
+    struct port_cursor cursor = {0};
+    uint32_t used = rules_used(e);
+    uint16_t port;
+    int r = 0;
 
-    ev.listeners = listener_table_all(ev.table, &ev.listener_count);
-    verdict.listener_rules = calloc(ev.listener_count + 1, sizeof *verdict.listener_rules);
-    ev.covered = calloc(ev.listener_count + 1, sizeof *ev.covered);
-    if (!verdict.listener_rules || !ev.covered)
-        goto out;
-    r = 0;
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-        const struct class_view *view = listener_table_class(ev.table, (enum protocol)i);
-
-        verdict.seen[i] = view->visibility == VISIBILITY_OK;
-        verdict.complete[i] = verdict.seen[i] && view->cut == 0;
+    while (r == 0 && port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port)) {
+        ev->service = &v->services[v->service_count++];
+        *ev->service = (struct service_verdict){
+            .expect = expect, .port = port, .seen = v->classes[e->match.protocol].seen, .used = used};
+        if (ev->service->seen)
+            r = judge_expect(ev, e, port);
     }
+    return r;
+}
+
+const struct verdict *rules_judge(const struct space *space, const struct policy *policy,
+                                  const struct ip_ports *own)
+{
+    struct verdict *verdict = calloc(1, sizeof *verdict);
+    struct evaluation ev = {.table = space->listeners, .policy = policy, .own = own, .verdict = verdict};
+    int r;
+
+    assert(policy_is_sealed(policy));
+    if (!verdict)
+        return NULL;
+    ref_init(&verdict->ref);
+    ev.listeners = listener_table_all(ev.table, &ev.listener_count);
+    r = begin_verdict(&ev);
     for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
-        r = judge_expect(&ev, &policy->expects[i]);
+        r = judge_ports(&ev, i);
     for (size_t i = 0; r == 0 && i < ev.listener_count; i++)
         r = judge_other(&ev, &ev.listeners[i]);
     for (size_t i = 0; r == 0 && i < PROTOCOL_COUNT; i++)
         r = judge_class(&ev, (enum protocol)i);
-out:
-    free(ev.covered);
-    if (r < 0)
-        verdict_done(&verdict);
-    else
-        *ret = verdict;
-    return r;
+    free(ev.notes);
+    buf_done(&ev.text);
+    if (r == 0)
+        return verdict;
+    verdict_unref(verdict);
+    return NULL;
 }
 
-void verdict_done(struct verdict *verdict)
+const struct verdict *verdict_ref(const struct verdict *v)
 {
-    free(verdict->findings);
-    free(verdict->listener_rules);
-    *verdict = (struct verdict){0};
+    ref_take(&v->ref);
+    return v;
+}
+
+void verdict_unref(const struct verdict *v)
+{
+    if (!v || !ref_drop(&v->ref))
+        return;
+    free(v->findings);
+    free(v->services);
+    free(v->listeners);
+    free(ref_unseal(v));
 }
 
 /* As much of the listener as the key tells, which is nothing of its owner: one
@@ -201,21 +283,19 @@ static struct listener key_listener(const struct alert_key *key)
 
 bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
 {
+    const struct expect *e;
+    struct port_walk walk;
     struct listener l;
-    bool untold;
 
     if (key->rule == RULE_BLIND)
         return true; /* about what was seen just now, in any case */
     if (key->has_endpoint) {
         l = key_listener(key);
-        return judge_by_allows(policy, &l, &untold) == key->rule;
+        return judge_by_allows(policy, &l).rule == key->rule;
     }
-    for (size_t i = 0; i < policy->expect_count; i++) {
-        const struct expect *e = &policy->expects[i];
-
-        if (strcmp(e->name, key->name) == 0 && e->match.protocol == key->protocol &&
-            port_ranges_contain(e->match.ports, e->match.port_count, key->port))
-            return (rules_used(e) & 1u << key->rule) != 0;
-    }
+    policy_walk_expects(policy, key->protocol, key->port, &walk);
+    while ((e = policy_next_expect(policy, &walk)))
+        if (strcmp(e->name, key->name) == 0 && rules_used(e) & 1u << key->rule)
+            return true;
     return false;
 }

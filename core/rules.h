@@ -1,13 +1,16 @@
 /* The rules: what of a snapshot is not as the policy expects.
  *
  * Pure: the same snapshot and policy always give the same verdict; time,
- * pending and firing are the alert module's matter. A rule judges only classes
- * of sockets that were read: about the others the verdict says that they were
- * not seen, and Blind is true for those that a rule needs. */
+ * pending and firing are the alert module's matter. A verdict is sealed, and
+ * any thread may read it. A rule judges only classes of sockets that were read:
+ * about the others the verdict says that they were not seen, and Blind is true
+ * for those that a rule needs. Judging takes time that grows with the entries
+ * and the listeners, not with their product, unless they share a port. */
 #ifndef SOCKWATCH_CORE_RULES_H
 #define SOCKWATCH_CORE_RULES_H
 
 #include "core/policy.h"
+#include "core/ref.h"
 #include "core/snapshot.h"
 
 enum rule {
@@ -44,50 +47,63 @@ struct finding {
     bool undetermined; /* the latter: whatever was true before stays */
     enum severity severity;
     int64_t for_ms; /* how long it must stay true before it fires */
+    bool confirm;   /* it must be true at the next poll, too */
     char summary[SUMMARY_MAX];
 };
 
+/* What was found of an expected service on one of its ports. */
+struct service_verdict {
+    size_t expect; /* index of the policy's entry */
+    uint16_t port;
+    bool seen;       /* its class of sockets was read; the next two are told only then */
+    uint32_t found;  /* how many listeners are the service; 0: NotListening */
+    uint32_t broken; /* mask of 1 << rule: those that are true */
+    uint32_t used;   /* mask of 1 << rule: those that the entry uses */
+};
+
+/* What was found about one listener. */
+struct listener_verdict {
+    bool expected;                  /* some entry expects its port */
+    uint32_t rules;                 /* mask of 1 << rule: those that it breaks */
+    uint8_t severities[RULE_COUNT]; /* enum severity, the worst, of each of them */
+};
+
+/* What was found about a class of sockets. */
+struct class_verdict {
+    bool seen;              /* it was read to the end */
+    bool complete;          /* and no limit cut its listeners */
+    bool needed;            /* some rule needs it */
+    enum severity severity; /* of its Blind, if needed */
+};
+
 struct verdict {
+    struct ref ref;
     struct finding *findings; /* owned */
     size_t count, capacity;
-    uint32_t *listener_rules;      /* owned; per listener of the table a mask of 1 << rule */
-    bool seen[PROTOCOL_COUNT];     /* the class was read to the end */
-    bool complete[PROTOCOL_COUNT]; /* and no limit cut its listeners */
+    struct service_verdict *services; /* owned; in the order of entries and ports */
+    size_t service_count;
+    struct listener_verdict *listeners; /* owned; one per listener of the table */
+    struct class_verdict classes[PROTOCOL_COUNT];
 };
 
 /* "NotListening", ... Static. */
 const char *rule_name(enum rule rule);
 
-/* Judges a snapshot.
+/* Judges a network namespace.
  *
- * own   sockwatch's own listening sockets, which are always allowed; borrowed
- * ret   returns owned, for verdict_done(); filled on success only
+ * policy   sealed
+ * own      sockwatch's own listening sockets, which are always allowed; borrowed
  *
- * Returns 0 or -ENOMEM. */
-int rules_evaluate(const struct snapshot *snapshot, const struct policy *policy, const struct ip_ports *own,
-                   struct verdict *ret);
-void verdict_done(struct verdict *verdict);
+ * Returns owned (a reference), or NULL when memory runs out. */
+const struct verdict *rules_judge(const struct space *space, const struct policy *policy,
+                                  const struct ip_ports *own);
+const struct verdict *verdict_ref(const struct verdict *v);
+void verdict_unref(const struct verdict *v);
 
 /* Whether a listener is one of sockwatch's own. */
 bool rules_is_own(const struct ip_ports *own, const struct listener *l);
 
-/* Mask of 1 << rule of the rules that an entry uses; each has a series in the
- * metrics whether it fires or not. */
-uint32_t rules_used(const struct expect *expect);
-
-/* Whether a verdict by this policy could contain a finding with the key. */
+/* Whether a verdict by this policy, which is sealed, could contain a finding with the key. */
 bool rules_can_produce(const struct policy *policy, const struct alert_key *key);
-
-/* Whether some rule needs the class, given how well it can be read: a protocol
- * that the kernel does not have cannot hide an unexpected listener.
- *
- * ret_severity   the worst severity among those rules; filled when true */
-bool rules_need(const struct policy *policy, enum protocol protocol, enum visibility visibility,
-                enum severity *ret_severity);
-
-/* Whether any listener of the expected service was seen on the port (the
- * opposite of NotListening). Only meaningful when its class was read. */
-bool rules_is_listening(const struct listener_table *table, const struct policy *policy,
-                        const struct expect *expect, uint16_t port);
 
 #endif

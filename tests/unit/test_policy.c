@@ -1,6 +1,11 @@
 #include "core/policy.h"
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static struct ip_addr address_of(const char *text)
 {
     struct ip_addr address = {0};
@@ -47,8 +52,96 @@ static void expects_the_ports_of_every_entry_and_protocol(void **state)
     };
 
     (void)state;
+    assert_int_equal(policy_seal(&policy), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
         assert_int_equal(policy_expects_port(&policy, cases[i].protocol, cases[i].port), cases[i].expected);
+    policy_unseal(&policy);
+}
+
+/* Two entries share port 80, and another two port 53. */
+static void a_walk_yields_the_entries_of_a_port(void **state)
+{
+    struct port_range web[] = {{80, 81}}, dns[] = {{53, 53}}, low[] = {{1, 80}};
+    struct expect expects[] = {
+        {.name = "web", .match = {.ports = web, .port_count = 1}},
+        {.name = "dns", .match = {.ports = dns, .port_count = 1}},
+        {.name = "low", .match = {.ports = low, .port_count = 1}},
+    };
+    struct allow allows[] = {{.match = {.ports = dns, .port_count = 1}}};
+    struct policy policy = {.expects = expects, .expect_count = 3, .allows = allows, .allow_count = 1};
+    const struct expect *a, *b;
+    struct port_walk walk;
+
+    (void)state;
+    assert_int_equal(policy_seal(&policy), 0);
+    policy_walk_expects(&policy, PROTOCOL_TCP, 80, &walk);
+    a = policy_next_expect(&policy, &walk);
+    b = policy_next_expect(&policy, &walk);
+    assert_true((a == &expects[0] && b == &expects[2]) || (a == &expects[2] && b == &expects[0]));
+    assert_null(policy_next_expect(&policy, &walk));
+    policy_walk_expects(&policy, PROTOCOL_UDP, 80, &walk);
+    assert_null(policy_next_expect(&policy, &walk));
+    policy_walk_allows(&policy, PROTOCOL_TCP, 53, &walk);
+    assert_ptr_equal(policy_next_allow(&policy, &walk), &allows[0]);
+    assert_null(policy_next_allow(&policy, &walk));
+    policy_walk_allows(&policy, PROTOCOL_TCP, 80, &walk);
+    assert_null(policy_next_allow(&policy, &walk));
+    policy_unseal(&policy);
+}
+
+static void sealed_anew_it_knows_the_entries_of_now(void **state)
+{
+    struct port_range web[] = {{80, 80}}, dns[] = {{53, 53}};
+    struct expect expects[] = {{.match = {.ports = web, .port_count = 1}},
+                               {.match = {.ports = dns, .port_count = 1}}};
+    struct policy policy = {.expects = expects, .expect_count = 1};
+
+    (void)state;
+    assert_int_equal(policy_seal(&policy), 0);
+    assert_false(policy_expects_port(&policy, PROTOCOL_TCP, 53));
+    policy.expect_count = 2;
+    web[0] = (struct port_range){81, 81};
+    assert_int_equal(policy_seal(&policy), 0);
+    assert_true(policy_expects_port(&policy, PROTOCOL_TCP, 53));
+    assert_true(policy_expects_port(&policy, PROTOCOL_TCP, 81));
+    assert_false(policy_expects_port(&policy, PROTOCOL_TCP, 80));
+    policy_unseal(&policy);
+}
+
+/* The signal that ends a process which asks the policy for a port, 0 for none. */
+static int signal_of_asking(const struct policy *policy)
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        (void)signal(SIGABRT, SIG_DFL);
+        if (null >= 0)
+            (void)dup2(null, STDERR_FILENO); /* what it says is no news */
+        _exit(policy_expects_port(policy, PROTOCOL_TCP, 80) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void a_policy_with_entries_must_be_sealed(void **state)
+{
+    struct port_range web[] = {{80, 80}};
+    struct expect expects[] = {{.match = {.ports = web, .port_count = 1}},
+                               {.match = {.ports = web, .port_count = 1}}};
+    struct policy policy = {.expects = expects, .expect_count = 1};
+
+    (void)state;
+    assert_int_equal(signal_of_asking(&policy), SIGABRT);
+    assert_int_equal(policy_seal(&policy), 0);
+    assert_int_equal(signal_of_asking(&policy), 0);
+    policy.expect_count = 2; /* which the index does not know */
+    assert_int_equal(signal_of_asking(&policy), SIGABRT);
+    policy_unseal(&policy);
 }
 
 static void an_empty_policy_expects_nothing(void **state)
@@ -100,10 +193,12 @@ static void done_frees_all_and_leaves_an_empty_policy(void **state)
                      0);
     assert_int_equal(port_ranges_parse("22", &policy.allows->match.ports, &policy.allows->match.port_count),
                      0);
+    assert_int_equal(policy_seal(&policy), 0);
     policy_done(&policy);
     assert_null(policy.expects);
     assert_int_equal(policy.expect_count + policy.allow_count, 0);
     assert_false(policy.unexpected.enabled);
+    assert_false(policy_expects_port(&policy, PROTOCOL_TCP, 80));
     policy_done(&policy);
 }
 
@@ -113,6 +208,9 @@ int main(void)
         cmocka_unit_test(names_are_as_in_the_configuration),
         cmocka_unit_test(critical_is_worse_than_warning),
         cmocka_unit_test(expects_the_ports_of_every_entry_and_protocol),
+        cmocka_unit_test(a_walk_yields_the_entries_of_a_port),
+        cmocka_unit_test(sealed_anew_it_knows_the_entries_of_now),
+        cmocka_unit_test(a_policy_with_entries_must_be_sealed),
         cmocka_unit_test(an_empty_policy_expects_nothing),
         cmocka_unit_test(a_loopback_address_asks_for_loopback),
         cmocka_unit_test(done_frees_all_and_leaves_an_empty_policy),

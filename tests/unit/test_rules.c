@@ -1,5 +1,4 @@
 #include "core/rules.h"
-#include "core/err.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -39,17 +38,22 @@ static struct listener_builder *builder(const char *sockets, const struct policy
     return b;
 }
 
-/* Takes b. */
-static struct verdict judge(struct listener_builder *b, const struct policy *policy,
-                            const struct ip_ports *own)
+/* Takes b. The policy is sealed for as long as it takes. */
+static const struct verdict *judge(struct listener_builder *b, struct policy *policy,
+                                   const struct ip_ports *own)
 {
-    struct snapshot snapshot = {.listeners = listener_table_seal(b, NULL, NULL)};
-    struct verdict verdict;
+    struct space space = {.name = ""};
+    const struct verdict *v;
 
-    assert_non_null(snapshot.listeners);
-    assert_int_equal(rules_evaluate(&snapshot, policy, own, &verdict), 0);
-    snapshot_done(&snapshot);
-    return verdict;
+    assert_int_equal(policy_seal(policy), 0);
+    space.listeners = listener_table_seal(b, NULL, NULL);
+    listener_builder_free(b);
+    assert_non_null(space.listeners);
+    v = rules_judge(&space, policy, own);
+    assert_non_null(v);
+    listener_table_unref(space.listeners);
+    policy_unseal(policy);
+    return v;
 }
 
 /* "NotListening(web:80) UnexpectedListener(tcp/0.0.0.0:81) Blind(udp)" */
@@ -76,18 +80,18 @@ static void findings_text(const struct verdict *v, char ret_text[static FINDINGS
 }
 
 /* Takes b. */
-static void assert_judged(struct listener_builder *b, const struct policy *policy, const struct ip_ports *own,
+static void assert_judged(struct listener_builder *b, struct policy *policy, const struct ip_ports *own,
                           const char *wanted)
 {
-    struct verdict verdict = judge(b, policy, own);
+    const struct verdict *v = judge(b, policy, own);
     char have[FINDINGS_TEXT_MAX];
 
-    findings_text(&verdict, have);
+    findings_text(v, have);
     assert_string_equal(have, wanted);
-    verdict_done(&verdict);
+    verdict_unref(v);
 }
 
-static void assert_findings(const char *sockets, const struct policy *policy, const char *wanted)
+static void assert_findings(const char *sockets, struct policy *policy, const char *wanted)
 {
     assert_judged(builder(sockets, policy, 100), policy, &no_own, wanted);
 }
@@ -105,7 +109,7 @@ static void assert_expect_cases(const struct expect_case *cases, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
         struct expect e = expect_of("web", &match);
-        const struct policy policy = {.expects = &e, .expect_count = 1};
+        struct policy policy = {.expects = &e, .expect_count = 1};
 
         e.families[0] = strchr(cases[i].families, '4') != NULL;
         e.families[1] = strchr(cases[i].families, '6') != NULL;
@@ -242,7 +246,7 @@ static void every_port_of_an_entry_must_listen(void **state)
 {
     const struct matcher match = on_ports(ports_80_to_82, WANT_PUBLIC, NULL);
     struct expect e = expect_of("web", &match);
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_findings("0.0.0.0:80 0.0.0.0:81 0.0.0.0:82", &policy, "");
@@ -256,7 +260,7 @@ static void the_highest_port_ends_a_range(void **state)
     struct port_range ports[] = {{65534, 65535}};
     const struct matcher match = on_ports(ports, WANT_ANY, NULL);
     struct expect e = expect_of("top", &match);
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_findings("0.0.0.0:65534", &policy, "NotListening(top:65535)");
@@ -267,7 +271,7 @@ static void two_entries_share_a_port_by_their_addresses(void **state)
     const struct matcher inner = on_ports(port_80, WANT_ANY, "127.0.0.1");
     const struct matcher outer = on_ports(port_80, WANT_PUBLIC, "192.0.2.10");
     struct expect expects[] = {expect_of("inner", &inner), expect_of("outer", &outer)};
-    const struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
+    struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
 
     (void)state;
     assert_findings("127.0.0.1:80 192.0.2.10:80", &policy, "");
@@ -283,7 +287,7 @@ static void an_entry_with_an_address_leaves_the_others_to_one_without(void **sta
     const struct matcher admin = on_ports(port_80, WANT_ANY, "192.0.2.10");
     const struct matcher site = on_ports(port_80, WANT_ANY, NULL);
     struct expect expects[] = {expect_of("admin", &admin), expect_of("site", &site)};
-    const struct policy policy = {.expects = expects, .expect_count = 2};
+    struct policy policy = {.expects = expects, .expect_count = 2};
 
     (void)state;
     assert_findings("192.0.2.10:80", &policy, "NotListening(site:80)");
@@ -297,7 +301,7 @@ static void a_claimed_loopback_listener_makes_a_public_service_loopback_only(voi
     const struct matcher pub = on_ports(port_80, WANT_PUBLIC, NULL);
     const struct matcher loc = on_ports(port_80, WANT_ANY, "127.0.0.1");
     struct expect expects[] = {expect_of("pub", &pub), expect_of("loc", &loc)};
-    const struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
+    struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
 
     (void)state;
     assert_findings("127.0.0.1:80", &policy, "LoopbackOnly(pub:80)");
@@ -345,7 +349,7 @@ static void a_listener_not_declared_is_unexpected(void **state)
 
 static void ignore_loopback_ignores_no_more_than_loopback(void **state)
 {
-    const struct policy policy = {.unexpected = {.enabled = true, .ignore_loopback = true}};
+    struct policy policy = {.unexpected = {.enabled = true, .ignore_loopback = true}};
 
     (void)state;
     assert_findings("127.0.0.1:80 127.9.9.9:81 [::1]:82 0.0.0.0%1:83 [::ffff:127.0.0.1]:84", &policy, "");
@@ -358,7 +362,7 @@ static void an_expected_address_does_not_cover_another_one(void **state)
 {
     const struct matcher match = on_ports(port_80, WANT_ANY, "192.0.2.10");
     struct expect e = expect_of("web", &match);
-    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
 
     (void)state;
     assert_findings("192.0.2.10:80 192.0.2.11:80", &policy, "UnexpectedListener(tcp/192.0.2.11:80)");
@@ -386,7 +390,7 @@ static void one_condition_never_has_two_alerts(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
         struct expect e = expect_of("web", &match);
-        const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+        struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
 
         assert_findings(cases[i].sockets, &policy, cases[i].findings);
     }
@@ -419,7 +423,7 @@ static void allowed_listeners_are_fine_within_their_scope(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct allow a = {.match = on_ports(ports_80_to_82, cases[i].scope, cases[i].address)};
-        const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+        struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
 
         assert_findings(cases[i].sockets, &policy, cases[i].findings);
     }
@@ -428,7 +432,7 @@ static void allowed_listeners_are_fine_within_their_scope(void **state)
 static void an_allowed_scope_is_judged_without_unexpected(void **state)
 {
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {.allows = &a, .allow_count = 1};
+    struct policy policy = {.allows = &a, .allow_count = 1};
 
     (void)state;
     assert_findings("0.0.0.0:80 0.0.0.0:81", &policy, "Exposed(tcp/0.0.0.0:80)");
@@ -439,7 +443,7 @@ static void the_most_generous_allow_entry_counts(void **state)
     struct allow allows[] = {{.match = on_ports(port_80, WANT_LOOPBACK, NULL)},
                              {.match = on_ports(port_80, WANT_ANY, "10.1.1.1")},
                              {.match = on_ports(port_80, WANT_LOOPBACK, NULL)}};
-    const struct policy policy = {.allows = allows, .allow_count = 3, .unexpected.enabled = true};
+    struct policy policy = {.allows = allows, .allow_count = 3, .unexpected.enabled = true};
 
     (void)state;
     assert_findings("10.1.1.1:80 127.0.0.1:80", &policy, "");
@@ -449,9 +453,9 @@ static void the_most_generous_allow_entry_counts(void **state)
 static void our_own_sockets_are_always_allowed(void **state)
 {
     struct ip_port items[] = {{address_of("127.0.0.1"), 80}, {address_of("::"), 80}};
-    const struct ip_ports own = {.items = items, .count = 2};
+    const struct ip_ports own = {items, 2, 2};
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+    struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
 
     (void)state;
     assert_judged(builder("127.0.0.1:80 [::]:80 *:80", &policy, 100), &policy, &own, "");
@@ -485,12 +489,12 @@ static void our_own_sockets_are_known_by_whatever_they_became(void **state)
         {"127.0.0.1", "0.0.0.0:80 [::1]:80",
          "UnexpectedListener(tcp/0.0.0.0:80) UnexpectedListener(tcp/[::1]:80)"},
     };
-    const struct policy policy = {.unexpected.enabled = true};
+    struct policy policy = {.unexpected.enabled = true};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct ip_port item = {address_of(cases[i].own), 80};
-        const struct ip_ports own = {.items = &item, .count = 1};
+        const struct ip_ports own = {&item, 1, 1};
 
         assert_judged(builder(cases[i].sockets, &policy, 100), &policy, &own, cases[i].findings);
     }
@@ -513,7 +517,7 @@ static void a_class_that_was_not_read_yields_no_findings_but_blind(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const struct matcher match = on_ports(port_53, WANT_ANY, NULL);
         struct expect e = expect_of("dns", &match);
-        const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+        struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
         struct listener_builder *b;
 
         e.match.protocol = PROTOCOL_UDP;
@@ -527,7 +531,7 @@ static void blindness_is_reported_only_where_a_rule_needs_to_see(void **state)
 {
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect e = expect_of("web", &match);
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
     struct listener_builder *b = builder("0.0.0.0:80", &policy, 100);
 
     (void)state;
@@ -539,7 +543,7 @@ static void blindness_is_reported_only_where_a_rule_needs_to_see(void **state)
 
 static void an_absent_protocol_hides_no_unexpected_listener(void **state)
 {
-    const struct policy policy = {.unexpected.enabled = true};
+    struct policy policy = {.unexpected.enabled = true};
     struct listener_builder *b = builder("", &policy, 100);
 
     (void)state;
@@ -553,7 +557,7 @@ static void a_cut_class_is_blind_for_unexpected_listeners_only(void **state)
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect e = expect_of("web", &match);
     struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
-    struct verdict v;
+    const struct verdict *v;
 
     (void)state;
     assert_judged(builder("0.0.0.0:1 0.0.0.0:2 0.0.0.0:80", &policy, 1), &policy, &no_own,
@@ -562,18 +566,18 @@ static void a_cut_class_is_blind_for_unexpected_listeners_only(void **state)
     assert_judged(builder("0.0.0.0:1 0.0.0.0:2", &policy, 1), &policy, &no_own, "NotListening(web:80)");
 
     v = judge(builder("0.0.0.0:1 0.0.0.0:2", &policy, 1), &policy, &no_own);
-    assert_true(v.seen[PROTOCOL_TCP]);
-    assert_false(v.complete[PROTOCOL_TCP]);
-    assert_true(v.seen[PROTOCOL_UDP]);
-    assert_true(v.complete[PROTOCOL_UDP]);
-    verdict_done(&v);
+    assert_true(v->classes[PROTOCOL_TCP].seen);
+    assert_false(v->classes[PROTOCOL_TCP].complete);
+    assert_true(v->classes[PROTOCOL_UDP].seen);
+    assert_true(v->classes[PROTOCOL_UDP].complete);
+    verdict_unref(v);
 }
 
 /* An Exposed that an allow entry may find needs every listener, too. */
 static void a_cut_class_is_blind_for_allowed_scopes(void **state)
 {
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {.allows = &a, .allow_count = 1};
+    struct policy policy = {.allows = &a, .allow_count = 1};
 
     (void)state;
     assert_judged(builder("0.0.0.0:1 0.0.0.0:80", &policy, 1), &policy, &no_own, "Blind(tcp)");
@@ -581,9 +585,9 @@ static void a_cut_class_is_blind_for_allowed_scopes(void **state)
 
 static void a_verdict_says_which_classes_were_seen(void **state)
 {
-    static const struct policy policy;
+    struct policy policy = {0};
     struct listener_builder *b = builder("", &policy, 1);
-    struct verdict v;
+    const struct verdict *v;
 
     (void)state;
     listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EIO);
@@ -592,10 +596,10 @@ static void a_verdict_says_which_classes_were_seen(void **state)
     listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_UNKNOWN, 0);
     v = judge(b, &policy, &no_own);
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
-        assert_int_equal(v.seen[i], i == PROTOCOL_TCP);
-        assert_int_equal(v.complete[i], i == PROTOCOL_TCP);
+        assert_int_equal(v->classes[i].seen, i == PROTOCOL_TCP);
+        assert_int_equal(v->classes[i].complete, i == PROTOCOL_TCP);
     }
-    verdict_done(&v);
+    verdict_unref(v);
 }
 
 static void findings_carry_severity_and_for_of_their_entry(void **state)
@@ -603,11 +607,11 @@ static void findings_carry_severity_and_for_of_their_entry(void **state)
     const struct matcher web = on_ports(port_80, WANT_ANY, NULL), dns = on_ports(port_53, WANT_ANY, NULL);
     struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
     struct allow a = {.match = on_ports(ports_80_to_82, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {.expects = expects,
-                                  .expect_count = 2,
-                                  .allows = &a,
-                                  .allow_count = 1,
-                                  .unexpected = {true, SEVERITY_CRITICAL, 3000, false}};
+    struct policy policy = {.expects = expects,
+                            .expect_count = 2,
+                            .allows = &a,
+                            .allow_count = 1,
+                            .unexpected = {true, SEVERITY_CRITICAL, 3000, false}};
     static const struct {
         enum rule rule;
         enum severity severity;
@@ -616,43 +620,43 @@ static void findings_carry_severity_and_for_of_their_entry(void **state)
                   {RULE_NOT_LISTENING, SEVERITY_WARNING, 2000},
                   {RULE_UNEXPECTED_LISTENER, SEVERITY_CRITICAL, 3000},
                   {RULE_EXPOSED, SEVERITY_CRITICAL, 3000}};
-    struct verdict v;
+    const struct verdict *v;
 
     (void)state;
     expects[0].for_ms = 1000;
     expects[1].for_ms = 2000;
     expects[1].severity = SEVERITY_WARNING;
     v = judge(builder("0.0.0.0:22 0.0.0.0:81", &policy, 100), &policy, &no_own);
-    assert_int_equal(v.count, ARRAY_LENGTH(wanted));
-    for (size_t i = 0; i < v.count; i++) {
-        assert_int_equal(v.findings[i].key.rule, wanted[i].rule);
-        assert_int_equal(v.findings[i].severity, wanted[i].severity);
-        assert_int_equal(v.findings[i].for_ms, wanted[i].for_ms);
+    assert_int_equal(v->count, ARRAY_LENGTH(wanted));
+    for (size_t i = 0; i < v->count; i++) {
+        assert_int_equal(v->findings[i].key.rule, wanted[i].rule);
+        assert_int_equal(v->findings[i].severity, wanted[i].severity);
+        assert_int_equal(v->findings[i].for_ms, wanted[i].for_ms);
     }
-    verdict_done(&v);
+    verdict_unref(v);
 }
 
 static void keys_say_what_a_finding_is_about(void **state)
 {
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect e = expect_of("web", &match);
-    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
     struct listener_builder *b = builder("udp/[fe80::1%2]:53", &policy, 100);
     struct ip_addr address = address_of("fe80::1");
     const struct alert_key *key;
-    struct verdict v;
+    const struct verdict *v;
 
     (void)state;
     listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_FAILED, -EIO);
     v = judge(b, &policy, &no_own);
-    assert_int_equal(v.count, 3);
-    key = &v.findings[0].key;
+    assert_int_equal(v->count, 3);
+    key = &v->findings[0].key;
     assert_int_equal(key->rule, RULE_NOT_LISTENING);
     assert_string_equal(key->name, "web");
     assert_true(key->has_port);
     assert_int_equal(key->port, 80);
     assert_false(key->has_endpoint);
-    key = &v.findings[1].key;
+    key = &v->findings[1].key;
     assert_int_equal(key->rule, RULE_UNEXPECTED_LISTENER);
     assert_string_equal(key->name, "");
     assert_int_equal(key->protocol, PROTOCOL_UDP);
@@ -662,21 +666,21 @@ static void keys_say_what_a_finding_is_about(void **state)
     assert_int_equal(key->family, FAMILY_IPV6);
     assert_int_equal(ip_addr_compare(&key->address, &address), 0);
     assert_string_equal(key->interface, "if2");
-    key = &v.findings[2].key;
+    key = &v->findings[2].key;
     assert_int_equal(key->rule, RULE_BLIND);
     assert_int_equal(key->protocol, PROTOCOL_SCTP);
     assert_false(key->has_port);
     assert_false(key->has_endpoint);
-    verdict_done(&v);
+    verdict_unref(v);
 }
 
-static void assert_summary(struct listener_builder *b, const struct policy *policy, const char *wanted)
+static void assert_summary(struct listener_builder *b, struct policy *policy, const char *wanted)
 {
-    struct verdict v = judge(b, policy, &no_own);
+    const struct verdict *v = judge(b, policy, &no_own);
 
-    assert_int_equal(v.count, 1);
-    assert_string_equal(v.findings[0].summary, wanted);
-    verdict_done(&v);
+    assert_int_equal(v->count, 1);
+    assert_string_equal(v->findings[0].summary, wanted);
+    verdict_unref(v);
 }
 
 static void summaries_say_it_in_one_line(void **state)
@@ -719,7 +723,7 @@ static void summaries_say_it_in_one_line(void **state)
 static void summaries_about_one_listener_name_it(void **state)
 {
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+    struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
     struct listener_builder *b = builder("", &policy, 100);
 
     (void)state;
@@ -739,7 +743,7 @@ static void a_long_summary_is_cut(void **state)
     char name[EXPECT_NAME_MAX], sockets[512] = "";
     struct policy policy = {.expect_count = 1};
     struct expect e;
-    struct verdict v;
+    const struct verdict *v;
 
     (void)state;
     memset(name, 'n', sizeof name - 1);
@@ -753,9 +757,9 @@ static void a_long_summary_is_cut(void **state)
                        "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff%d%%200000000%d]:80 ", i, i);
     }
     v = judge(builder(sockets, &policy, 100), &policy, &no_own);
-    assert_int_equal(v.count, 1);
-    assert_in_range(strlen(v.findings[0].summary), 300, SUMMARY_MAX - 1);
-    verdict_done(&v);
+    assert_int_equal(v->count, 1);
+    assert_in_range(strlen(v->findings[0].summary), 300, SUMMARY_MAX - 1);
+    verdict_unref(v);
 }
 
 static void listeners_carry_the_rules_that_concern_them(void **state)
@@ -763,17 +767,17 @@ static void listeners_carry_the_rules_that_concern_them(void **state)
     const struct matcher match = on_ports(port_80, WANT_LOOPBACK, NULL);
     struct expect e = expect_of("web", &match);
     struct allow a = {.match = on_ports(ports_80_to_82, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {
+    struct policy policy = {
         .expects = &e, .expect_count = 1, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
-    struct verdict v =
+    const struct verdict *v =
         judge(builder("0.0.0.0:22 10.0.0.1:80 127.0.0.1:80 0.0.0.0:81", &policy, 100), &policy, &no_own);
     static const uint32_t masks[] = {1u << RULE_UNEXPECTED_LISTENER, 1u << RULE_EXPOSED, 0,
                                      1u << RULE_EXPOSED};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(masks); i++)
-        assert_int_equal(v.listener_rules[i], masks[i]);
-    verdict_done(&v);
+        assert_int_equal(v->listeners[i].rules, masks[i]);
+    verdict_unref(v);
 }
 
 static void rules_are_named_as_in_the_contract(void **state)
@@ -811,10 +815,15 @@ static void an_entry_uses_the_rules_that_can_fire_for_it(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const struct matcher match = on_ports(port_80, cases[i].scope, cases[i].address);
         struct expect e = expect_of("web", &match);
+        struct policy policy = {.expects = &e, .expect_count = 1};
+        const struct verdict *v;
 
         e.families[0] = cases[i].ipv4;
         e.families[1] = cases[i].ipv6;
-        assert_int_equal(rules_used(&e), cases[i].used);
+        v = judge(builder("", &policy, 100), &policy, &no_own);
+        assert_int_equal(v->service_count, 1);
+        assert_int_equal(v->services[0].used, cases[i].used);
+        verdict_unref(v);
     }
 }
 
@@ -825,15 +834,20 @@ struct need_case {
     enum severity severity;
 };
 
-static void assert_needs(const struct policy *policy, const struct need_case *cases, size_t count)
+static void assert_needs(struct policy *policy, const struct need_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        enum severity severity = SEVERITY_COUNT;
-        bool needed = rules_need(policy, cases[i].protocol, cases[i].visibility, &severity);
+        struct listener_builder *b = builder("", policy, 100);
+        const struct class_verdict *class;
+        const struct verdict *v;
 
-        assert_int_equal(needed, cases[i].needed);
-        if (needed)
-            assert_int_equal(severity, cases[i].severity);
+        listener_builder_set_class(b, cases[i].protocol, cases[i].visibility, -EIO);
+        v = judge(b, policy, &no_own);
+        class = &v->classes[cases[i].protocol];
+        assert_int_equal(class->needed, cases[i].needed);
+        if (class->needed)
+            assert_int_equal(class->severity, cases[i].severity);
+        verdict_unref(v);
     }
 }
 
@@ -849,7 +863,7 @@ static void an_expected_service_needs_its_class_only(void **state)
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect expects[] = {expect_of("a", &match), expect_of("b", &match), expect_of("c", &match),
                                expect_of("d", &match)};
-    const struct policy policy = {.expects = expects, .expect_count = 4};
+    struct policy policy = {.expects = expects, .expect_count = 4};
 
     (void)state;
     expects[0].severity = SEVERITY_WARNING;
@@ -866,13 +880,13 @@ static void unexpected_needs_every_class_that_the_kernel_has(void **state)
         {PROTOCOL_UDP, VISIBILITY_UNSUPPORTED, true, SEVERITY_CRITICAL},
         {PROTOCOL_SCTP, VISIBILITY_ABSENT, false, SEVERITY_CRITICAL},
     };
-    const struct policy policy = {.unexpected = {.enabled = true, .severity = SEVERITY_CRITICAL}};
-    const struct policy none = {.unexpected = {.severity = SEVERITY_CRITICAL}};
-    enum severity severity;
+    struct policy policy = {.unexpected = {.enabled = true, .severity = SEVERITY_CRITICAL}};
+    static const struct need_case unneeded[] = {{PROTOCOL_TCP, VISIBILITY_FAILED, false, SEVERITY_CRITICAL}};
+    struct policy none = {.unexpected = {.severity = SEVERITY_CRITICAL}};
 
     (void)state;
     assert_needs(&policy, cases, ARRAY_LENGTH(cases));
-    assert_false(rules_need(&none, PROTOCOL_TCP, VISIBILITY_FAILED, &severity));
+    assert_needs(&none, unneeded, ARRAY_LENGTH(unneeded));
 }
 
 static void an_allowed_scope_needs_its_class(void **state)
@@ -885,7 +899,7 @@ static void an_allowed_scope_needs_its_class(void **state)
     };
     static const struct need_case any[] = {{PROTOCOL_TCP, VISIBILITY_FAILED, false, SEVERITY_WARNING}};
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {.allows = &a, .allow_count = 1};
+    struct policy policy = {.allows = &a, .allow_count = 1};
 
     (void)state;
     assert_needs(&policy, loopback, ARRAY_LENGTH(loopback));
@@ -931,17 +945,19 @@ static void a_policy_can_produce_what_its_entries_use(void **state)
     const struct matcher web = on_ports(ports_80_to_82, WANT_PUBLIC, NULL);
     const struct matcher dns = on_ports(port_53, WANT_ANY, "127.0.0.1");
     struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
-    const struct policy policy = {.expects = expects, .expect_count = 2};
+    struct policy policy = {.expects = expects, .expect_count = 2};
     static const struct policy empty;
 
     (void)state;
     expects[1].match.protocol = PROTOCOL_UDP;
+    assert_int_equal(policy_seal(&policy), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const struct alert_key key = key_of(cases[i].rule, cases[i].name, cases[i].protocol, cases[i].port);
 
         assert_int_equal(rules_can_produce(&policy, &key), cases[i].possible);
         assert_false(rules_can_produce(&empty, &key));
     }
+    policy_unseal(&policy);
 }
 
 static void a_policy_can_produce_what_it_says_about_other_ports(void **state)
@@ -954,6 +970,7 @@ static void a_policy_can_produce_what_it_says_about_other_ports(void **state)
     struct policy policy = {.allows = &a, .allow_count = 1};
 
     (void)state;
+    assert_int_equal(policy_seal(&policy), 0);
     assert_false(rules_can_produce(&policy, &unexpected));
     assert_true(rules_can_produce(&policy, &exposed));
     assert_false(rules_can_produce(&policy, &exposed_udp));
@@ -963,7 +980,9 @@ static void a_policy_can_produce_what_it_says_about_other_ports(void **state)
     assert_true(rules_can_produce(&policy, &unexpected));
     assert_false(rules_can_produce(&policy, &exposed)); /* nor is it unexpected: it is allowed */
     a.match.ports = port_8080;
+    assert_int_equal(policy_seal(&policy), 0);
     assert_false(rules_can_produce(&policy, &unexpected));
+    policy_unseal(&policy);
 }
 
 /* Blindness is about what was seen just now, whatever the policy was. */
@@ -986,56 +1005,59 @@ static void every_finding_can_be_produced(void **state)
     struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
     struct port_range port_54[] = {{54, 54}};
     struct allow a = {.match = on_ports(port_54, WANT_LOOPBACK, NULL)};
-    const struct policy policy = {
+    struct policy policy = {
         .expects = expects, .expect_count = 2, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
     uint32_t rules = 0;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
         struct listener_builder *b = builder(sockets[i], &policy, 100);
-        struct verdict v;
+        const struct verdict *v;
 
         listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
         v = judge(b, &policy, &no_own);
-        for (size_t k = 0; k < v.count; k++) {
-            assert_true(rules_can_produce(&policy, &v.findings[k].key));
-            rules |= 1u << v.findings[k].key.rule;
+        assert_int_equal(policy_seal(&policy), 0);
+        for (size_t k = 0; k < v->count; k++) {
+            assert_true(rules_can_produce(&policy, &v->findings[k].key));
+            rules |= 1u << v->findings[k].key.rule;
         }
-        verdict_done(&v);
+        policy_unseal(&policy);
+        verdict_unref(v);
     }
     /* all of them were there, but for those of the other file */
     assert_int_equal(rules, ((1u << RULE_COUNT) - 1) &
                                 ~(1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED));
 }
 
-static void is_listening_is_the_opposite_of_not_listening(void **state)
+static void a_service_is_found_or_not_listening(void **state)
 {
     static const char *const sockets[] = {"",           "127.0.0.1:80", "192.0.2.10:80", "10.0.0.1:80",
                                           "0.0.0.0:80", "0.0.0.0:81",   "udp/0.0.0.0:80"};
+    static const char *const texts[] = {"NotListening(inner:80)", "NotListening(outer:80)"};
     const struct matcher inner = on_ports(port_80, WANT_ANY, "127.0.0.1");
     const struct matcher outer = on_ports(port_80, WANT_ANY, "192.0.2.10");
     struct expect expects[] = {expect_of("inner", &inner), expect_of("outer", &outer)};
-    const struct policy policy = {.expects = expects, .expect_count = 2};
+    struct policy policy = {.expects = expects, .expect_count = 2};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
-        struct listener_table *t = listener_table_seal(builder(sockets[i], &policy, 100), NULL, NULL);
-        struct verdict v = judge(builder(sockets[i], &policy, 100), &policy, &no_own);
+        const struct verdict *v = judge(builder(sockets[i], &policy, 100), &policy, &no_own);
         char text[FINDINGS_TEXT_MAX];
 
-        findings_text(&v, text);
-        assert_int_equal(rules_is_listening(t, &policy, &expects[0], 80),
-                         strstr(text, "NotListening(inner:80)") == NULL);
-        assert_int_equal(rules_is_listening(t, &policy, &expects[1], 80),
-                         strstr(text, "NotListening(outer:80)") == NULL);
-        verdict_done(&v);
-        listener_table_free(t);
+        findings_text(v, text);
+        assert_int_equal(v->service_count, 2);
+        for (size_t k = 0; k < 2; k++) {
+            assert_int_equal(v->services[k].found > 0, strstr(text, texts[k]) == NULL);
+            assert_int_equal(v->services[k].found == 0,
+                             (v->services[k].broken & 1u << RULE_NOT_LISTENING) != 0);
+        }
+        verdict_unref(v);
     }
 }
 
 static void no_policy_finds_nothing(void **state)
 {
-    static const struct policy policy;
+    struct policy policy = {0};
     struct listener_builder *b = builder("0.0.0.0:80 *:22 udp/0.0.0.0:53", &policy, 1);
 
     (void)state;
@@ -1088,7 +1110,7 @@ int main(void)
         cmocka_unit_test(a_policy_can_produce_what_it_says_about_other_ports),
         cmocka_unit_test(blind_is_left_to_the_next_verdict),
         cmocka_unit_test(every_finding_can_be_produced),
-        cmocka_unit_test(is_listening_is_the_opposite_of_not_listening),
+        cmocka_unit_test(a_service_is_found_or_not_listening),
         cmocka_unit_test(no_policy_finds_nothing),
     };
 

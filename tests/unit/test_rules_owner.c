@@ -31,11 +31,11 @@ static struct owner_set *make_owners(const struct owned *o)
 }
 
 /* All classes are seen. */
-static struct listener_table *table_of(const struct owned *sockets, const struct policy *policy)
+static const struct listener_table *table_of(const struct owned *sockets, const struct policy *policy)
 {
     struct listener_builder *b = listener_builder_new(100, policy);
     struct owner_set *sets[SOCKETS_MAX] = {NULL};
-    struct listener_table *t;
+    const struct listener_table *t;
 
     assert_non_null(b);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
@@ -49,34 +49,48 @@ static struct listener_table *table_of(const struct owned *sockets, const struct
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
     t = listener_table_seal(b, NULL, NULL);
+    listener_builder_free(b);
     assert_non_null(t);
     for (size_t i = 0; i < SOCKETS_MAX; i++)
         owner_set_unref(sets[i]);
     return t;
 }
 
-static struct verdict judge(const struct owned *sockets, const struct policy *policy)
+/* Takes t. */
+static const struct verdict *judge_table(const struct listener_table *t, const struct policy *policy)
 {
-    struct snapshot snapshot = {.listeners = table_of(sockets, policy)};
-    struct verdict verdict;
+    const struct space space = {.name = "", .listeners = t};
+    const struct verdict *v = rules_judge(&space, policy, &no_own);
 
-    assert_int_equal(rules_evaluate(&snapshot, policy, &no_own, &verdict), 0);
-    snapshot_done(&snapshot);
-    return verdict;
+    assert_non_null(v);
+    listener_table_unref(t);
+    return v;
+}
+
+/* The policy is sealed for as long as it takes. */
+static const struct verdict *judge(const struct owned *sockets, struct policy *policy)
+{
+    const struct verdict *v;
+
+    assert_int_equal(policy_seal(policy), 0);
+    v = judge_table(table_of(sockets, policy), policy);
+    policy_unseal(policy);
+    return v;
 }
 
 /* "WrongOwner Blind", "?" behind what cannot be told. */
-static void assert_findings(const struct owned *sockets, const struct policy *policy, const char *wanted)
+static void assert_findings(const struct owned *sockets, struct policy *policy, const char *wanted)
 {
-    struct verdict v = judge(sockets, policy);
+    const struct verdict *v = judge(sockets, policy);
     char have[FINDINGS_TEXT_MAX] = "";
     size_t length = 0;
 
-    for (size_t i = 0; i < v.count; i++)
-        length += (size_t)snprintf(have + length, sizeof have - length, "%s%s%s", i > 0 ? " " : "",
-                                   rule_name(v.findings[i].key.rule), v.findings[i].undetermined ? "?" : "");
+    for (size_t i = 0; i < v->count; i++)
+        length +=
+            (size_t)snprintf(have + length, sizeof have - length, "%s%s%s", i > 0 ? " " : "",
+                             rule_name(v->findings[i].key.rule), v->findings[i].undetermined ? "?" : "");
     assert_string_equal(have, wanted);
-    verdict_done(&v);
+    verdict_unref(v);
 }
 
 static struct expect mysql(const char *process, const char *user, const char *unit)
@@ -95,7 +109,7 @@ struct case_of {
     const char *findings;
 };
 
-static void assert_cases(const struct case_of *cases, size_t count, const struct policy *policy)
+static void assert_cases(const struct case_of *cases, size_t count, struct policy *policy)
 {
     for (size_t i = 0; i < count; i++)
         assert_findings(cases[i].sockets, policy, cases[i].findings);
@@ -111,7 +125,7 @@ static void another_owner_is_the_wrong_one_and_listens_all_the_same(void **state
         {{{NULL, NULL, NULL}}, "NotListening"},
     };
     struct expect e = mysql("mariadbd", "mysql", "mariadb.*");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_cases(cases, ARRAY_LENGTH(cases), &policy);
@@ -136,7 +150,7 @@ static void each_part_of_an_owner_may_be_the_wrong_one(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct expect e = mysql(cases[i].process, cases[i].user, cases[i].unit);
-        const struct policy policy = {.expects = &e, .expect_count = 1};
+        struct policy policy = {.expects = &e, .expect_count = 1};
 
         assert_findings(sockets, &policy, cases[i].findings);
     }
@@ -153,7 +167,7 @@ static void an_owner_that_cannot_be_seen_is_blindness(void **state)
         {{{"0.0.0.0:3306", "0:root:", ""}}, "WrongOwner? Blind"}, /* all were seen, none has it */
     };
     struct expect e = mysql("mariadbd", "mysql", "");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_cases(cases, ARRAY_LENGTH(cases), &policy);
@@ -163,7 +177,7 @@ static void an_owner_nobody_has_looked_for_yet_is_no_blindness(void **state)
 {
     static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", NULL, NULL}};
     struct expect e = mysql("mariadbd", "", "");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_findings(sockets, &policy, "WrongOwner?");
@@ -178,7 +192,7 @@ static void an_unprivileged_look_tells_user_and_unit(void **state)
         {{{"0.0.0.0:3306", "999:mysql:", NULL}}, "WrongOwner? Blind"},
     };
     struct expect e = mysql("", "mysql", "mariadb.service");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_cases(cases, ARRAY_LENGTH(cases), &policy);
@@ -197,7 +211,7 @@ static void a_socket_that_waits_for_activation_is_nobodys_yet(void **state)
         {{{"0.0.0.0:3306", "0:root:", "4711:systemd-socket-:root:"}}, ""},
     };
     struct expect e = mysql("mariadbd", "mysql", "mariadb.service");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy policy = {.expects = &e, .expect_count = 1};
 
     (void)state;
     assert_cases(cases, ARRAY_LENGTH(cases), &policy);
@@ -210,22 +224,22 @@ static void of_two_programs_on_one_port_one_may_be_wrong(void **state)
     static const struct owned reuse[SOCKETS_MAX] = {
         {"udp/0.0.0.0:3306", MYSQL}, {"udp/0.0.0.0:3306", "999:mysql:", "813:other:mysql:mariadb.service"}};
     struct expect e = mysql("mariadbd", "", "");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
-    struct verdict v;
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    const struct verdict *v;
 
     (void)state;
     e.match.protocol = PROTOCOL_UDP;
     v = judge(theft, &policy);
-    assert_int_equal(v.count, 1);
-    assert_string_equal(v.findings[0].summary,
+    assert_int_equal(v->count, 1);
+    assert_string_equal(v->findings[0].summary,
                         "mysql: udp port 3306 is held at 0.0.0.0:3306 by python3[4711], user root, unit "
                         "session-3.scope, with one of 2 sockets of several users; expected process mariadbd");
-    verdict_done(&v);
+    verdict_unref(v);
     v = judge(reuse, &policy);
-    assert_int_equal(v.count, 1);
-    assert_non_null(strstr(v.findings[0].summary, "by other[813]"));
-    assert_non_null(strstr(v.findings[0].summary, "with one of 2 sockets of one user"));
-    verdict_done(&v);
+    assert_int_equal(v->count, 1);
+    assert_non_null(strstr(v->findings[0].summary, "by other[813]"));
+    assert_non_null(strstr(v->findings[0].summary, "with one of 2 sockets of one user"));
+    verdict_unref(v);
 }
 
 /* Whichever of the sockets comes first. */
@@ -236,22 +250,22 @@ static void the_socket_that_is_wrong_is_named(void **state)
         {{"0.0.0.0:3306", PYTHON}, {"0.0.0.0:3306", MYSQL}},
     };
     struct expect e = mysql("mariadbd", "", "");
-    const struct policy expecting = {.expects = &e, .expect_count = 1};
+    struct policy expecting = {.expects = &e, .expect_count = 1};
     struct allow a = {.match = {.ports = port_3306, .port_count = 1, .owner.process = "mariadbd"}};
-    const struct policy allowing = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+    struct policy allowing = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(orders); i++) {
-        struct verdict v = judge(orders[i], &expecting);
+        const struct verdict *v = judge(orders[i], &expecting);
 
-        assert_int_equal(v.count, 1);
-        assert_non_null(strstr(v.findings[0].summary, "by python3[4711]"));
-        verdict_done(&v);
+        assert_int_equal(v->count, 1);
+        assert_non_null(strstr(v->findings[0].summary, "by python3[4711]"));
+        verdict_unref(v);
         v = judge(orders[i], &allowing);
-        assert_int_equal(v.count, 1);
-        assert_non_null(strstr(v.findings[0].summary, "python3[4711]"));
-        assert_null(strstr(v.findings[0].summary, "mariadbd"));
-        verdict_done(&v);
+        assert_int_equal(v->count, 1);
+        assert_non_null(strstr(v->findings[0].summary, "python3[4711]"));
+        assert_null(strstr(v->findings[0].summary, "mariadbd"));
+        verdict_unref(v);
     }
 }
 
@@ -260,7 +274,7 @@ static void an_expected_address_on_the_loopback_device_is_not_unexpected(void **
 {
     static const struct owned sockets[SOCKETS_MAX] = {{"10.1.1.1%1:3306", MYSQL}};
     struct expect e = mysql("", "", "");
-    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
 
     (void)state;
     e.match.has_address = true;
@@ -277,7 +291,41 @@ static void an_entry_answers_for_what_serves_it(void **state)
         {{{"0.0.0.0:3306", MYSQL}, {"127.0.0.1:3306", MYSQL}}, "WrongOwner"},
     };
     struct expect expects[] = {mysql("mariadbd", "", ""), mysql("python3", "", "")};
-    const struct policy policy = {.expects = expects, .expect_count = 2};
+    struct policy policy = {.expects = expects, .expect_count = 2};
+
+    (void)state;
+    expects[0].match.scope = WANT_PUBLIC;
+    expects[1].match.has_address = true;
+    expects[1].match.address = address_of("127.0.0.1");
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+/* Without another entry it counts as the service, but gets none of its connections. */
+static void what_listens_beside_the_expected_address_has_any_owner(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"10.0.0.1:3306", MYSQL}, {"0.0.0.0:3306", PYTHON}}, ""},
+        {{{"10.0.0.1:3306", PYTHON}, {"0.0.0.0:3306", MYSQL}}, "WrongOwner"},
+        {{{"0.0.0.0:3306", PYTHON}}, "WrongOwner"},
+    };
+    struct expect e = mysql("mariadbd", "", "");
+    struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    e.match.has_address = true;
+    e.match.address = address_of("10.0.0.1");
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+}
+
+/* It makes the public service one on loopback only, and is the other's all the same. */
+static void what_another_entry_asks_for_has_that_ones_owner(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"127.0.0.1:3306", PYTHON}}, "LoopbackOnly"},
+        {{{"127.0.0.1:3306", MYSQL}}, "LoopbackOnly WrongOwner"},
+    };
+    struct expect expects[] = {mysql("mariadbd", "", ""), mysql("python3", "", "")};
+    struct policy policy = {.expects = expects, .expect_count = 2};
 
     (void)state;
     expects[0].match.scope = WANT_PUBLIC;
@@ -338,15 +386,15 @@ static void an_allowed_owner_may_be_exposed(void **state)
 static void an_unexpected_listener_is_told_with_its_owner(void **state)
 {
     static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:4444", PYTHON}};
-    static const struct policy policy = {.unexpected.enabled = true};
-    struct verdict v = judge(sockets, &policy);
+    struct policy policy = {.unexpected.enabled = true};
+    const struct verdict *v = judge(sockets, &policy);
 
     (void)state;
-    assert_int_equal(v.count, 1);
-    assert_string_equal(v.findings[0].summary,
+    assert_int_equal(v->count, 1);
+    assert_string_equal(v->findings[0].summary,
                         "tcp 0.0.0.0:4444 listens, but is neither expected nor allowed (python3[4711], user "
                         "root, unit session-3.scope)");
-    verdict_done(&v);
+    verdict_unref(v);
 }
 
 static void blindness_says_what_would_help(void **state)
@@ -354,31 +402,32 @@ static void blindness_says_what_would_help(void **state)
     static const struct owned hidden[SOCKETS_MAX] = {{"0.0.0.0:3306", HIDDEN}};
     static const struct owned none[SOCKETS_MAX] = {{"0.0.0.0:3306", "0:root:", ""}};
     struct expect e = mysql("mariadbd", "", "");
-    const struct policy policy = {.expects = &e, .expect_count = 1};
-    struct verdict v = judge(hidden, &policy);
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    const struct verdict *v = judge(hidden, &policy);
 
     (void)state;
-    assert_int_equal(v.count, 2);
-    assert_int_equal(v.findings[1].key.rule, RULE_BLIND);
-    assert_int_equal(v.findings[1].severity, SEVERITY_CRITICAL);
-    assert_int_equal(v.findings[1].for_ms, 1); /* only when it lasts until the next poll */
-    assert_false(v.findings[1].undetermined);
+    assert_int_equal(v->count, 2);
+    assert_int_equal(v->findings[1].key.rule, RULE_BLIND);
+    assert_int_equal(v->findings[1].severity, SEVERITY_CRITICAL);
+    assert_int_equal(v->findings[1].for_ms, 0);
+    assert_true(v->findings[1].confirm); /* only when it lasts until the next poll */
+    assert_false(v->findings[1].undetermined);
     assert_string_equal(
-        v.findings[1].summary,
+        v->findings[1].summary,
         "who holds 1 tcp listener that a rule is about cannot be seen (0.0.0.0:3306): this takes "
         "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace");
-    assert_int_equal(v.listener_rules[0], 1u << RULE_BLIND);
-    verdict_done(&v);
+    assert_int_equal(v->listeners[0].rules, 1u << RULE_BLIND);
+    verdict_unref(v);
     v = judge(none, &policy);
-    assert_non_null(strstr(v.findings[1].summary, "no process here does"));
-    verdict_done(&v);
+    assert_non_null(strstr(v->findings[1].summary, "no process here does"));
+    verdict_unref(v);
 }
 
 /* A queue holds one connection more than its limit. */
-static struct listener_table *queues(const char *const *sockets, const struct policy *policy)
+static const struct listener_table *queues(const char *const *sockets, const struct policy *policy)
 {
     struct listener_builder *b = listener_builder_new(100, policy);
-    struct listener_table *t;
+    const struct listener_table *t;
 
     for (uint64_t i = 0; sockets[i]; i++) {
         struct listener_row row;
@@ -395,6 +444,7 @@ static struct listener_table *queues(const char *const *sockets, const struct po
     }
     listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
     t = listener_table_seal(b, NULL, NULL);
+    listener_builder_free(b);
     assert_non_null(t);
     return t;
 }
@@ -436,20 +486,61 @@ static void a_queue_is_saturated_by_its_fullest_socket(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct expect e = mysql("", "", "");
-        const struct policy policy = {.expects = &e, .expect_count = 1};
-        struct snapshot snapshot = {.listeners = queues(cases[i].sockets, &policy)};
-        struct verdict v;
+        struct policy policy = {.expects = &e, .expect_count = 1};
+        const struct verdict *v;
 
         e.accept_queue = cases[i].limit;
-        assert_int_equal(rules_evaluate(&snapshot, &policy, &no_own, &v), 0);
-        assert_int_equal(v.count, cases[i].summary ? 1 : 0);
+        assert_int_equal(policy_seal(&policy), 0);
+        v = judge_table(queues(cases[i].sockets, &policy), &policy);
+        assert_int_equal(v->count, cases[i].summary ? 1 : 0);
         if (cases[i].summary) {
-            assert_int_equal(v.findings[0].key.rule, RULE_ACCEPT_QUEUE_SATURATED);
-            assert_string_equal(v.findings[0].summary, cases[i].summary);
+            assert_int_equal(v->findings[0].key.rule, RULE_ACCEPT_QUEUE_SATURATED);
+            assert_string_equal(v->findings[0].summary, cases[i].summary);
         }
-        verdict_done(&v);
-        snapshot_done(&snapshot);
+        verdict_unref(v);
+        policy_unseal(&policy);
     }
+}
+
+static void a_queue_beside_the_expected_address_is_not_the_services(void **state)
+{
+    static const struct {
+        const char *sockets[SOCKETS_MAX];
+        size_t findings;
+    } cases[] = {
+        {{"10.0.0.1:3306 0/3", "0.0.0.0:3306 4/3"}, 0},
+        {{"10.0.0.1:3306 4/3", "0.0.0.0:3306 0/3"}, 1},
+        {{"0.0.0.0:3306 4/3"}, 1},
+    };
+    struct expect e = mysql("", "", "");
+    struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    e.accept_queue = 1;
+    e.match.has_address = true;
+    e.match.address = address_of("10.0.0.1");
+    assert_int_equal(policy_seal(&policy), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct verdict *v = judge_table(queues(cases[i].sockets, &policy), &policy);
+
+        assert_int_equal(v->count, cases[i].findings);
+        if (v->count > 0)
+            assert_int_equal(v->findings[0].key.rule, RULE_ACCEPT_QUEUE_SATURATED);
+        verdict_unref(v);
+    }
+    policy_unseal(&policy);
+}
+
+static uint32_t rules_used(struct expect *e)
+{
+    static const struct owned none[SOCKETS_MAX] = {{NULL, NULL, NULL}};
+    struct policy policy = {.expects = e, .expect_count = 1};
+    const struct verdict *v = judge(none, &policy);
+    uint32_t used = v->services[0].used;
+
+    assert_int_equal(v->service_count, 1);
+    verdict_unref(v);
+    return used;
 }
 
 static void rules_are_used_where_they_are_asked_for(void **state)
@@ -468,24 +559,24 @@ static void rules_are_used_where_they_are_asked_for(void **state)
 static void kernel_chosen_ports_concern_no_rule(void **state)
 {
     struct expect e = mysql("", "", "");
-    const struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
     struct listener_builder *b = listener_builder_new(100, &policy);
     struct listener_row row = row_of("udp/0.0.0.0:3306");
-    struct snapshot snapshot = {.listeners = NULL};
-    struct verdict v;
+    const struct verdict *v;
 
     (void)state;
     e.match.protocol = PROTOCOL_UDP;
     row.auto_port = true;
+    assert_int_equal(policy_seal(&policy), 0);
     assert_int_equal(listener_builder_add(b, &row), 0);
     listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_OK, 0);
-    snapshot.listeners = listener_table_seal(b, NULL, NULL);
-    assert_int_equal(rules_evaluate(&snapshot, &policy, &no_own, &v), 0);
-    assert_int_equal(v.count, 1);
-    assert_int_equal(v.findings[0].key.rule, RULE_NOT_LISTENING);
-    assert_false(rules_is_listening(snapshot.listeners, &policy, &e, 3306));
-    verdict_done(&v);
-    snapshot_done(&snapshot);
+    v = judge_table(listener_table_seal(b, NULL, NULL), &policy);
+    listener_builder_free(b);
+    assert_int_equal(v->count, 1);
+    assert_int_equal(v->findings[0].key.rule, RULE_NOT_LISTENING);
+    assert_int_equal(v->services[0].found, 0);
+    verdict_unref(v);
+    policy_unseal(&policy);
 }
 
 int main(void)
@@ -501,12 +592,15 @@ int main(void)
         cmocka_unit_test(the_socket_that_is_wrong_is_named),
         cmocka_unit_test(an_expected_address_on_the_loopback_device_is_not_unexpected),
         cmocka_unit_test(an_entry_answers_for_what_serves_it),
+        cmocka_unit_test(what_listens_beside_the_expected_address_has_any_owner),
+        cmocka_unit_test(what_another_entry_asks_for_has_that_ones_owner),
         cmocka_unit_test(an_allowed_owner_must_be_the_one),
         cmocka_unit_test(each_of_several_sockets_must_be_allowed),
         cmocka_unit_test(an_allowed_owner_may_be_exposed),
         cmocka_unit_test(an_unexpected_listener_is_told_with_its_owner),
         cmocka_unit_test(blindness_says_what_would_help),
         cmocka_unit_test(a_queue_is_saturated_by_its_fullest_socket),
+        cmocka_unit_test(a_queue_beside_the_expected_address_is_not_the_services),
         cmocka_unit_test(rules_are_used_where_they_are_asked_for),
         cmocka_unit_test(kernel_chosen_ports_concern_no_rule),
     };

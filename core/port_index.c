@@ -1,0 +1,135 @@
+#include "core/port_index.h"
+#include "core/array.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+static uint32_t point_of(enum protocol protocol, uint16_t port)
+{
+    return (uint32_t)protocol << 16 | port;
+}
+
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct port_span *x = a, *y = b;
+    int r = compare_numbers(x->first, y->first);
+
+    return r != 0 ? r : compare_numbers(x->entry, y->entry);
+}
+
+/* Joins what overlaps, so that no port is named twice. Returns how many are left. */
+static size_t join_spans(struct port_span *spans, size_t count)
+{
+    size_t left = 0;
+
+    qsort(spans, count, sizeof *spans, compare_spans);
+    for (size_t i = 0; i < count; i++) {
+        if (left == 0 || spans[i].first > spans[left - 1].last)
+            spans[left++] = spans[i];
+        else if (spans[i].last > spans[left - 1].last)
+            spans[left - 1].last = spans[i].last;
+    }
+    return left;
+}
+
+int port_index_add(struct port_index *index, enum protocol protocol, const struct port_range *ranges,
+                   size_t count)
+{
+    struct port_span *spans =
+        array_grow(index->spans, &index->capacity, index->count + count + 1, sizeof *spans);
+    uint32_t entry = (uint32_t)index->entries;
+
+    if (!spans)
+        return -ENOMEM;
+    index->spans = spans;
+    spans += index->count;
+    for (size_t i = 0; i < count; i++)
+        spans[i] = (struct port_span){
+            .first = point_of(protocol, ranges[i].first),
+            .last = point_of(protocol, ranges[i].last),
+            .entry = entry,
+        };
+    index->count += join_spans(spans, count);
+    index->entries++;
+    return 0;
+}
+
+static uint32_t middle_of(uint32_t from, uint32_t to)
+{
+    return from + (to - from) / 2;
+}
+
+/* Fills in the reach of a tree, which it returns; 0 for none. As deep as the
+ * tree, which is balanced. */
+static uint32_t fill_reach(struct port_span *spans, uint32_t from, uint32_t to)
+{
+    uint32_t middle = middle_of(from, to), left, right, reach;
+
+    if (from == to)
+        return 0;
+    left = fill_reach(spans, from, middle);
+    right = fill_reach(spans, middle + 1, to);
+    reach = left > right ? left : right;
+    if (spans[middle].last > reach)
+        reach = spans[middle].last;
+    spans[middle].reach = reach;
+    return reach;
+}
+
+void port_index_seal(struct port_index *index)
+{
+    assert(index->count <= UINT32_MAX / 2);
+    if (index->count > 0)
+        qsort(index->spans, index->count, sizeof *index->spans, compare_spans);
+    (void)fill_reach(index->spans, 0, (uint32_t)index->count); /* of the whole: nobody asks */
+}
+
+void port_index_done(struct port_index *index)
+{
+    free(index->spans);
+    *index = (struct port_index){0};
+}
+
+static void leave_for_later(struct port_walk *walk, uint32_t from, uint32_t to)
+{
+    if (from == to)
+        return;
+    assert(walk->depth < PORT_WALK_DEPTH_MAX);
+    walk->parts[walk->depth].from = from;
+    walk->parts[walk->depth++].to = to;
+}
+
+void port_walk_begin(struct port_walk *walk, const struct port_index *index, enum protocol protocol,
+                     uint16_t port)
+{
+    walk->point = point_of(protocol, port);
+    walk->depth = 0;
+    leave_for_later(walk, 0, (uint32_t)index->count);
+}
+
+bool port_walk_next(struct port_walk *walk, const struct port_index *index, size_t *ret_entry)
+{
+    while (walk->depth > 0) {
+        uint32_t from = walk->parts[--walk->depth].from, to = walk->parts[walk->depth].to;
+        uint32_t middle = middle_of(from, to);
+        const struct port_span *span = &index->spans[middle];
+
+        if (span->reach < walk->point)
+            continue; /* nor does any below */
+        leave_for_later(walk, from, middle);
+        if (span->first > walk->point)
+            continue; /* as all on the right */
+        leave_for_later(walk, middle + 1, to);
+        if (span->last >= walk->point) {
+            *ret_entry = span->entry;
+            return true;
+        }
+    }
+    return false;
+}
