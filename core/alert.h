@@ -4,10 +4,11 @@
  *
  * Time is passed in. A condition about a class of sockets that was not seen
  * keeps its alert exactly as it is: nothing fires and nothing resolves in the
- * dark. Main thread only. */
+ * dark. One thread; the lists that are sealed from it are anybody's. */
 #ifndef SOCKWATCH_CORE_ALERT_H
 #define SOCKWATCH_CORE_ALERT_H
 
+#include "core/instant.h"
 #include "core/rules.h"
 
 enum alert_state { ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
@@ -20,30 +21,63 @@ struct alert {
     char summary[SUMMARY_MAX];
 };
 
-struct alerts {
-    struct alert *items; /* owned */
-    size_t count, capacity;
+/* What tells alerts apart, as text. */
+struct alert_label {
+    const char *name;            /* static */
+    char value[EXPECT_NAME_MAX]; /* none of them is longer */
 };
 
-/* Called once for each transition. was_firing tells, for a resolved alert,
- * whether it had fired or only been pending. alert is borrowed. */
-typedef void alert_transition_fn(void *arg, const struct alert *alert, bool was_firing);
+struct alert_labels {
+    struct alert_label items[8];
+    size_t count;
+};
+
+/* rule, name, protocol, severity; port where there is one; family, address and
+ * interface of an alert about one listener. */
+void alert_labels(const struct alert *alert, struct alert_labels *ret);
 
 const char *alert_state_name(enum alert_state state);
 
+struct subscribers;
+
+struct alerts {
+    struct alert *items; /* owned; by key */
+    size_t count, capacity;
+    int64_t due_ms;   /* CLOCK_MONOTONIC; when the next of them may fire, INT64_MAX for never */
+    uint64_t changes; /* how often any of it changed */
+};
+
 /* Applies a verdict.
  *
- * alerts   zero-initialised before the first call
+ * alerts       zero-initialised before the first call
+ * ignore_for   conditions fire at once
+ * to           who is told of transitions; may be NULL
  *
- * Returns 0, or -ENOMEM: what did not fit is then found again next time. */
-int alerts_update(struct alerts *alerts, const struct verdict *verdict, struct instant now,
-                  alert_transition_fn *on_transition, void *arg);
+ * Returns 0, or -ENOMEM: nothing is changed then, nobody was told, and the
+ * alerts are due at once. */
+int alerts_update(struct alerts *alerts, const struct verdict *verdict, struct instant now, bool ignore_for,
+                  const struct subscribers *to);
+
+/* Whether the same verdict would change something now. */
+bool alerts_are_due(const struct alerts *alerts, struct instant now);
 
 /* Resolves the alerts that a new policy cannot produce any more, also those
  * about classes that are not seen. */
-void alerts_forget(struct alerts *alerts, const struct policy *policy, alert_transition_fn *on_transition,
-                   void *arg);
+void alerts_forget(struct alerts *alerts, const struct policy *policy, struct instant now,
+                   const struct subscribers *to);
 
 void alerts_done(struct alerts *alerts);
+
+/* All alerts at one moment, sealed; any thread may read it. */
+struct alert_list {
+    struct ref ref;
+    size_t count;
+    struct alert items[]; /* by key */
+};
+
+/* Returns owned (a reference), or NULL when memory runs out. */
+const struct alert_list *alerts_seal(const struct alerts *alerts);
+const struct alert_list *alert_list_ref(const struct alert_list *list);
+void alert_list_unref(const struct alert_list *list);
 
 #endif
