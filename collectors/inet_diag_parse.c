@@ -9,6 +9,30 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The first version of the request knows TCP only and takes no family: its
+ * answer has both, of one walk through the kernel's tables. */
+static void put_both_families(struct nlmsghdr *header, const struct inet_diag_query *query)
+{
+    struct inet_diag_req *request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+
+    header->nlmsg_type = TCPDIAG_GETSOCK;
+    request->idiag_states = query->states;
+    if (query->with_memory)
+        request->idiag_ext = 1u << (INET_DIAG_SKMEMINFO - 1);
+}
+
+static void put_one_family(struct nlmsghdr *header, const struct inet_diag_query *query)
+{
+    struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+
+    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    request->sdiag_family = query->family;
+    request->sdiag_protocol = query->protocol;
+    request->idiag_states = query->states;
+    if (query->with_memory)
+        request->idiag_ext = 1u << (INET_DIAG_SKMEMINFO - 1);
+}
+
 size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
                          char ret_bytes[static INET_DIAG_REQUEST_MAX])
 {
@@ -23,17 +47,13 @@ size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
         {.code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8},
     };
     struct nlmsghdr *header = mnl_nlmsg_put_header(ret_bytes);
-    struct inet_diag_req_v2 *request;
 
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     header->nlmsg_seq = sequence;
-    request = mnl_nlmsg_put_extra_header(header, sizeof *request);
-    request->sdiag_family = query->family;
-    request->sdiag_protocol = query->protocol;
-    request->idiag_states = query->states;
-    if (query->with_memory)
-        request->idiag_ext = 1u << (INET_DIAG_SKMEMINFO - 1);
+    if (query->family == AF_UNSPEC)
+        put_both_families(header, query);
+    else
+        put_one_family(header, query);
     if (query->ports == PORTS_BOUND)
         mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof not_auto, not_auto);
     else if (query->ports == PORTS_AUTO)
@@ -46,7 +66,8 @@ static const struct inet_diag_msg *reply_head(const struct nlmsghdr *msg)
 {
     const struct inet_diag_msg *head = mnl_nlmsg_get_payload(msg);
 
-    if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(msg) < sizeof *head)
+    if ((msg->nlmsg_type != SOCK_DIAG_BY_FAMILY && msg->nlmsg_type != TCPDIAG_GETSOCK) ||
+        mnl_nlmsg_get_payload_len(msg) < sizeof *head)
         return NULL;
     return head->idiag_family == AF_INET || head->idiag_family == AF_INET6 ? head : NULL;
 }

@@ -19,7 +19,7 @@ enum port_choice {
 
 /* What to ask for. */
 struct inet_diag_query {
-    uint8_t family;   /* AF_INET or AF_INET6; a dump takes no other */
+    uint8_t family;   /* AF_INET, AF_INET6, or for TCP also AF_UNSPEC: both in one walk */
     uint8_t protocol; /* IPPROTO_TCP, ... */
     uint32_t states;  /* mask of 1 << enum sock_state */
     enum port_choice ports;

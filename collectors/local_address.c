@@ -1,23 +1,27 @@
 #include "collectors/local_address.h"
+#include "collectors/netlink.h"
 #include "collectors/route_parse.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <string.h>
 
-enum { CACHE_SIZE = 64, ANSWER_BYTES = 4096 };
+enum { SLOTS = 4096, ANSWER_BYTES = 4096 };
+
+/* An answer. Another address that falls into the slot takes its place. */
+struct slot {
+    bool used;
+    struct ip_addr address;
+    uint32_t ifindex;
+    enum presence presence;
+};
 
 struct local_addresses {
     struct mnl_socket *socket; /* NULL: to be opened when first needed */
     uint32_t sequence;
-    size_t cached, next; /* the oldest answer makes room */
-    struct {
-        struct ip_addr address;
-        uint32_t ifindex;
-        enum presence presence;
-    } cache[CACHE_SIZE];
+    bool any; /* some slot is used */
+    struct slot slots[SLOTS];
 };
 
 struct local_addresses *local_addresses_new(void)
@@ -40,26 +44,11 @@ void local_addresses_free(struct local_addresses *a)
     free(a);
 }
 
-void local_addresses_refresh(struct local_addresses *a)
+void local_addresses_forget(struct local_addresses *a)
 {
-    a->cached = a->next = 0;
-}
-
-static int open_socket(struct local_addresses *a)
-{
-    const struct timeval timeout = {.tv_sec =
-                                        5}; /* the kernel answers at once, or something is badly wrong */
-    int r;
-
-    a->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (!a->socket)
-        return -errno;
-    if (mnl_socket_bind(a->socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
-        setsockopt(mnl_socket_get_fd(a->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0)
-        return 0;
-    r = -errno;
-    drop_socket(a);
-    return r;
+    if (a->any)
+        memset(a->slots, 0, sizeof a->slots);
+    a->any = false;
 }
 
 /* Returns as route_parse(), or -errno. */
@@ -69,8 +58,12 @@ static int ask(struct local_addresses *a, const struct ip_addr *address, uint32_
     size_t length = route_request(address, ifindex, ++a->sequence, bytes);
     ssize_t n;
 
-    if (!a->socket && open_socket(a) < 0)
-        return -errno;
+    if (!a->socket) {
+        int r = netlink_open(NETLINK_ROUTE, 0, &a->socket);
+
+        if (r < 0)
+            return r;
+    }
     if (mnl_socket_sendto(a->socket, bytes, length) < 0)
         return -errno;
     do
@@ -84,25 +77,31 @@ static bool is_multicast(const struct ip_addr *address)
     return address->version == 4 ? (address->bytes[0] & 0xf0) == 0xe0 : address->bytes[0] == 0xff;
 }
 
+static struct slot *slot_of(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex)
+{
+    uint32_t hash = 2166136261u ^ ifindex; /* FNV-1a */
+
+    for (size_t i = 0; i < sizeof address->bytes; i++)
+        hash = (hash ^ address->bytes[i]) * 16777619u;
+    return &a->slots[(hash ^ hash >> 16) % SLOTS];
+}
+
 enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex)
 {
-    enum presence presence;
+    struct slot *slot = slot_of(a, address, ifindex);
     int r;
 
     if (is_multicast(address) || (ifindex != 0 && !ip_addr_is_link_local(*address)))
         return PRESENCE_UNKNOWN;
-    for (size_t i = 0; i < a->cached; i++)
-        if (a->cache[i].ifindex == ifindex && ip_addr_compare(&a->cache[i].address, address) == 0)
-            return a->cache[i].presence;
+    if (slot->used && slot->ifindex == ifindex && ip_addr_compare(&slot->address, address) == 0)
+        return slot->presence;
     r = ask(a, address, ifindex);
     if (r < 0)
         drop_socket(a); /* a late answer must not be taken for the next one's */
-    presence = r < 0 ? PRESENCE_UNKNOWN : r > 0 ? PRESENCE_PRESENT : PRESENCE_ABSENT;
-    a->cache[a->next].address = *address;
-    a->cache[a->next].ifindex = ifindex;
-    a->cache[a->next].presence = presence;
-    a->next = (a->next + 1) % CACHE_SIZE;
-    if (a->cached < CACHE_SIZE)
-        a->cached++;
-    return presence;
+    *slot = (struct slot){true, *address, ifindex,
+                          r < 0   ? PRESENCE_UNKNOWN
+                          : r > 0 ? PRESENCE_PRESENT
+                                  : PRESENCE_ABSENT};
+    a->any = true;
+    return slot->presence;
 }

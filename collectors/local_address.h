@@ -15,8 +15,8 @@ struct local_addresses;
 struct local_addresses *local_addresses_new(void);
 void local_addresses_free(struct local_addresses *a);
 
-/* Forgets the answers of the poll before. */
-void local_addresses_refresh(struct local_addresses *a);
+/* Forgets all answers: the host has changed, or nobody can tell whether it has. */
+void local_addresses_forget(struct local_addresses *a);
 
 /* Nobody "has" a multicast group, so about those nothing is told either.
  *

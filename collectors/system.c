@@ -52,6 +52,22 @@ static int read_number(const char *path)
     return r;
 }
 
+struct port_range collectors_local_ports(void)
+{
+    const struct port_range usual = {32768, 60999}; /* the kernel's own choice */
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    unsigned first, last;
+    int fields;
+
+    if (!file)
+        return usual;
+    fields = fscanf(file, "%u %u", &first, &last);
+    (void)fclose(file); /* it was only read */
+    if (fields != 2 || first == 0 || first > last || last > UINT16_MAX)
+        return usual;
+    return (struct port_range){(uint16_t)first, (uint16_t)last};
+}
+
 struct caveats collectors_caveats(void)
 {
     struct caveats caveats = {0};

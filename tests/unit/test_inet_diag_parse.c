@@ -381,6 +381,43 @@ static void request_for_tcp_listeners_is_what_the_kernel_reads(void **state)
     assert_memory_equal(bytes, wanted, sizeof wanted);
 }
 
+/* The first version of the request, which takes no family. */
+static void request_for_both_families_is_what_the_kernel_reads(void **state)
+{
+    static const uint8_t wanted[76] = {
+        76,          0,    0,    0,    /* length */
+        18,          0,                /* TCPDIAG_GETSOCK */
+        0x01,        0x03,             /* NLM_F_REQUEST | NLM_F_DUMP */
+        0x78,        0x56, 0x34, 0x12, /* sequence */
+        0,           0,    0,    0,    /* port id: the kernel's */
+        0,           0,    0,    0,    /* no family, no prefixes, no extensions */
+        [68] = 0xfe, 0x0f,             /* behind the socket's id: all states */
+    };
+    const struct inet_diag_query query = {
+        .family = AF_UNSPEC, .protocol = IPPROTO_TCP, .states = (1u << (STATE_CLOSING + 1)) - 2};
+    _Alignas(struct nlmsghdr) char bytes[INET_DIAG_REQUEST_MAX];
+
+    (void)state;
+    memset(bytes, 0xff, sizeof bytes);
+    assert_int_equal(inet_diag_request(&query, 0x12345678, bytes), sizeof wanted);
+    assert_memory_equal(bytes, wanted, sizeof wanted);
+}
+
+static void a_reply_to_it_has_the_type_of_the_request(void **state)
+{
+    const struct inet_diag_msg body = {
+        .idiag_family = AF_INET6, .idiag_state = STATE_ESTABLISHED, .id.idiag_sport = htons(443)};
+    struct text text = {0};
+    struct seen seen = {0};
+
+    (void)state;
+    put(&text, TCPDIAG_GETSOCK, 0, &body, sizeof body);
+    assert_int_equal(walk_own(&text, &seen), 1);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.rows[0].port, 443);
+    assert_int_equal(seen.rows[0].state, STATE_ESTABLISHED);
+}
+
 static void request_for_some_ports_carries_the_filter(void **state)
 {
     static const uint8_t bound[] = {
@@ -742,7 +779,7 @@ static void a_row_of_another_family_is_malformed(void **state)
 
 static void unknown_message_types_are_counted_and_survived(void **state)
 {
-    static const uint16_t types[] = {5, 15, 16, 18, 19, 21, 99, UINT16_MAX};
+    static const uint16_t types[] = {5, 15, 16, 17, 19, 21, 99, UINT16_MAX};
     const struct inet_diag_msg head = head_of(AF_INET);
     struct seen seen = {.count = 0};
 
@@ -918,6 +955,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request_for_tcp_listeners_is_what_the_kernel_reads),
+        cmocka_unit_test(request_for_both_families_is_what_the_kernel_reads),
+        cmocka_unit_test(a_reply_to_it_has_the_type_of_the_request),
         cmocka_unit_test(request_for_some_ports_carries_the_filter),
         cmocka_unit_test(request_with_memory_differs_in_one_bit),
         cmocka_unit_test(each_dump_yields_its_sockets),
