@@ -1,401 +1,88 @@
 #include "collectors/collectors.h"
-#include "collectors/local_address.h"
-#include "collectors/owners.h"
-#include "collectors/proc_net.h"
-#include "collectors/sock_diag.h"
+#include "collectors/source.h"
 #include "core/err.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
-#ifndef IPPROTO_UDPLITE
-#define IPPROTO_UDPLITE 136
-#endif
+/* What is known of addresses and interfaces is asked for anew after this time,
+ * also where no change was told. */
+#define HOST_BELIEVED_MS INT64_C(60000)
 
-#define MASK(state)          (1u << (state))
-#define UNSUPPORTED_RETRY_MS INT64_C(300000)
-#define MASK_TCP_CONNECTIONS                                                                          \
-    (MASK(STATE_ESTABLISHED) | MASK(STATE_SYN_SENT) | MASK(STATE_SYN_RECV) | MASK(STATE_FIN_WAIT_1) | \
-     MASK(STATE_FIN_WAIT_2) | MASK(STATE_TIME_WAIT) | MASK(STATE_CLOSE_WAIT) | MASK(STATE_LAST_ACK) | \
-     MASK(STATE_LISTEN) | MASK(STATE_CLOSING))
-#define MASK_DATAGRAM_CONNECTIONS (MASK(STATE_ESTABLISHED) | MASK(STATE_CLOSE))
+/* So long a poll that finds something new looks for owners itself. */
+#define OWNERS_AT_ONCE_US INT64_C(2000)
 
-/* How the kernel knows each class of sockets. */
-static const struct class_source {
-    uint8_t ip_protocol;
-    uint32_t listener_states;
-    bool is_datagram; /* a port chosen by the kernel is a client's, mostly */
-    bool has_accept_queue;
-    uint32_t connection_states; /* 0: not counted */
-    const char *proc_name;      /* in /proc/net/protocols */
-    const char *proc_name_v6;   /* likewise */
-} sources[PROTOCOL_COUNT] = {
-    [PROTOCOL_TCP] = {IPPROTO_TCP, MASK(STATE_LISTEN), false, true, MASK_TCP_CONNECTIONS, "TCP", "TCPv6"},
-    [PROTOCOL_UDP] = {IPPROTO_UDP, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS, "UDP", "UDPv6"},
-    [PROTOCOL_UDPLITE] = {IPPROTO_UDPLITE, MASK(STATE_CLOSE), true, false, MASK_DATAGRAM_CONNECTIONS,
-                          "UDP-Lite", "UDPLITEv6"},
-    /* The states of SCTP associations are SCTP's own, so they are not counted. */
-    [PROTOCOL_SCTP] = {IPPROTO_SCTP, MASK(STATE_LISTEN), false, true, 0, "SCTP", "SCTPv6"},
-    [PROTOCOL_RAW] = {IPPROTO_RAW, MASK(STATE_CLOSE), false, false, MASK_DATAGRAM_CONNECTIONS, "RAW",
-                      "RAWv6"},
+static const struct source_type registry[] = {
+    {"tcp", POLL_LISTENERS, false, &listener_source, PROTOCOL_TCP},
+    {"udp", POLL_LISTENERS, false, &listener_source, PROTOCOL_UDP},
+    {"udplite", POLL_LISTENERS, false, &listener_source, PROTOCOL_UDPLITE},
+    {"sctp", POLL_LISTENERS, false, &listener_source, PROTOCOL_SCTP},
+    {"raw", POLL_LISTENERS, false, &listener_source, PROTOCOL_RAW},
+    {.name = "owners", .fills = POLL_LISTENERS, .is_long = true, .ops = &owner_source},
+    {.name = "connections", .fills = POLL_CONNECTIONS, .is_long = true, .ops = &connection_source},
 };
 
-struct poll;
+#define SOURCE_COUNT (sizeof registry / sizeof registry[0])
 
-struct collector {
-    const char *name;
-    enum poll_kind poll;
-    enum protocol first, last; /* the classes it reads */
-    int (*collect)(struct poll *p, enum protocol protocol);
-};
+_Static_assert(SOURCE_COUNT <= COLLECTOR_RUNS_MAX, "a status must have room for every source");
 
 struct collectors {
-    struct sock_diag *diag;
-    struct local_addresses *local;
-    struct owners *owners;
-    struct conn_counter *counter;
-    struct collector_run runs[COLLECTOR_RUNS_MAX];
-    uint64_t malformed[COLLECTOR_RUNS_MAX];
-    int64_t unsupported_until_ms[PROTOCOL_COUNT]; /* 0: not known to be unsupported */
-    enum visibility unsupported_as[PROTOCOL_COUNT];
-    int64_t no_ipv6_until_ms[PROTOCOL_COUNT]; /* likewise, for IPv6 alone */
-    int64_t raw_diag_missing_until_ms;        /* /proc answers for raw sockets */
+    struct source_shared shared;
+    struct source sources[SOURCE_COUNT];
+    struct source *owners, *connections; /* of sources: those that are long */
+    struct host_watch *watch;            /* NULL: the kernel does not tell */
+    int64_t host_until_ms;               /* when to ask about addresses anew */
+    uint64_t owners_version;             /* of the last table */
+    bool stale;                          /* the next poll yields a table in any case */
+    bool owners_turn;                    /* of the long ones that are due */
 };
 
-/* One poll under way. */
-struct poll {
-    struct collectors *c;
-    struct listener_builder *builder; /* when polling listeners */
-    const struct listener_poll *how;  /* likewise */
-    uint64_t *malformed;
-    enum protocol protocol; /* being read */
-    enum port_choice ports; /* likewise */
-};
-
-static int64_t now_ms(void)
+/* Everything is asked for anew where the kernel does not tell what changes. */
+static int open_shared(struct collectors *c)
 {
-    struct timespec now;
+    static const struct policy no_policy;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    c->shared.builder = listener_builder_new(0, &no_policy);
+    c->shared.counter = conn_counter_new();
+    c->shared.local = local_addresses_new();
+    if (!c->shared.builder || !c->shared.counter || !c->shared.local)
+        return -ENOMEM;
+    if (host_watch_open(&c->watch) < 0)
+        c->watch = NULL;
+    return sock_diag_open(&c->shared.diag);
 }
 
-static double now_seconds(void)
+static int open_sources(struct collectors *c)
 {
-    struct timespec now;
+    int r = 0;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+    for (size_t i = 0; r == 0 && i < SOURCE_COUNT; i++) {
+        struct source *s = &c->sources[i];
 
-/* Asking for what the kernel lacks makes it look for a module each time, so a
- * no is believed for a while. */
-static bool is_known_missing(int64_t until_ms)
-{
-    return until_ms != 0 && now_ms() < until_ms;
-}
-
-static int dump_family(struct poll *p, uint8_t family, uint32_t states, inet_diag_message_fn *on_message)
-{
-    const struct inet_diag_query query = {
-        .family = family,
-        .protocol = sources[p->protocol].ip_protocol,
-        .states = states,
-        .ports = p->ports,
-        .with_memory = p->builder,
-    };
-    int64_t *no_ipv6_until_ms = &p->c->no_ipv6_until_ms[p->protocol];
-    int r;
-
-    if (family == AF_INET6 && is_known_missing(*no_ipv6_until_ms))
-        return 0;
-    r = sock_diag_dump(p->c->diag, &query, on_message, p, p->malformed);
-    /* A kernel without IPv6 has no such sockets to hide. */
-    if (r == ERR_UNSUPPORTED && family == AF_INET6 &&
-        proc_has_protocol(sources[p->protocol].proc_name_v6) == 0) {
-        *no_ipv6_until_ms = now_ms() + UNSUPPORTED_RETRY_MS;
-        return 0;
+        s->type = &registry[i];
+        s->shared = &c->shared;
+        s->run = (struct collector_run){.name = s->type->name, .poll = s->type->fills};
+        if (s->type->ops == &owner_source)
+            c->owners = s;
+        if (s->type->ops == &connection_source)
+            c->connections = s;
+        r = s->type->ops->open(s);
     }
     return r;
-}
-
-/* Dumps both families of a class; IPv4 first, which tells whether the kernel
- * has the protocol. */
-static int dump_class(struct poll *p, uint32_t states, inet_diag_message_fn *on_message)
-{
-    int r = dump_family(p, AF_INET, states, on_message);
-
-    return r < 0 ? r : dump_family(p, AF_INET6, states, on_message);
-}
-
-/* A row that is complete but for what only its address and interface tell. */
-static int add_row(struct poll *p, struct listener_row *row)
-{
-    enum scope scope;
-
-    row->address = ip_addr_unmap(row->address);
-    scope = scope_of(row->address, row->ifindex);
-    if (scope == SCOPE_ADDRESS || scope == SCOPE_LINK_LOCAL)
-        row->presence = local_addresses_look(p->c->local, &row->address, row->ifindex);
-    if (row->ifindex != 0)
-        proc_interface_name(row->ifindex, row->interface);
-    return listener_builder_add(p->builder, row);
-}
-
-static int add_listener(void *arg, const struct nlmsghdr *msg)
-{
-    struct poll *p = arg;
-    struct listener_row row = {.protocol = p->protocol};
-    struct inet_diag_row diag;
-    int r = inet_diag_parse(msg, &diag);
-
-    if (r < 0)
-        return r;
-    row.address = diag.address;
-    row.port = diag.port;
-    row.ifindex = diag.ifindex;
-    row.v6only = diag.v6only;
-    row.cookie = diag.cookie;
-    row.uid = diag.uid;
-    row.inode = diag.inode;
-    row.cgroup_id = diag.cgroup_id;
-    row.auto_port = p->ports == PORTS_AUTO;
-    row.queue.known = sources[p->protocol].has_accept_queue;
-    row.queue.length = row.queue.known ? diag.rqueue : 0;
-    row.queue.limit = row.queue.known ? diag.wqueue : 0;
-    row.receive_queue.known = sources[p->protocol].is_datagram;
-    row.receive_queue.bytes = row.receive_queue.known ? diag.rqueue : 0;
-    row.drops.known = diag.drops.known;
-    row.drops.count = diag.drops.count;
-    return add_row(p, &row);
-}
-
-static void forget_rows(struct poll *p)
-{
-    if (p->builder)
-        listener_builder_drop(p->builder, p->protocol);
-    else
-        conn_counter_reset(p->c->counter, p->protocol);
-}
-
-static int add_raw_listener(void *arg, const struct proc_raw_row *raw)
-{
-    struct poll *p = arg;
-    struct listener_row row = {
-        .protocol = PROTOCOL_RAW,
-        .address = raw->address,
-        .port = raw->protocol,
-        .v6only = true,
-        .cookie = raw->inode, /* as good as a cookie for the time between two polls */
-        .uid = raw->uid,
-        .inode = (uint32_t)raw->inode, /* the kernel has no larger ones for sockets */
-        .drops.known = raw->drops.known,
-        .drops.count = raw->drops.count,
-    };
-
-    return raw->state == STATE_CLOSE ? add_row(p, &row) : 0;
-}
-
-/* Reads a class over netlink, or raw sockets in /proc where netlink does not
- * list them. */
-static int read_class(struct poll *p, uint32_t states, inet_diag_message_fn *on_message,
-                      proc_raw_row_fn *on_raw)
-{
-    int64_t *missing_until_ms = &p->c->raw_diag_missing_until_ms;
-    int r = ERR_UNSUPPORTED;
-
-    if (p->protocol != PROTOCOL_RAW)
-        return dump_class(p, states, on_message);
-    if (!is_known_missing(*missing_until_ms))
-        r = dump_class(p, states, on_message);
-    if (r != ERR_UNSUPPORTED)
-        return r;
-    if (!is_known_missing(*missing_until_ms)) {
-        *missing_until_ms = now_ms() + UNSUPPORTED_RETRY_MS;
-        forget_rows(p); /* those of one family, which /proc gives again */
-    }
-    return proc_raw_read(on_raw, p, p->malformed);
-}
-
-static int look_at_listeners(struct poll *p)
-{
-    const struct class_source *source = &sources[p->protocol];
-    int r;
-
-    p->ports = source->is_datagram ? PORTS_BOUND : PORTS_ALL;
-    r = read_class(p, source->listener_states, add_listener, add_raw_listener);
-    if (r < 0 || !p->how->auto_ports || !source->is_datagram)
-        return r;
-    p->ports = PORTS_AUTO;
-    return read_class(p, source->listener_states, add_listener, add_raw_listener);
-}
-
-/* A dump that the kernel resumes between two messages may pass over sockets
- * that live, silently. So nothing is gone before a second look missed it, too;
- * and without an earlier table the second look comes at once. */
-static int look_twice(struct poll *p)
-{
-    const struct listener_table *previous = p->how->previous;
-    const struct class_view *before = previous ? listener_table_class(previous, p->protocol) : NULL;
-    int64_t missing = 1;
-    int r = look_at_listeners(p);
-
-    if (r < 0)
-        return r;
-    if (before && before->visibility == VISIBILITY_OK)
-        missing = listener_builder_missing(p->builder, previous, p->protocol);
-    if (missing <= 0)
-        return (int)missing;
-    r = listener_builder_look_again(p->builder, p->protocol);
-    return r < 0 ? r : look_at_listeners(p);
-}
-
-/* A protocol that the kernel does not have hides nothing; one that it has but
- * cannot list does. */
-static enum visibility unsupported_visibility(enum protocol protocol)
-{
-    return proc_has_protocol(sources[protocol].proc_name) == 0 ? VISIBILITY_ABSENT : VISIBILITY_UNSUPPORTED;
-}
-
-static int collect_listeners(struct poll *p, enum protocol protocol)
-{
-    struct collectors *c = p->c;
-    int r = ERR_UNSUPPORTED;
-
-    p->protocol = protocol;
-    if (!is_known_missing(c->unsupported_until_ms[protocol]))
-        r = look_twice(p);
-    if (r < 0 && r != ERR_UNSUPPORTED) {
-        listener_builder_drop(p->builder, protocol);
-        r = look_twice(p); /* once more, on a fresh socket */
-    }
-    if (r == 0) {
-        listener_builder_set_class(p->builder, protocol, VISIBILITY_OK, 0);
-        return 0;
-    }
-    listener_builder_drop(p->builder, protocol);
-    if (r != ERR_UNSUPPORTED) {
-        listener_builder_set_class(p->builder, protocol, VISIBILITY_FAILED, r);
-        return r;
-    }
-    if (!is_known_missing(c->unsupported_until_ms[protocol])) {
-        c->unsupported_until_ms[protocol] = now_ms() + UNSUPPORTED_RETRY_MS;
-        c->unsupported_as[protocol] = unsupported_visibility(protocol);
-    }
-    listener_builder_set_class(p->builder, protocol, c->unsupported_as[protocol], 0);
-    return r;
-}
-
-/* Comes after the collectors of listeners, over all of whose rows it goes. */
-static int collect_owners(struct poll *p, enum protocol protocol)
-{
-    struct listener_row *rows;
-    size_t count;
-
-    (void)protocol;
-    rows = listener_builder_rows(p->builder, &count);
-    return owners_attach(p->c->owners, rows, count);
-}
-
-static int count_message(void *arg, const struct nlmsghdr *msg)
-{
-    struct poll *p = arg;
-    uint16_t port;
-    uint8_t state;
-    int r = inet_diag_parse_state(msg, &port, &state);
-
-    if (r == 0)
-        r = conn_counter_add(p->c->counter, p->protocol, port, state);
-    return r == -EINVAL ? -EBADMSG : r;
-}
-
-static int count_raw(void *arg, const struct proc_raw_row *raw)
-{
-    struct poll *p = arg;
-    int r = conn_counter_add(p->c->counter, PROTOCOL_RAW, raw->protocol, raw->state);
-
-    return r == -EINVAL ? -EBADMSG : r;
-}
-
-static int collect_connections(struct poll *p, enum protocol protocol)
-{
-    const struct class_source *source = &sources[protocol];
-    int r;
-
-    p->protocol = protocol;
-    if (source->connection_states == 0 || is_known_missing(p->c->unsupported_until_ms[protocol]))
-        return ERR_UNSUPPORTED;
-    p->ports = PORTS_ALL;
-    r = read_class(p, source->connection_states, count_message, count_raw);
-    if (r == 0)
-        conn_counter_complete(p->c->counter, protocol);
-    else
-        conn_counter_reset(p->c->counter, protocol);
-    return r;
-}
-
-static const struct collector registry[] = {
-    {"tcp", POLL_LISTENERS, PROTOCOL_TCP, PROTOCOL_TCP, collect_listeners},
-    {"udp", POLL_LISTENERS, PROTOCOL_UDP, PROTOCOL_UDP, collect_listeners},
-    {"udplite", POLL_LISTENERS, PROTOCOL_UDPLITE, PROTOCOL_UDPLITE, collect_listeners},
-    {"sctp", POLL_LISTENERS, PROTOCOL_SCTP, PROTOCOL_SCTP, collect_listeners},
-    {"raw", POLL_LISTENERS, PROTOCOL_RAW, PROTOCOL_RAW, collect_listeners},
-    {"owners", POLL_LISTENERS, PROTOCOL_TCP, PROTOCOL_TCP, collect_owners},
-    {"connections", POLL_CONNECTIONS, PROTOCOL_TCP, PROTOCOL_RAW, collect_connections},
-};
-
-#define COLLECTOR_COUNT (sizeof registry / sizeof registry[0])
-
-_Static_assert(COLLECTOR_COUNT <= COLLECTOR_RUNS_MAX, "a snapshot must have room for every collector");
-
-/* Runs one collector over its classes. Unsupported classes are no failure; a
- * collector all of whose classes are unsupported has not run. */
-static void run_collector(struct poll *p, size_t index)
-{
-    const struct collector *collector = &registry[index];
-    struct collector_run *run = &p->c->runs[index];
-    double started = now_seconds();
-
-    *run = (struct collector_run){.name = collector->name, .poll = collector->poll, .up = true};
-    p->malformed = &p->c->malformed[index];
-    for (int protocol = (int)collector->first; protocol <= (int)collector->last; protocol++) {
-        int r = collector->collect(p, (enum protocol)protocol);
-
-        run->ran |= r != ERR_UNSUPPORTED;
-        if (r < 0 && r != ERR_UNSUPPORTED) {
-            run->up = false;
-            run->error = r;
-        }
-    }
-    run->duration_seconds = now_seconds() - started;
-}
-
-static void run_collectors(struct poll *p, enum poll_kind kind)
-{
-    for (size_t i = 0; i < COLLECTOR_COUNT; i++)
-        if (registry[i].poll == kind)
-            run_collector(p, i);
 }
 
 int collectors_open(struct collectors **ret)
 {
     struct collectors *c = calloc(1, sizeof *c);
-    int r = -ENOMEM;
+    int r;
 
     if (!c)
-        return r;
-    for (size_t i = 0; i < COLLECTOR_COUNT; i++)
-        c->runs[i] = (struct collector_run){.name = registry[i].name, .poll = registry[i].poll};
-    c->counter = conn_counter_new();
-    c->local = local_addresses_new();
-    c->owners = owners_new();
-    if (c->counter && c->local && c->owners)
-        r = sock_diag_open(&c->diag);
+        return -ENOMEM;
+    c->stale = true;
+    r = open_shared(c);
+    if (r == 0)
+        r = open_sources(c);
     if (r < 0)
         collectors_close(c);
     else
@@ -407,59 +94,197 @@ void collectors_close(struct collectors *c)
 {
     if (!c)
         return;
-    sock_diag_close(c->diag);
-    owners_free(c->owners);
-    local_addresses_free(c->local);
-    conn_counter_free(c->counter);
+    for (size_t i = SOURCE_COUNT; i-- > 0;)
+        if (c->sources[i].type)
+            c->sources[i].type->ops->close(&c->sources[i]);
+    sock_diag_close(c->shared.diag);
+    host_watch_close(c->watch);
+    local_addresses_free(c->shared.local);
+    conn_counter_free(c->shared.counter);
+    listener_builder_free(c->shared.builder);
     free(c);
 }
 
-int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
-                              struct listener_table **ret)
+/* Notes how a run ended. A source of what the kernel lacks has not run. */
+static void end_run(struct source *s, int result)
 {
-    struct poll p = {.c = c, .how = how};
-    struct listener_table *table;
+    s->run.ran = result != ERR_UNSUPPORTED;
+    s->run.up = result == 0 || result == ERR_UNSUPPORTED;
+    s->run.error = s->run.up ? 0 : result;
+    s->run.duration_seconds = s->worked_seconds;
+    s->worked_seconds = 0;
+    s->is_under_way = false;
+}
 
-    p.builder = listener_builder_new(how->limit, how->policy);
-    if (!p.builder)
-        return -ENOMEM;
-    local_addresses_refresh(c->local);
-    run_collectors(&p, POLL_LISTENERS);
-    table = listener_table_seal(p.builder, how->services, how->previous);
+/* Returns whether it could be begun. */
+static bool begin_source(struct source *s, int64_t now_ms)
+{
+    int r = s->type->ops->begin(s, now_ms);
+
+    s->worked_seconds = 0;
+    s->is_under_way = true;
+    if (r < 0)
+        end_run(s, r);
+    return r == 0;
+}
+
+static void step_source(struct source *s, const struct budget *budget)
+{
+    int64_t started_us = budget_now_us(budget);
+    int r = s->type->ops->step(s, budget);
+
+    s->worked_seconds += (double)(budget_now_us(budget) - started_us) / 1e6;
+    if (r <= 0)
+        end_run(s, r);
+}
+
+static void run_to_end(struct source *s, const struct budget *endless)
+{
+    (void)begin_source(s, budget_now_ms(endless)); /* else it has ended */
+    while (s->is_under_way)
+        step_source(s, endless);
+}
+
+static void believe_host(struct collectors *c, int64_t now_ms)
+{
+    if (c->watch && now_ms < c->host_until_ms)
+        return;
+    local_addresses_forget(c->shared.local);
+    interfaces_forget(&c->shared.interfaces);
+    c->host_until_ms = now_ms + HOST_BELIEVED_MS;
+}
+
+static void read_listeners(struct collectors *c, const struct listener_poll *how,
+                           const struct budget *endless)
+{
+    listener_builder_begin(c->shared.builder, how->limit, how->policy);
+    c->shared.auto_ports = how->auto_ports;
+    believe_host(c, budget_now_ms(endless));
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (c->sources[i].type->fills == POLL_LISTENERS && !c->sources[i].type->is_long)
+            run_to_end(&c->sources[i], endless);
+}
+
+/* Gives the rows their owners, with what a short look finds of those that are
+ * not known: most are found in it. Returns whether all have what is known. */
+static bool read_owners(struct collectors *c, bool wait, const struct budget *endless)
+{
+    int64_t now_us = budget_now_us(endless), now_ms = now_us / 1000;
+    struct budget at_once = *endless;
+
+    at_once.until_us = now_us + OWNERS_AT_ONCE_US;
+    if (!begin_source(c->owners, now_ms))
+        return false;
+    if (wait) {
+        while (c->owners->is_under_way)
+            step_source(c->owners, endless);
+    } else if (owners_due_ms(c->shared.owners, now_ms) <= now_ms) {
+        step_source(c->owners, &at_once);
+    } else {
+        return true;
+    }
+    return begin_source(c->owners, now_ms); /* the rows get what was found */
+}
+
+int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
+                              const struct budget *clock, const struct listener_table **ret)
+{
+    const struct budget endless = {.now_us = clock->now_us, .arg = clock->arg, .until_us = BUDGET_NO_END};
+    const struct listener_table *table;
+    bool have_owners;
+
+    read_listeners(c, how, &endless);
+    if (!c->stale && owners_version(c->shared.owners) == c->owners_version &&
+        listener_builder_is_same(c->shared.builder)) {
+        *ret = NULL;
+        return 0;
+    }
+    have_owners = read_owners(c, how->wait_for_owners, &endless);
+    c->owners_version = owners_version(c->shared.owners);
+    table = listener_table_seal(c->shared.builder, how->services, how->history);
+    c->stale = !table || !have_owners;
     if (!table)
         return -ENOMEM;
     *ret = table;
     return 0;
 }
 
-int collectors_poll_connections(struct collectors *c, struct conn_table **ret)
+bool collectors_have_news(const struct collectors *c)
 {
-    struct poll p = {.c = c};
-    struct conn_table *table;
+    return owners_version(c->shared.owners) != c->owners_version;
+}
 
-    run_collectors(&p, POLL_CONNECTIONS);
-    table = conn_counter_seal(c->counter);
+bool collectors_saw_anything(const struct collectors *c)
+{
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        const struct source *s = &c->sources[i];
+
+        /* Raw sockets do not count: /proc may have told them. */
+        if (s->type->fills == POLL_LISTENERS && !s->type->is_long && s->type->protocol != PROTOCOL_RAW &&
+            s->run.ran && s->run.up)
+            return true;
+    }
+    return false;
+}
+
+void collectors_begin_connections(struct collectors *c, int64_t now_ms)
+{
+    if (!c->connections->is_under_way)
+        (void)begin_source(c->connections, now_ms); /* its run says why not */
+}
+
+int64_t collectors_due_ms(const struct collectors *c, int64_t now_ms)
+{
+    return c->connections->is_under_way ? now_ms : owners_due_ms(c->shared.owners, now_ms);
+}
+
+void collectors_step(struct collectors *c, const struct budget *budget)
+{
+    int64_t now_ms = budget_now_ms(budget);
+    bool owners = owners_due_ms(c->shared.owners, now_ms) <= now_ms;
+
+    if (c->connections->is_under_way && !(owners && c->owners_turn))
+        step_source(c->connections, budget);
+    else if (owners)
+        step_source(c->owners, budget);
+    c->owners_turn = !c->owners_turn;
+}
+
+int collectors_take_connections(struct collectors *c, const struct conn_table **ret)
+{
+    const struct conn_table *table;
+
+    if (!c->shared.counted)
+        return 0;
+    c->shared.counted = false;
+    table = conn_counter_seal(c->shared.counter);
     if (!table)
         return -ENOMEM;
     *ret = table;
-    return 0;
+    return 1;
 }
 
 size_t collectors_runs(const struct collectors *c, struct collector_run *ret_runs)
 {
-    memcpy(ret_runs, c->runs, sizeof c->runs[0] * COLLECTOR_COUNT);
-    return COLLECTOR_COUNT;
-}
-
-uint64_t collectors_malformed(const struct collectors *c, size_t run_index)
-{
-    return c->malformed[run_index];
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        ret_runs[i] = c->sources[i].run;
+    return SOURCE_COUNT;
 }
 
 void collectors_refresh(struct collectors *c)
 {
-    memset(c->unsupported_until_ms, 0, sizeof c->unsupported_until_ms);
-    memset(c->no_ipv6_until_ms, 0, sizeof c->no_ipv6_until_ms);
-    c->raw_diag_missing_until_ms = 0;
-    owners_refresh(c->owners);
+    c->shared.lacks = (struct kernel_lacks){0};
+    owners_refresh(c->shared.owners);
+    c->stale = true;
+}
+
+int collectors_host_fd(const struct collectors *c)
+{
+    return c->watch ? host_watch_fd(c->watch) : -1;
+}
+
+void collectors_note_host(struct collectors *c)
+{
+    if (c->watch && host_watch_changed(c->watch))
+        c->host_until_ms = 0;
 }

@@ -1,13 +1,17 @@
-/* From the kernel to tables: the collectors and what they share.
+/* From the kernel to tables: the sources and what they share.
  *
- * One const table registers them. A collector that fails marks its class of
- * sockets as failed in the table and the poll goes on with the next one.
- * Nothing here logs; a caller that wants to know looks at the tables and at
- * the runs. Main thread only. */
+ * One const table registers them. A source that fails marks its class of
+ * sockets as failed and the poll goes on with the next one. Listeners are read
+ * at once; what can be long, counting connections and looking for owners, is
+ * done in steps between the polls. Nothing here logs or reads a clock: a
+ * caller passes the time in, and looks at the tables and at the runs. One
+ * thread. */
 #ifndef SOCKWATCH_COLLECTORS_COLLECTORS_H
 #define SOCKWATCH_COLLECTORS_COLLECTORS_H
 
+#include "core/budget.h"
 #include "core/snapshot.h"
+#include "core/status.h"
 
 struct collectors;
 
@@ -21,38 +25,66 @@ void collectors_close(struct collectors *c);
 struct listener_poll {
     size_t limit; /* services kept at most, as in listener_builder_new() */
     const struct policy *policy;
-    const struct listener_table *previous; /* of the poll before, or NULL: a listener of it that is
-                                              not found is looked for a second time */
-    const struct services *services;       /* may be NULL */
-    bool auto_ports;                       /* also datagram sockets whose port the kernel chose */
+    const struct services *services; /* may be NULL */
+    struct history *history;         /* is fed; may be NULL */
+    bool auto_ports;                 /* also datagram sockets whose port the kernel chose */
+    bool wait_for_owners;            /* look for all owners before the table is made */
 };
 
-/* Reads all listeners, and looks for their owners.
+/* Reads all listeners, with what is known of their owners by now.
  *
- * ret   returns owned; filled on success only
+ * clock   of its budget only the clock is used
+ * ret     returns owned (a reference); NULL when nothing has changed since the
+ *         last table, and then nothing was allocated; filled on success only
  *
  * Returns 0 or -ENOMEM. What could not be read is in the table's classes. */
 int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
-                              struct listener_table **ret);
+                              const struct budget *clock, const struct listener_table **ret);
 
-/* Counts all connections. Returns as collectors_poll_listeners(); what could
- * not be read is not complete in the table. */
-int collectors_poll_connections(struct collectors *c, struct conn_table **ret);
+/* Whether something was found out that the last table does not have. */
+bool collectors_have_news(const struct collectors *c);
 
-/* The last run of every collector; the array has COLLECTOR_RUNS_MAX places.
+/* Whether the last poll listed any class of listeners over netlink. */
+bool collectors_saw_anything(const struct collectors *c);
+
+/* Begins to count all connections, unless that is under way. */
+void collectors_begin_connections(struct collectors *c, int64_t now_ms);
+
+/* When collectors_step() is wanted next, on CLOCK_MONOTONIC: now or earlier
+ * when there is something to do, INT64_MAX for never. */
+int64_t collectors_due_ms(const struct collectors *c, int64_t now_ms);
+
+/* Goes on with what takes long, until the budget is spent or nothing is due. */
+void collectors_step(struct collectors *c, const struct budget *budget);
+
+/* Takes the connections once they are counted.
+ *
+ * ret   returns owned (a reference); filled when 1 is returned
+ *
+ * Returns 1, 0 when they are not counted yet, or -ENOMEM: this count is lost.
+ * What could not be read is not complete in the table. */
+int collectors_take_connections(struct collectors *c, const struct conn_table **ret);
+
+/* The last run of every source; the array has COLLECTOR_RUNS_MAX places.
  * Returns their number. */
 size_t collectors_runs(const struct collectors *c, struct collector_run *ret_runs);
 
-/* Messages and lines of the kernel's that made no sense, since the start. */
-uint64_t collectors_malformed(const struct collectors *c, size_t run_index);
-
 /* Forgets what was found out and is believed for a while: what the kernel does
  * not support, so that a diag module loaded meanwhile is used (done by itself
- * every five minutes), users' names, and who holds which socket. */
+ * every five minutes), users' names, and who holds which socket. The next poll
+ * yields a table in any case. */
 void collectors_refresh(struct collectors *c);
+
+/* Readable when the host's addresses or interfaces have changed, and
+ * collectors_note_host() is to be called; -1 where the kernel does not tell. */
+int collectors_host_fd(const struct collectors *c);
+void collectors_note_host(struct collectors *c);
 
 /* Reads the host's settings that make a bind scope mean something else. */
 struct caveats collectors_caveats(void);
+
+/* The ports that the kernel chooses from by itself. */
+struct port_range collectors_local_ports(void);
 
 /* Reads the system's services and protocols databases. Returns owned, or NULL
  * when memory runs out; a system without the databases yields an empty table. */

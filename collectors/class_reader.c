@@ -1,0 +1,137 @@
+#include "collectors/class_reader.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+void class_reader_end(struct class_reader *r)
+{
+    proc_raw_end(&r->raw);
+    r->is_dumping = false; /* the next dump gives the socket's answer up */
+}
+
+void class_reader_begin(struct class_reader *r, const struct class_query *query)
+{
+    class_reader_end(r);
+    r->query = *query;
+    r->part = 0;
+    r->one_walk = query->in_one_walk && socket_class_of(query->protocol)->in_one_walk;
+}
+
+/* Which family and which ports a part is about. IPv4 comes first, which tells
+ * whether the kernel has the protocol. Returns false after the last. */
+static bool part_of(const struct class_reader *r, uint8_t *ret_family, enum port_choice *ret_ports)
+{
+    size_t families = r->one_walk ? 1 : 2, choices = r->query.split_ports && r->query.auto_ports ? 2 : 1;
+
+    if (r->part >= families * choices)
+        return false;
+    *ret_family = r->one_walk ? AF_UNSPEC : r->part % families == 0 ? AF_INET : AF_INET6;
+    *ret_ports = !r->query.split_ports ? PORTS_ALL : r->part / families == 0 ? PORTS_BOUND : PORTS_AUTO;
+    return true;
+}
+
+/* What an answer that ends a dump without success means. Returns 0 where there
+ * is nothing to be had, 1 where it is asked for in another way, or the error. */
+static int judge_failure(struct class_reader *r, uint8_t family, int error, int64_t now_ms)
+{
+    const struct socket_class *class = socket_class_of(r->query.protocol);
+
+    if (family == AF_UNSPEC && (error == ERR_UNSUPPORTED || error == -EINVAL || error == -EOPNOTSUPP)) {
+        r->lacks->no_one_walk_until_ms = kernel_lacks_from(now_ms);
+        r->one_walk = false;
+        r->part = 0;
+        r->handlers->forget(r->arg);
+        return 1;
+    }
+    /* A kernel without IPv6 has no such sockets to hide. */
+    if (error == ERR_UNSUPPORTED && family == AF_INET6 && proc_has_protocol(class->proc_name_v6) == 0) {
+        r->lacks->classes[r->query.protocol].no_ipv6_until_ms = kernel_lacks_from(now_ms);
+        return 0;
+    }
+    return error;
+}
+
+static int begin_dump(struct class_reader *r, uint8_t family)
+{
+    const struct inet_diag_query query = {
+        .family = family,
+        .protocol = socket_class_of(r->query.protocol)->ip_protocol,
+        .states = r->query.states,
+        .ports = r->ports,
+        .with_memory = r->query.with_memory,
+    };
+    int result = sock_diag_begin(r->diag, &query);
+
+    r->is_dumping = result == 0;
+    return result;
+}
+
+/* One part of a class over netlink. Returns 1 when there is more, also of the
+ * parts after it. */
+static int step_dump(struct class_reader *r, const struct budget *budget)
+{
+    int64_t now_ms = budget_now_ms(budget);
+    uint8_t family;
+    int result = 0;
+
+    if (kernel_lacks_until(r->lacks->no_one_walk_until_ms, now_ms))
+        r->one_walk = false;
+    if (!part_of(r, &family, &r->ports))
+        return 0;
+    if (family != AF_INET6 ||
+        !kernel_lacks_until(r->lacks->classes[r->query.protocol].no_ipv6_until_ms, now_ms)) {
+        if (!r->is_dumping)
+            result = begin_dump(r, family);
+        if (result == 0)
+            result = sock_diag_step(r->diag, budget, r->handlers->on_message, r->arg, r->malformed);
+        if (result > 0)
+            return 1;
+    }
+    r->is_dumping = false;
+    if (result < 0) {
+        result = judge_failure(r, family, result, now_ms);
+        if (result != 0)
+            return result;
+    }
+    r->part++;
+    return 1;
+}
+
+/* Begins to read raw sockets in /proc. */
+static int turn_to_proc(struct class_reader *r, int64_t now_ms)
+{
+    if (!kernel_lacks_until(r->lacks->no_raw_diag_until_ms, now_ms)) {
+        r->lacks->no_raw_diag_until_ms = kernel_lacks_from(now_ms);
+        r->handlers->forget(r->arg); /* those of one family, which /proc gives again */
+    }
+    r->ports = PORTS_ALL;
+    return proc_raw_begin(&r->raw);
+}
+
+static int step_raw(struct class_reader *r, const struct budget *budget)
+{
+    int64_t now_ms = budget_now_ms(budget);
+    int result = ERR_UNSUPPORTED;
+
+    if (r->raw.fd < 0) {
+        if (!kernel_lacks_until(r->lacks->no_raw_diag_until_ms, now_ms))
+            result = step_dump(r, budget);
+        if (result != ERR_UNSUPPORTED)
+            return result;
+        result = turn_to_proc(r, now_ms);
+        if (result < 0)
+            return result;
+    }
+    return proc_raw_step(&r->raw, budget, r->handlers->on_raw, r->arg, r->malformed);
+}
+
+int class_reader_step(struct class_reader *r, const struct budget *budget)
+{
+    int result;
+
+    do
+        result = r->query.protocol == PROTOCOL_RAW ? step_raw(r, budget) : step_dump(r, budget);
+    while (result > 0 && !budget_is_spent(budget));
+    return result;
+}

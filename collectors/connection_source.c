@@ -1,0 +1,156 @@
+/* The source of connections: all classes that have any, one after the other. */
+#include "collectors/source.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct connections {
+    struct sock_diag *diag; /* its own: listeners are polled in the middle of a dump */
+    struct class_reader reader;
+    enum protocol protocol; /* being read; PROTOCOL_COUNT when all are through */
+    bool is_reading;
+    bool has_run; /* some class could be asked for */
+    int error;    /* the last of any class */
+};
+
+static int on_message(void *arg, const struct nlmsghdr *msg)
+{
+    const struct source *s = arg;
+    const struct connections *c = s->state;
+    uint16_t port;
+    uint8_t state;
+    int r = inet_diag_parse_state(msg, &port, &state);
+
+    if (r == 0)
+        r = conn_counter_add(s->shared->counter, c->protocol, port, state);
+    return r == -EINVAL ? -EBADMSG : r;
+}
+
+static int on_raw(void *arg, const struct proc_raw_row *raw)
+{
+    const struct source *s = arg;
+    int r = conn_counter_add(s->shared->counter, PROTOCOL_RAW, raw->protocol, raw->state);
+
+    return r == -EINVAL ? -EBADMSG : r;
+}
+
+static void forget(void *arg)
+{
+    const struct source *s = arg;
+    const struct connections *c = s->state;
+
+    conn_counter_reset(s->shared->counter, c->protocol);
+}
+
+static int open_connections(struct source *s)
+{
+    static const struct class_handlers handlers = {on_message, on_raw, forget};
+    struct connections *c = calloc(1, sizeof *c);
+    int r;
+
+    s->state = c;
+    if (!c)
+        return -ENOMEM;
+    c->reader.lacks = &s->shared->lacks;
+    c->reader.handlers = &handlers;
+    c->reader.arg = s;
+    c->reader.malformed = &s->run.malformed;
+    c->reader.raw = PROC_RAW_NONE;
+    r = sock_diag_open(&c->diag);
+    c->reader.diag = c->diag;
+    return r;
+}
+
+static void close_connections(struct source *s)
+{
+    struct connections *c = s->state;
+
+    if (c) {
+        class_reader_end(&c->reader);
+        sock_diag_close(c->diag);
+    }
+    free(c);
+}
+
+static int begin_connections(struct source *s, int64_t now_ms)
+{
+    struct connections *c = s->state;
+
+    (void)now_ms;
+    class_reader_end(&c->reader);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        conn_counter_reset(s->shared->counter, (enum protocol)i);
+    c->protocol = (enum protocol)0;
+    c->is_reading = false;
+    c->has_run = false;
+    c->error = 0;
+    s->shared->counted = false;
+    return 0;
+}
+
+/* Whether there is anything to ask for. */
+static bool can_ask(const struct source *s, enum protocol protocol, int64_t now_ms)
+{
+    return socket_class_of(protocol)->connection_states != 0 &&
+           !kernel_lacks_until(s->shared->lacks.classes[protocol].until_ms, now_ms);
+}
+
+/* Reads the class whose turn it is. Returns as class_reader_step(). */
+static int step_class(struct source *s, const struct budget *budget)
+{
+    struct connections *c = s->state;
+    const struct class_query query = {
+        .protocol = c->protocol,
+        .states = socket_class_of(c->protocol)->connection_states,
+        .in_one_walk = true,
+    };
+
+    if (!c->is_reading) {
+        if (!can_ask(s, c->protocol, budget_now_ms(budget)))
+            return ERR_UNSUPPORTED;
+        class_reader_begin(&c->reader, &query);
+        c->is_reading = true;
+    }
+    return class_reader_step(&c->reader, budget);
+}
+
+/* Notes how the class ended. A kernel without the protocol is no failure. */
+static void end_class(struct source *s, int result)
+{
+    struct connections *c = s->state;
+
+    if (result == 0)
+        conn_counter_complete(s->shared->counter, c->protocol);
+    else
+        forget(s);
+    if (result != ERR_UNSUPPORTED) {
+        c->has_run = true;
+        c->error = result < 0 ? result : c->error;
+    }
+    c->is_reading = false;
+    c->protocol = (enum protocol)(c->protocol + 1);
+}
+
+static int step_connections(struct source *s, const struct budget *budget)
+{
+    struct connections *c = s->state;
+
+    while (c->protocol < PROTOCOL_COUNT) {
+        int r = step_class(s, budget);
+
+        if (r <= 0)
+            end_class(s, r);
+        if (c->protocol < PROTOCOL_COUNT && budget_is_spent(budget))
+            return 1;
+    }
+    s->shared->counted = true;
+    return !c->has_run ? ERR_UNSUPPORTED : c->error;
+}
+
+const struct source_ops connection_source = {
+    .open = open_connections,
+    .close = close_connections,
+    .begin = begin_connections,
+    .step = step_connections,
+};

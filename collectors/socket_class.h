@@ -1,0 +1,45 @@
+/* How the kernel knows each class of sockets, and what it was found not to
+ * have. One thread. */
+#ifndef SOCKWATCH_COLLECTORS_SOCKET_CLASS_H
+#define SOCKWATCH_COLLECTORS_SOCKET_CLASS_H
+
+#include "core/listener_table.h"
+
+struct socket_class {
+    uint8_t ip_protocol;
+    uint32_t listener_states;
+    bool is_datagram; /* a port chosen by the kernel is a client's, mostly */
+    bool has_accept_queue;
+    bool in_one_walk;           /* one dump can have both families */
+    uint32_t connection_states; /* 0: not counted */
+    const char *proc_name;      /* in /proc/net/protocols */
+    const char *proc_name_v6;   /* likewise */
+};
+
+/* Static. */
+const struct socket_class *socket_class_of(enum protocol protocol);
+
+/* Asking for what the kernel lacks makes it look for a module each time, so a
+ * no is believed for a while. Begins as {0}; times are CLOCK_MONOTONIC. */
+struct kernel_lacks {
+    struct {
+        int64_t until_ms; /* 0: not known to be unsupported */
+        enum visibility as;
+        int64_t no_ipv6_until_ms; /* likewise, for IPv6 alone */
+    } classes[PROTOCOL_COUNT];
+    int64_t no_raw_diag_until_ms; /* /proc answers for raw sockets */
+    int64_t no_one_walk_until_ms;
+};
+
+/* Whether the no is to be believed still. */
+bool kernel_lacks_until(int64_t until_ms, int64_t now_ms);
+
+/* Until when a no that was heard now is believed. */
+int64_t kernel_lacks_from(int64_t now_ms);
+
+/* Notes that a class is not supported, and finds out what that means: a
+ * protocol that the kernel does not have hides nothing, one that it has but
+ * cannot list does. */
+void kernel_lacks_class(struct kernel_lacks *lacks, enum protocol protocol, int64_t now_ms);
+
+#endif

@@ -1,0 +1,68 @@
+/* A source: one thing of the kernel's that is read in steps.
+ *
+ * Each keeps its own state behind one small interface. What it fills is begun
+ * anew with each poll of that kind; a short source is stepped to its end at
+ * once, a long one between the polls. One thread. */
+#ifndef SOCKWATCH_COLLECTORS_SOURCE_H
+#define SOCKWATCH_COLLECTORS_SOURCE_H
+
+#include "collectors/class_reader.h"
+#include "collectors/host_watch.h"
+#include "collectors/interfaces.h"
+#include "collectors/local_address.h"
+#include "collectors/owners.h"
+#include "core/conn_table.h"
+#include "core/status.h"
+
+struct source;
+
+/* What a source does. */
+struct source_ops {
+    /* Makes the state; source->state is freed by close, also of a source that
+     * could not be opened. Returns 0 or a negative error. */
+    int (*open)(struct source *s);
+    void (*close)(struct source *s);
+
+    /* Begins anew; what is under way is given up. Returns 0, or a negative
+     * error: there is nothing to step then. */
+    int (*begin)(struct source *s, int64_t now_ms);
+
+    /* Goes on until the budget is spent. Returns 1 when there is more, 0 when
+     * all is there, ERR_UNSUPPORTED when the kernel has nothing of the kind, or
+     * the error it ended with. */
+    int (*step)(struct source *s, const struct budget *budget);
+};
+
+struct source_type {
+    const char *name;
+    enum poll_kind fills;
+    bool is_long; /* stepped between the polls */
+    const struct source_ops *ops;
+    enum protocol protocol; /* of a source of listeners */
+};
+
+/* What sources share; borrowed from the collectors. */
+struct source_shared {
+    struct kernel_lacks lacks;
+    struct sock_diag *diag; /* of the short ones, which run one after the other */
+    struct local_addresses *local;
+    struct interfaces interfaces;
+    struct owners *owners;
+    struct listener_builder *builder; /* filled by the listeners' */
+    bool auto_ports;                  /* also datagram sockets whose port the kernel chose */
+    struct conn_counter *counter;     /* filled by the connections' */
+    bool counted;                     /* and it is whole */
+};
+
+struct source {
+    const struct source_type *type;
+    struct source_shared *shared;
+    void *state;
+    bool is_under_way;
+    double worked_seconds; /* since it was begun */
+    struct collector_run run;
+};
+
+extern const struct source_ops listener_source, owner_source, connection_source;
+
+#endif
