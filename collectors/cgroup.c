@@ -1,9 +1,11 @@
 #include "collectors/cgroup.h"
-#include "collectors/proc_pid_parse.h"
+#include "collectors/dirents.h"
+#include "collectors/mounts.h"
+#include "core/array.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,55 +18,65 @@ struct directory {
     char *path;
 };
 
+/* Directories that were found; while a walk is under way also those to be read. */
+struct directories {
+    struct directory *items; /* owned */
+    size_t count, capacity;
+};
+
 struct cgroups {
     char mount[sizeof((struct mount_line *)0)->point]; /* "" where there is none */
-    struct directory *directories;                     /* by id */
-    size_t count;
+    struct directories known;                          /* by id */
+    struct {
+        struct directories found; /* in the order in which they are read themselves */
+        size_t next;              /* to be read after the open one */
+        struct dirents open;
+        char path[PATH_MAX]; /* of the open one */
+    } walk;
 };
 
-/* A walk under way. */
-struct walk {
-    struct directory *directories;
-    size_t count, capacity;
-    char path[PATH_MAX];
-};
-
-static void find_mount(struct cgroups *c)
+static bool take_cgroup2(void *arg, const struct mount_line *m)
 {
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    struct mount_line m;
-    char *line = NULL;
-    size_t capacity = 0;
+    struct cgroups *c = arg;
 
-    while (file && !*c->mount && getline(&line, &capacity, file) > 0)
-        if (proc_pid_parse_mount(line, &m) == 0 && strcmp(m.type, "cgroup2") == 0 && strcmp(m.root, "/") == 0)
-            memcpy(c->mount, m.point, sizeof c->mount);
-    free(line);
-    if (file)
-        (void)fclose(file); /* it was only read */
+    if (strcmp(m->type, "cgroup2") != 0 || strcmp(m->root, "/") != 0)
+        return true;
+    memcpy(c->mount, m->point, sizeof c->mount);
+    return false;
 }
 
 struct cgroups *cgroups_new(void)
 {
     struct cgroups *c = calloc(1, sizeof *c);
 
-    if (c)
-        find_mount(c);
+    if (!c)
+        return NULL;
+    c->walk.open.fd = -1;
+    (void)mounts_each(take_cgroup2, c); /* without it nothing is found */
     return c;
 }
 
-static void free_directories(struct directory *directories, size_t count)
+static void free_directories(struct directories *d)
 {
-    for (size_t i = 0; i < count; i++)
-        free(directories[i].path);
-    free(directories);
+    for (size_t i = 0; i < d->count; i++)
+        free(d->items[i].path);
+    free(d->items);
+    *d = (struct directories){.items = NULL};
+}
+
+static void end_walk(struct cgroups *c)
+{
+    dirents_close(&c->walk.open);
+    free_directories(&c->walk.found);
+    c->walk.next = 0;
 }
 
 void cgroups_free(struct cgroups *c)
 {
     if (!c)
         return;
-    free_directories(c->directories, c->count);
+    end_walk(c);
+    free_directories(&c->known);
     free(c);
 }
 
@@ -79,116 +91,150 @@ const char *cgroups_path(const struct cgroups *c, uint64_t id)
 {
     const struct directory key = {.id = id}, *found = NULL;
 
-    if (c->count > 0)
-        found = bsearch(&key, c->directories, c->count, sizeof key, compare_ids);
+    if (c->known.count > 0)
+        found = bsearch(&key, c->known.items, c->known.count, sizeof key, compare_ids);
     return found ? found->path : NULL;
 }
 
-static int add_directory(struct walk *w, uint64_t id)
+/* Opens the directory of the walk's path. */
+static int open_directory(struct cgroups *c)
 {
-    if (w->count == w->capacity) {
-        size_t capacity = w->capacity ? w->capacity * 2 : 256;
-        struct directory *directories = reallocarray(w->directories, capacity, sizeof *directories);
+    char *name;
+    int r;
 
-        if (!directories)
-            return -ENOMEM;
-        w->directories = directories;
-        w->capacity = capacity;
-    }
-    w->directories[w->count].id = id;
-    w->directories[w->count].path = strdup(w->path);
-    if (!w->directories[w->count].path)
+    if (asprintf(&name, "%s%s", c->mount, c->walk.path) < 0)
         return -ENOMEM;
-    w->count++;
-    return 0;
-}
-
-/* Adds what is below a directory, whose path is the first length bytes of
- * w->path. One that vanishes meanwhile is passed over. */
-static int walk_directory(struct walk *w, int parent, const char *name, size_t length, unsigned depth)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
-    const struct dirent *entry;
-    DIR *directory;
-
-    if (fd < 0)
-        return depth == 0 ? -errno : 0;
-    directory = fdopendir(fd);
-    if (!directory) {
-        r = -errno;
-        (void)close(fd); /* it was only read */
-        return r;
-    }
-    while (r == 0 && (entry = readdir(directory))) {
-        size_t n = strlen(entry->d_name);
-
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || length + n + 2 > sizeof w->path)
-            continue;
-        w->path[length] = '/';
-        memcpy(w->path + length + 1, entry->d_name, n + 1);
-        if (w->count < DIRECTORIES_MAX)
-            r = add_directory(w, entry->d_ino);
-        if (r == 0 && depth < DEPTH_MAX)
-            r = walk_directory(w, fd, entry->d_name, length + 1 + n, depth + 1);
-    }
-    (void)closedir(directory); /* it was only read */
+    r = dirents_open(&c->walk.open, AT_FDCWD, name);
+    free(name);
     return r;
 }
 
-int cgroups_walk(struct cgroups *c)
+int cgroups_walk_begin(struct cgroups *c)
 {
-    struct walk w = {.count = 0};
-    int r;
+    end_walk(c);
+    *c->walk.path = '\0';
+    return *c->mount ? open_directory(c) : -ENOENT;
+}
 
-    if (!*c->mount)
-        return -ENOENT;
-    r = walk_directory(&w, AT_FDCWD, c->mount, 0, 0);
-    if (r < 0) {
-        free_directories(w.directories, w.count);
-        return r;
-    }
-    if (w.count > 0)
-        qsort(w.directories, w.count, sizeof *w.directories, compare_ids);
-    free_directories(c->directories, c->count);
-    c->directories = w.directories;
-    c->count = w.count;
+static unsigned depth_of(const char *path)
+{
+    unsigned depth = 0;
+
+    for (; *path; path++)
+        depth += *path == '/';
+    return depth;
+}
+
+static int add_directory(struct cgroups *c, const struct dirent64 *entry)
+{
+    struct directories *found = &c->walk.found;
+    struct directory *items;
+    char *path;
+
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || found->count >= DIRECTORIES_MAX ||
+        strlen(c->walk.path) + strlen(entry->d_name) + 2 > sizeof c->walk.path)
+        return 0;
+    items = array_grow(found->items, &found->capacity, found->count + 1, sizeof *items);
+    if (!items)
+        return -ENOMEM;
+    found->items = items;
+    if (asprintf(&path, "%s/%s", c->walk.path, entry->d_name) < 0)
+        return -ENOMEM;
+    items[found->count++] = (struct directory){.id = entry->d_ino, .path = path};
     return 0;
 }
 
-int cgroups_pids(const struct cgroups *c, const char *path, uint32_t **ret_pids, size_t *ret_count)
+static int finish_walk(struct cgroups *c)
 {
-    uint32_t *pids = NULL, pid;
-    size_t count = 0, capacity = 0;
+    free_directories(&c->known);
+    c->known = c->walk.found;
+    c->walk.found = (struct directories){.items = NULL};
+    if (c->known.count > 0)
+        qsort(c->known.items, c->known.count, sizeof *c->known.items, compare_ids);
+    end_walk(c);
+    return 0;
+}
+
+/* Opens the next directory that is there still and not too deep. */
+static int next_directory(struct cgroups *c)
+{
+    dirents_close(&c->walk.open);
+    if (c->walk.next == c->walk.found.count)
+        return finish_walk(c);
+    (void)snprintf(c->walk.path, sizeof c->walk.path, "%s", c->walk.found.items[c->walk.next++].path);
+    if (depth_of(c->walk.path) <= DEPTH_MAX && open_directory(c) == -ENOMEM)
+        return -ENOMEM;
+    return 1;
+}
+
+int cgroups_walk_step(struct cgroups *c)
+{
+    const struct dirent64 *entry;
+    int r = c->walk.open.fd >= 0 ? dirents_next(&c->walk.open, &entry) : 0;
+
+    if (r > 0) {
+        r = add_directory(c, entry);
+        r = r < 0 ? r : 1;
+    } else {
+        r = next_directory(c); /* one that was removed meanwhile fails to be read */
+    }
+    if (r < 0)
+        end_walk(c);
+    return r;
+}
+
+int cgroup_members_open(struct cgroup_members *m, const struct cgroups *c, const char *path)
+{
     char *name;
-    FILE *file;
     int r = 0;
 
+    m->at = m->length = 0;
+    m->fd = -1;
     if (asprintf(&name, "%s%s/cgroup.procs", c->mount, path) < 0)
         return -ENOMEM;
-    file = fopen(name, "re");
+    m->fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (m->fd < 0)
+        r = -errno;
     free(name);
-    if (!file)
-        return -errno;
-    while (r == 0 && fscanf(file, "%u", &pid) == 1) {
-        if (count == capacity) {
-            uint32_t *more = reallocarray(pids, capacity ? capacity * 2 : 64, sizeof *pids);
+    return r;
+}
 
-            if (!more) {
-                r = -ENOMEM;
-                break;
-            }
-            pids = more;
-            capacity = capacity ? capacity * 2 : 64;
+/* Returns 1, 0 at the end, or -errno. */
+static int next_byte(struct cgroup_members *m, char *ret)
+{
+    if (m->at == m->length) {
+        ssize_t n = read(m->fd, m->buffer, sizeof m->buffer);
+
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        m->at = 0;
+        m->length = (size_t)n;
+    }
+    *ret = m->buffer[m->at++];
+    return 1;
+}
+
+int cgroup_members_next(struct cgroup_members *m, uint32_t *ret_pid)
+{
+    uint32_t pid = 0;
+    char c = '\0';
+    int r;
+
+    while ((r = next_byte(m, &c)) > 0) {
+        if (c >= '0' && c <= '9') {
+            pid = pid * 10 + (uint32_t)(c - '0');
+        } else if (pid != 0) { /* 0 is one of another PID namespace */
+            *ret_pid = pid;
+            return 1;
         }
-        if (pid != 0) /* of another PID namespace */
-            pids[count++] = pid;
     }
-    (void)fclose(file); /* it was only read */
-    if (r < 0) {
-        free(pids);
-        return r;
-    }
-    *ret_pids = pids;
-    *ret_count = count;
-    return 0;
+    *ret_pid = pid;
+    return r == 0 ? pid != 0 : r;
+}
+
+void cgroup_members_close(struct cgroup_members *m)
+{
+    if (m->fd >= 0)
+        (void)close(m->fd); /* it was only read */
+    m->fd = -1;
 }

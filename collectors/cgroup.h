@@ -3,7 +3,8 @@
  *
  * The kernel gives a socket the id of the cgroup that made it, which is the
  * inode of a directory. Ids are never used again, so what was found once stays
- * right; a directory that was removed is not found. Main thread only. */
+ * right; a directory that was removed is not found. Tree and members are read
+ * in steps, each a system call at most. One thread. Source: cgroups(7). */
 #ifndef SOCKWATCH_COLLECTORS_CGROUP_H
 #define SOCKWATCH_COLLECTORS_CGROUP_H
 
@@ -20,18 +21,31 @@ void cgroups_free(struct cgroups *c);
 
 /* The path below the mount, "/system.slice/nginx.service"; NULL when the id is
  * not known from the last walk. The root, where processes stand that nobody
- * has put anywhere, is not told either. Valid until the next walk. */
+ * has put anywhere, is not told either. Valid until a walk ends. */
 const char *cgroups_path(const struct cgroups *c, uint64_t id);
 
-/* Walks the whole tree anew. Returns 0, -ENOENT where there is no cgroup2, or
- * -errno; what was known before stays then. */
-int cgroups_walk(struct cgroups *c);
+/* Begins to walk the whole tree anew; a walk under way is given up. Returns 0,
+ * or -ENOENT where there is no cgroup2. */
+int cgroups_walk_begin(struct cgroups *c);
 
-/* Reads the PIDs that are in a cgroup, as our PID namespace knows them.
- *
- * ret_pids   returns owned, for free(); filled on success only
- *
- * Returns 0, or -errno (-ENOENT when it was removed). */
-int cgroups_pids(const struct cgroups *c, const char *path, uint32_t **ret_pids, size_t *ret_count);
+/* Walks on by one directory entry. Returns 1 while there is more, 0 at the end:
+ * what the walk found is known from now on. Or -errno: what was known before
+ * stays, and the walk is given up. */
+int cgroups_walk_step(struct cgroups *c);
+
+/* The members of a cgroup, being read. */
+struct cgroup_members {
+    int fd; /* -1: closed */
+    size_t at, length;
+    char buffer[4096];
+};
+
+/* Returns 0, or -errno (-ENOENT when the cgroup was removed) and leaves it closed. */
+int cgroup_members_open(struct cgroup_members *m, const struct cgroups *c, const char *path);
+
+/* The next PID, as our PID namespace knows it. Returns 1, 0 at the end, or -errno. */
+int cgroup_members_next(struct cgroup_members *m, uint32_t *ret_pid);
+
+void cgroup_members_close(struct cgroup_members *m);
 
 #endif

@@ -1,58 +1,54 @@
 #include "collectors/owners.h"
-#include "collectors/cgroup.h"
-#include "collectors/proc_pid_parse.h"
-#include "collectors/proc_scan.h"
+#include "collectors/owners_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define RECHECK_MS     INT64_C(1000)
-#define LOOK_FIRST_MS  INT64_C(1000)
-#define LOOK_SELDOM_MS INT64_C(60000)
+/* Searching may take one part in so many of the time; after a rest so much at
+ * once, and so much more in advance while nobody was found for some socket:
+ * looking through a million descriptors takes seconds. Looking at known holders
+ * has a share of its own, so that a long search does not blind it. */
+#define SEARCH_PARTS   INT64_C(10)
+#define SEARCH_REST_US INT64_C(5000000)
+#define SEARCH_DEBT_US INT64_C(5000000)
+#define LOOK_PARTS     INT64_C(50)
+#define LOOK_REST_US   INT64_C(100000)
 
-/* Looking may take one part in so many of the time, nearby and everywhere each. */
-#define LOOK_SHARE 10
+/* The cgroup tree may be walked for one part in so many of the time, which
+ * leaves most of the share of searching to what else is needed. */
+#define TREE_PARTS INT64_C(30)
 
-/* Of a socket with many holders so many are looked at in one recheck. */
-#define RECHECK_HOLDERS 8
+/* After an error nothing is tried for so long. */
+#define PAUSE_MS INT64_C(1000)
 
-/* A socket and what is known about its owner. */
-struct entry {
-    uint64_t cookie;
-    uint32_t inode;
-    uint32_t uid;
-    uint64_t cgroup_id;
-    bool present; /* among the rows of this poll */
-    struct owner_set *set;
-    uint32_t *fds;       /* owned; where each holder of set has the socket */
-    size_t next_holder;  /* to be looked at, modulo their number */
-    int64_t recheck_ms;  /* when to look at those descriptors */
-    int64_t look_ms;     /* when to look for holders anew */
-    int64_t refresh_ms;  /* likewise, had nothing happened meanwhile */
-    int64_t interval_ms; /* between the last two refreshes */
-    bool want_all;       /* a refresh looks everywhere, also when it has found some nearby */
-    bool only_nearby;    /* the next look is no refresh: some holder has gone, some are left */
+enum task {
+    TASK_NONE,
+    TASK_GO_ON, /* with what is being read */
+    TASK_NEARBY,
+    TASK_LIST,
+    TASK_SCAN,
+    TASK_UPKEEP,
+    TASK_LOOK,
 };
 
-struct owners {
-    struct entry *entries; /* by cookie and inode */
-    size_t count, capacity;
-    struct cgroups *cgroups;
-    struct users *users;
-    int64_t nearby_ms; /* when processes nearby may be looked through again */
-    int64_t walk_ms;   /* likewise all processes */
-    int64_t tree_ms;   /* likewise the cgroup tree */
+struct choice {
+    enum task task;
+    int64_t at_us; /* when its share of the time allows it */
 };
 
-static int64_t now_ms(void)
+static struct scan closed_scan(void)
 {
-    struct timespec now;
+    return (struct scan){.in = {.process = -1, .entries.fd = -1}};
+}
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+static void begin(struct owners *o)
+{
+    o->search_share = share_of(SEARCH_PARTS, SEARCH_REST_US);
+    o->look_share = share_of(LOOK_PARTS, LOOK_REST_US);
+    o->gather.members.fd = o->gather.pids.entries.fd = -1;
+    o->plan.scans[0] = o->plan.scans[1] = closed_scan();
+    o->needs.refresh_ms = o->upkeep.complete_ms = INT64_MAX;
 }
 
 struct owners *owners_new(void)
@@ -61,6 +57,7 @@ struct owners *owners_new(void)
 
     if (!o)
         return NULL;
+    begin(o);
     o->cgroups = cgroups_new();
     o->users = users_new();
     if (o->cgroups && o->users)
@@ -69,433 +66,276 @@ struct owners *owners_new(void)
     return NULL;
 }
 
-static void entry_done(struct entry *e)
+/* Forgets what was found out about processes. */
+static void forget_processes(struct owners *o)
 {
-    owner_set_unref(e->set);
-    free(e->fds);
+    owners_scan_stop(o);
+    owners_gather_stop(o);
+    process_table_done(&o->processes);
+    o->upkeep.next = o->upkeep.count = 0;
+    o->upkeep.complete_due = 0;
+    o->upkeep.complete_ms = INT64_MAX;
+    o->gather.new_wanted = o->gather.changed_wanted = o->plan_stale = false;
 }
 
 void owners_free(struct owners *o)
 {
     if (!o)
         return;
-    for (size_t i = 0; i < o->count; i++)
-        entry_done(&o->entries[i]);
-    free(o->entries);
+    forget_processes(o);
+    sockets_done(&o->sockets);
+    free(o->gather.groups);
+    free(o->plan.jobs);
+    free(o->upkeep.looks);
     cgroups_free(o->cgroups);
     users_free(o->users);
     free(o);
 }
 
-static int compare_entries(const void *a, const void *b)
+static struct watched *add_row(struct owners *o, const struct listener_row *row)
 {
-    const struct entry *x = a, *y = b;
+    struct watched *w = sockets_add(&o->sockets, row->cookie, row->inode);
 
-    if (x->cookie != y->cookie)
-        return x->cookie < y->cookie ? -1 : 1;
-    return x->inode < y->inode ? -1 : x->inode > y->inode;
-}
-
-static struct entry *find_entry(const struct owners *o, size_t count, const struct listener_row *row)
-{
-    const struct entry key = {.cookie = row->cookie, .inode = row->inode};
-
-    return count > 0 ? bsearch(&key, o->entries, count, sizeof key, compare_entries) : NULL;
-}
-
-/* What is known of a socket before anybody looked for its holders. */
-static struct owner_set *set_of(struct owners *o, uint32_t uid, uint64_t cgroup_id, size_t holders)
-{
-    struct owner_set *set = owner_set_new(holders);
-    const char *path = cgroups_path(o->cgroups, cgroup_id);
-
-    if (!set)
+    if (!w)
         return NULL;
-    set->uid = uid;
-    (void)snprintf(set->user, sizeof set->user, "%s", users_name(o->users, uid));
-    if (path)
-        proc_pid_parse_unit(path, strlen(path), set->unit);
-    return set;
+    w->uid = row->uid;
+    w->cgroup_id = row->cgroup_id;
+    w->refresh_ms = INT64_MAX;
+    owners_make_due(o, w);
+    return w;
 }
 
-static int add_entry(struct owners *o, const struct listener_row *row, int64_t now)
+/* Returns what is known of a row's socket, or NULL when memory runs out. */
+static const struct owner_set *note_row(struct owners *o, const struct listener_row *row)
 {
-    struct entry *e;
+    struct watched *w = sockets_find(&o->sockets, row->cookie, row->inode);
+    uint64_t version = o->version;
 
-    if (o->count == o->capacity) {
-        size_t capacity = o->capacity ? o->capacity * 2 : 64;
-        struct entry *entries = reallocarray(o->entries, capacity, sizeof *entries);
-
-        if (!entries)
-            return -ENOMEM;
-        o->entries = entries;
-        o->capacity = capacity;
+    if (!w)
+        w = add_row(o, row);
+    if (!w)
+        return NULL;
+    w->round = o->round;
+    if (w->uid != row->uid) { /* somebody gave it away, fchown(2) */
+        w->uid = row->uid;
+        owners_make_due(o, w);
+        (void)owners_publish_one(o, w); /* what was published stays */
     }
-    e = &o->entries[o->count];
-    *e = (struct entry){
-        .cookie = row->cookie,
-        .inode = row->inode,
-        .uid = row->uid,
-        .cgroup_id = row->cgroup_id,
-        .present = true,
-        .look_ms = now,
-    };
-    e->set = set_of(o, row->uid, row->cgroup_id, 0);
-    if (!e->set)
-        return -ENOMEM;
-    o->count++;
-    return 0;
+    if (!w->set) {
+        w->dirty = owners_publish_one(o, w) < 0;
+        o->version = version; /* nobody has it yet */
+    }
+    return w->set;
 }
 
-/* Makes the entries those of the rows. */
-static int note_rows(struct owners *o, const struct listener_row *rows, size_t count, int64_t now)
+int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms)
 {
-    size_t known = o->count, kept = 0;
     int r = 0;
 
-    for (size_t i = 0; i < known; i++)
-        o->entries[i].present = false;
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        struct entry *e = find_entry(o, known, &rows[i]);
+    o->round++;
+    o->now_ms = now_ms;
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        size_t count;
+        struct listener_row *rows = listener_builder_rows(b, (enum protocol)protocol, &count);
 
-        if (!e) {
-            r = add_entry(o, &rows[i], now);
-            continue;
+        for (size_t i = 0; i < count; i++) {
+            rows[i].owners = note_row(o, &rows[i]);
+            r = rows[i].owners ? r : -ENOMEM;
         }
-        e->present = true;
-        if (e->uid != rows[i].uid)
-            e->look_ms = now; /* somebody gave it away, fchown(2) */
-        e->uid = rows[i].uid;
     }
-    for (size_t i = 0; i < o->count; i++) {
-        if (o->entries[i].present)
-            o->entries[kept++] = o->entries[i];
-        else
-            entry_done(&o->entries[i]);
-    }
-    o->count = kept;
-    if (kept > 0)
-        qsort(o->entries, kept, sizeof *o->entries, compare_entries);
+    if (sockets_keep(&o->sockets, o->round))
+        o->needs_stale = o->plan_stale = true;
+    if (o->sockets.count == 0)
+        forget_processes(o);
+    else if (o->upkeep.complete_ms == INT64_MAX && o->upkeep.complete_due == 0)
+        o->upkeep.complete_ms = now_ms + OWNERS_COMPLETE_MS;
+    if (o->needs_stale)
+        owners_measure(o);
     return r;
 }
 
-/* Looks at the one descriptor of each holder, some at a time where there are
- * many; where one is not as it was, the next look is due at once. */
-static void recheck(struct entry *e, int64_t now)
+/* What the search needs next. A new socket comes first, but what it needs to
+ * have read is not read over and over while processes wait to be looked into. */
+static enum task search_task(const struct owners *o, enum level level, bool *ret_urgent)
 {
-    size_t count = e->set->count < RECHECK_HOLDERS ? e->set->count : RECHECK_HOLDERS, left = 0;
+    const struct needs *n = &o->needs;
+    bool scan_first = level <= LEVEL_URGENT && o->gather.owed_us > 0;
 
-    if (now < e->recheck_ms || count == 0)
-        return;
-    e->recheck_ms = now + RECHECK_MS;
-    for (size_t i = 0; i < count; i++) {
-        size_t k = e->next_holder++ % e->set->count;
+    *ret_urgent = n->unfound;
+    if (o->gather.stage != STAGE_NONE)
+        return TASK_GO_ON;
+    if (n->nearby_urgent && !scan_first)
+        return TASK_NEARBY;
+    *ret_urgent = n->unfound || level == LEVEL_NEAR_URGENT;
+    if (level == LEVEL_NEAR_URGENT)
+        return TASK_SCAN;
+    if (n->listing_urgent && !scan_first)
+        return TASK_LIST;
+    *ret_urgent = level == LEVEL_URGENT;
+    if (level == LEVEL_URGENT)
+        return TASK_SCAN;
+    if (n->nearby)
+        return TASK_NEARBY;
+    if (level == LEVEL_NEAR)
+        return TASK_SCAN;
+    if (n->listing)
+        return TASK_LIST;
+    return level == LEVEL_NONE ? TASK_NONE : TASK_SCAN;
+}
 
-        left += proc_scan_recheck(&e->set->holders[k], e->fds[k], e->inode);
+static struct choice choose_upkeep(const struct owners *o, struct choice search, int64_t now_us)
+{
+    int64_t at_us = share_ready_us(&o->search_share, 0, now_us), upkeep_ms = owners_upkeep_ms(o);
+
+    if (upkeep_ms == INT64_MAX)
+        return search;
+    if (upkeep_ms > at_us / 1000)
+        at_us = upkeep_ms * 1000;
+    return at_us < search.at_us ? (struct choice){TASK_UPKEEP, at_us} : search;
+}
+
+static struct choice choose_look(const struct owners *o, struct choice other, int64_t now_us)
+{
+    int64_t at_us = share_ready_us(&o->look_share, 0, now_us), look_ms = owners_look_ms(o);
+
+    if (look_ms == INT64_MAX)
+        return other;
+    if (look_ms * 1000 > at_us)
+        at_us = look_ms * 1000;
+    return at_us <= now_us || at_us < other.at_us ? (struct choice){TASK_LOOK, at_us} : other;
+}
+
+/* What is to be done next, and when. */
+static struct choice choose(const struct owners *o, int64_t now_us, bool to_the_end)
+{
+    enum level level = owners_scan_level(o);
+    struct choice c = {.at_us = INT64_MAX};
+    bool urgent;
+
+    c.task = search_task(o, level, &urgent);
+    if (c.task != TASK_NONE)
+        c.at_us = to_the_end ? now_us : share_ready_us(&o->search_share, urgent ? SEARCH_DEBT_US : 0, now_us);
+    if (to_the_end)
+        return c;
+    if (c.task == TASK_NONE || (c.task == TASK_SCAN && level == LEVEL_REST) || c.at_us > now_us)
+        c = choose_upkeep(o, c, now_us);
+    return choose_look(o, c, now_us);
+}
+
+static int perform(struct owners *o, enum task task)
+{
+    switch (task) {
+    case TASK_NONE: return 0;
+    case TASK_GO_ON: return owners_gather_step(o);
+    case TASK_NEARBY: return owners_gather_nearby(o);
+    case TASK_LIST: return owners_list_all(o);
+    case TASK_SCAN: return owners_scan_step(o);
+    case TASK_UPKEEP: owners_upkeep_step(o); return 0;
+    case TASK_LOOK: return owners_look_step(o);
     }
-    if (left == count)
-        return;
-    e->look_ms = now;
-    e->only_nearby = left > 0 || count < e->set->count;
-}
-
-/* A look for some of the entries. */
-struct look {
-    struct owners *owners;
-    struct entry **entries; /* due, by inode */
-    struct wanted *wanted;  /* as many, of the same order; an inode may stand for several */
-    size_t count;
-    struct proc_scan scan;
-    int64_t now;
-    bool walked, walk_complete;
-};
-
-static int compare_entry_inodes(const void *a, const void *b)
-{
-    const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
-
-    return x->inode < y->inode ? -1 : x->inode > y->inode;
-}
-
-static struct wanted *wanted_of(const struct look *l, const struct entry *e)
-{
-    size_t low = 0, high = l->scan.wanted_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (l->wanted[middle].inode < e->inode)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return &l->wanted[low]; /* every entry of the look has one */
-}
-
-/* Fills the look with the entries that are due. */
-static int begin_look(struct look *l)
-{
-    struct owners *o = l->owners;
-    size_t distinct = 0;
-
-    l->entries = calloc(o->count + 1, sizeof(struct entry *));
-    l->wanted = calloc(o->count + 1, sizeof *l->wanted);
-    if (!l->entries || !l->wanted)
-        return -ENOMEM;
-    for (size_t i = 0; i < o->count; i++)
-        if (o->entries[i].look_ms <= l->now)
-            l->entries[l->count++] = &o->entries[i];
-    if (l->count > 0)
-        qsort(l->entries, l->count, sizeof(struct entry *), compare_entry_inodes);
-    for (size_t i = 0; i < l->count; i++)
-        if (i == 0 || l->entries[i]->inode != l->entries[i - 1]->inode)
-            l->wanted[distinct++].inode = l->entries[i]->inode;
-    l->scan = (struct proc_scan){.wanted = l->wanted, .wanted_count = distinct, .users = o->users};
     return 0;
 }
 
-static void end_look(struct look *l)
+static void account(struct owners *o, enum task task, enum stage stage, int64_t now_us, int64_t spent_us)
 {
-    for (size_t i = 0; l->wanted && i < l->scan.wanted_count; i++)
-        free(l->wanted[i].hits);
-    free(l->wanted);
-    free(l->entries);
-}
-
-/* Walks the cgroup tree once when some socket's cgroup is not known from the
- * last time. */
-static void learn_cgroups(struct look *l)
-{
-    struct owners *o = l->owners;
-    bool missing = false;
-
-    for (size_t i = 0; i < l->count; i++)
-        missing |= l->entries[i]->cgroup_id > 1 && !cgroups_path(o->cgroups, l->entries[i]->cgroup_id);
-    if (!missing || l->now < o->tree_ms)
-        return;
-    (void)cgroups_walk(o->cgroups); /* what is not found is unknown */
-    o->tree_ms = now_ms() + LOOK_SHARE * (now_ms() - l->now);
-}
-
-/* PIDs to look into. */
-struct pid_list {
-    uint32_t *pids; /* owned */
-    size_t count, capacity;
-};
-
-static int add_pids(struct pid_list *list, const uint32_t *pids, size_t count)
-{
-    if (list->count + count > list->capacity) {
-        size_t capacity = (list->count + count) * 2;
-        uint32_t *more = reallocarray(list->pids, capacity, sizeof *more);
-
-        if (!more)
-            return -ENOMEM;
-        list->pids = more;
-        list->capacity = capacity;
+    share_spend(task == TASK_LOOK ? &o->look_share : &o->search_share, now_us, spent_us);
+    if (task == TASK_SCAN)
+        o->gather.owed_us = o->gather.owed_us > spent_us ? o->gather.owed_us - spent_us : 0;
+    else if (task != TASK_LOOK)
+        o->gather.owed_us += spent_us;
+    if (stage == STAGE_TREE) {
+        o->gather.tree_us += spent_us;
+        o->gather.tree_ms = (now_us + TREE_PARTS * o->gather.tree_us) / 1000;
     }
-    if (count > 0)
-        memcpy(list->pids + list->count, pids, count * sizeof *pids);
-    list->count += count;
-    return 0;
+    if (o->upkeep.complete_due && task != TASK_LOOK)
+        o->upkeep.complete_us += spent_us;
 }
 
-static int compare_pids(const void *a, const void *b)
+static int make_plan(struct owners *o)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int r = o->plan_stale ? owners_plan(o) : 0;
 
-    return x < y ? -1 : x > y;
-}
-
-/* Who held the socket before, and the processes of the cgroup that made it. */
-static int add_nearby(struct look *l, const struct entry *e, const char *path, struct pid_list *list)
-{
-    uint32_t *pids;
-    size_t count;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < e->set->count; i++)
-        r = add_pids(list, &e->set->holders[i].pid, 1);
-    if (r < 0 || !path || cgroups_pids(l->owners->cgroups, path, &pids, &count) < 0)
-        return r;
-    r = add_pids(list, pids, count);
-    free(pids);
+    if (o->needs_stale)
+        owners_measure(o);
     return r;
 }
 
-static int look_nearby(struct look *l)
+/* Works until nothing is left that may be done now, or the budget is spent. */
+static int work(struct owners *o, const struct budget *budget, struct choice *ret_next)
 {
-    const char *last = NULL;
-    struct pid_list list = {.count = 0};
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < l->count; i++) {
-        const char *path = cgroups_path(l->owners->cgroups, l->entries[i]->cgroup_id);
-
-        /* Sockets that were made one after the other are mostly of one cgroup. */
-        r = add_nearby(l, l->entries[i], path == last ? NULL : path, &list);
-        last = path;
-    }
-    if (list.count > 0)
-        qsort(list.pids, list.count, sizeof *list.pids, compare_pids);
-    for (size_t i = 0; r == 0 && i < list.count; i++)
-        if (i == 0 || list.pids[i] != list.pids[i - 1])
-            r = proc_scan_process(&l->scan, list.pids[i]);
-    free(list.pids);
-    return r;
-}
-
-/* Whether a socket is held by somebody who uses it. */
-static bool is_found(const struct wanted *w)
-{
-    for (size_t i = 0; i < w->hit_count; i++)
-        if (!holder_is_activator(&w->hits[i].holder))
-            return true;
-    return false;
-}
-
-static bool needs_walk(const struct look *l, const struct entry *e)
-{
-    return e->inode != 0 && (!is_found(wanted_of(l, e)) || (e->want_all && !e->only_nearby));
-}
-
-/* Looks through all processes, when some socket asks for it and the last time
- * is long enough ago. */
-static int look_everywhere(struct look *l)
-{
-    struct owners *o = l->owners;
-    bool needed = false;
-    int64_t started = now_ms();
+    int64_t now_us = budget_now_us(budget);
+    bool to_the_end = !budget_has_end(budget);
     int r;
 
-    for (size_t i = 0; !needed && i < l->count; i++)
-        needed = needs_walk(l, l->entries[i]);
-    if (!needed || started < o->walk_ms)
+    for (;;) {
+        int64_t before_us = now_us;
+        enum stage stage = o->gather.stage;
+
+        o->now_ms = now_us / 1000;
+        r = make_plan(o);
+        *ret_next = choose(o, now_us, to_the_end);
+        if (r < 0 || ret_next->at_us > now_us || (budget_has_end(budget) && now_us >= budget->until_us))
+            return r;
+        r = perform(o, ret_next->task);
+        now_us = budget_now_us(budget);
+        account(o, ret_next->task, stage, now_us, now_us - before_us);
+        if (r < 0)
+            return r;
+    }
+}
+
+int owners_step(struct owners *o, const struct budget *budget)
+{
+    bool to_the_end = !budget_has_end(budget);
+    struct choice next;
+    int r;
+
+    o->now_ms = budget_now_ms(budget);
+    if (o->sockets.count == 0 || (o->now_ms < o->pause_ms && !to_the_end))
         return 0;
-    l->scan.denied = false;
-    r = proc_scan_all(&l->scan);
-    o->walk_ms = now_ms() + LOOK_SHARE * (now_ms() - started);
-    if (r < 0)
-        return r == -ENOMEM ? r : 0; /* no /proc: nothing is seen */
-    l->walked = true;
-    l->walk_complete = !l->scan.denied && proc_scan_sees_all();
-    return 0;
-}
-
-static int compare_hits(const void *a, const void *b)
-{
-    const struct hit *x = a, *y = b;
-
-    return x->holder.pid < y->holder.pid ? -1 : x->holder.pid > y->holder.pid;
-}
-
-static int conclude_entry(struct look *l, struct entry *e)
-{
-    struct wanted *w = wanted_of(l, e);
-    struct owner_set *set = set_of(l->owners, e->uid, e->cgroup_id, w->hit_count);
-    uint32_t *fds = calloc(w->hit_count + 1, sizeof *fds);
-
-    if (!set || !fds) {
-        owner_set_unref(set);
-        free(fds);
-        return -ENOMEM;
-    }
-    if (w->hit_count > 0)
-        qsort(w->hits, w->hit_count, sizeof *w->hits, compare_hits);
-    for (size_t i = 0; i < w->hit_count; i++) {
-        set->holders[i] = w->hits[i].holder;
-        fds[i] = w->hits[i].fd;
-    }
-    if (!*set->unit) /* its cgroup may have gone meanwhile */
-        memcpy(set->unit, e->set->unit, sizeof set->unit);
-    if (w->hit_count > 0)
-        set->sight = SIGHT_SEEN;
-    else if (l->walked || e->inode == 0)
-        set->sight = l->walk_complete || e->inode == 0 ? SIGHT_NONE : SIGHT_HIDDEN;
-    else if (e->set->count == 0) /* what the last walk said stays until the next one */
-        set->sight = e->set->sight;
-    entry_done(e);
-    e->set = set;
-    e->fds = fds;
-    e->next_holder = 0;
-    return 0;
-}
-
-/* When to look again: soon while a program is young, which may fork or become
- * another user after it listened, and then ever more seldom. */
-static void schedule(struct look *l, struct entry *e)
-{
-    bool has_cgroup = cgroups_path(l->owners->cgroups, e->cgroup_id);
-    bool postponed = !l->walked && needs_walk(l, e), was_refresh = !e->only_nearby;
-
-    e->recheck_ms = l->now + RECHECK_MS;
-    e->look_ms = postponed ? l->owners->walk_ms : e->refresh_ms;
-    if (postponed)
-        return;
-    e->only_nearby = false;
-    /* Where no cgroup tells, who joined later is found only everywhere. */
-    e->want_all = !has_cgroup;
-    if (!was_refresh && e->set->count > 0)
-        return;
-    e->interval_ms = e->interval_ms ? e->interval_ms * 2 : LOOK_FIRST_MS;
-    if (e->interval_ms > LOOK_SELDOM_MS)
-        e->interval_ms = LOOK_SELDOM_MS;
-    e->look_ms = e->refresh_ms = l->now + e->interval_ms;
-}
-
-/* Looks nearby, which is done within the share of the time that it may take. */
-static int look_nearby_timed(struct look *l)
-{
-    int64_t started = now_ms();
-    int r = look_nearby(l);
-
-    l->owners->nearby_ms = now_ms() + LOOK_SHARE * (now_ms() - started);
-    return r;
-}
-
-static int look(struct owners *o, int64_t now)
-{
-    struct look l = {.owners = o, .now = now};
-    int r = now < o->nearby_ms ? 0 : begin_look(&l);
-
-    if (r == 0 && l.count > 0) {
-        learn_cgroups(&l);
-        r = look_nearby_timed(&l);
-        if (r == 0)
-            r = look_everywhere(&l);
-        for (size_t i = 0; r == 0 && i < l.count; i++) {
-            r = conclude_entry(&l, l.entries[i]);
-            if (r == 0)
-                schedule(&l, l.entries[i]);
-        }
-    }
-    end_look(&l);
-    return r;
-}
-
-int owners_attach(struct owners *o, struct listener_row *rows, size_t count)
-{
-    int64_t now = now_ms();
-    int r = note_rows(o, rows, count, now);
-
-    for (size_t i = 0; r == 0 && i < o->count; i++)
-        recheck(&o->entries[i], now);
+    r = work(o, budget, &next);
     if (r == 0)
-        r = look(o, now);
-    for (size_t i = 0; i < count; i++) {
-        const struct entry *e = find_entry(o, o->count, &rows[i]);
-
-        rows[i].owners = e ? e->set : NULL;
-    }
+        r = owners_publish(o, to_the_end || next.at_us > o->now_ms * 1000 + 999);
+    if (r == 0)
+        return !to_the_end && owners_due_ms(o, o->now_ms) <= o->now_ms;
+    owners_gather_stop(o);
+    owners_scan_stop(o);
+    o->pause_ms = o->now_ms + PAUSE_MS;
     return r;
+}
+
+int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
+{
+    struct choice next;
+    int64_t due_ms;
+
+    if (o->sockets.count == 0)
+        return INT64_MAX;
+    if (now_ms < o->pause_ms)
+        return o->pause_ms;
+    if (o->plan_stale && o->gather.stage == STAGE_NONE)
+        return now_ms;
+    next = choose(o, now_ms * 1000, false);
+    due_ms = next.at_us == INT64_MAX ? INT64_MAX : (next.at_us + 999) / 1000;
+    if (o->needs.dirty > 0 && o->publish_ms < due_ms)
+        due_ms = o->publish_ms;
+    return due_ms;
+}
+
+uint64_t owners_version(const struct owners *o)
+{
+    return o->version;
 }
 
 void owners_refresh(struct owners *o)
 {
     users_forget(o->users);
-    for (size_t i = 0; i < o->count; i++) {
-        o->entries[i].look_ms = 0;
-        o->entries[i].interval_ms = 0;
-        o->entries[i].only_nearby = false;
+    for (size_t i = 0; i < o->sockets.count; i++) {
+        struct watched *w = &o->sockets.items[i];
+
+        w->dirty = true;
+        owners_make_due(o, w);
     }
+    if (o->sockets.count > 0)
+        owners_measure(o);
 }

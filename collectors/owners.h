@@ -1,18 +1,36 @@
 /* Who holds the listening sockets: which process, of which user and unit.
  *
  * Netlink does not tell, so it has to be looked for among the descriptors of
- * processes, which costs. A socket is looked for when it is new, in the
- * processes of the cgroup that made it first, and in all of them only when
- * that does not tell. Then the one descriptor that was found is looked at once
- * a second, and the whole again ever more seldom. Looking through all
- * processes takes at most a tenth of the time.
+ * processes, which costs, and must never hold up a poll: it is a stepped
+ * source. Polls tell it which sockets there are and take what is known by now;
+ * it looks in steps between them.
+ *
+ * Every look at a process looks up all sockets, so all that wait are looked for
+ * in one walk, and nothing is walked per socket. A socket is looked for among
+ * the processes that had it before and those of the cgroup that made it, then
+ * among all; those with few descriptors first, and those whose number of them
+ * has not changed last. The first holder is told at once, others as they are
+ * found; where the cgroup does not tell who might be, all processes are looked
+ * through for them, at leisure. Nobody is said to have a socket (or to be hidden)
+ * when every process that was listed for it was looked through.
+ *
+ * Searching takes at most a tenth of the time. After a rest it takes that time
+ * at once, and some in advance while nobody is found for some socket, so that a
+ * search through a million descriptors runs through.
+ *
+ * A known holder is looked at once a second: its name, and one descriptor of
+ * those that are sockets, the next one each time. Who joined is looked for at
+ * growing intervals, up to a minute, among processes that are new; descriptors
+ * passed to old ones are found by looking through everything once a minute at
+ * most, for a hundredth of the time at most.
  *
  * Other users' processes can be looked into with CAP_SYS_PTRACE and
  * CAP_DAC_READ_SEARCH only; without them the unit and the user of the socket
- * are known all the same. Main thread only. Source: proc(5), sock_diag(7). */
+ * are known all the same. One thread. Source: proc(5), sock_diag(7). */
 #ifndef SOCKWATCH_COLLECTORS_OWNERS_H
 #define SOCKWATCH_COLLECTORS_OWNERS_H
 
+#include "core/budget.h"
 #include "core/listener_table.h"
 
 struct owners;
@@ -21,13 +39,28 @@ struct owners;
 struct owners *owners_new(void);
 void owners_free(struct owners *o);
 
-/* Gives every row its owner, borrowed until the next call.
+/* Notes which sockets there are now and gives every row of the builder what is
+ * known about its owner by now, borrowed until the next call of anything here.
+ * Sockets that are not among them are forgotten. A poll that found the same
+ * rows as before need not call it, unless owners_version() has changed.
  *
- * rows   all sockets of the poll; those of the poll before that are not among
- *        them are forgotten
+ * Returns 0 or -ENOMEM: some rows may have no owner then. */
+int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms);
+
+/* When the next step is wanted, on CLOCK_MONOTONIC: now or earlier when there
+ * is something to do, INT64_MAX for never (there are no sockets). */
+int64_t owners_due_ms(const struct owners *o, int64_t now_ms);
+
+/* Looks until the budget is spent or nothing is due. A budget without an end is
+ * for one-shot commands: every socket that has not been looked for is looked
+ * for, whatever share of the time that takes; no upkeep is done then.
  *
- * Returns 0 or -ENOMEM: some rows may have none then. */
-int owners_attach(struct owners *o, struct listener_row *rows, size_t count);
+ * Returns 1 when there is more to do at once, 0 when not, -ENOMEM or -errno:
+ * what was being looked for is looked for again later. */
+int owners_step(struct owners *o, const struct budget *budget);
+
+/* Changes whenever something else is known about the owner of some socket. */
+uint64_t owners_version(const struct owners *o);
 
 /* Lets everything be looked for anew, also the names of users. */
 void owners_refresh(struct owners *o);

@@ -1,9 +1,8 @@
 #include "collectors/proc_scan.h"
+#include "collectors/mounts.h"
 #include "collectors/proc_pid_parse.h"
 
-#include <assert.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,11 +16,78 @@ enum { PATH_TEXT_MAX = 64, LINK_TEXT_MAX = 64, FILE_TEXT_MAX = 8192 };
 /* Inode of the first PID namespace (linux/proc_ns.h, PROC_PID_INIT_INO). */
 #define INITIAL_PID_NAMESPACE 0xeffffffcu
 
-static int compare_inodes(const void *a, const void *b)
+/* The next entry that is called by a number. Returns 1, 0 at the end, or -errno. */
+static int next_number(struct dirents *d, const struct dirent64 **ret, uint32_t *ret_number)
 {
-    const struct wanted *x = a, *y = b;
+    int r;
 
-    return x->inode < y->inode ? -1 : x->inode > y->inode;
+    do
+        r = dirents_next(d, ret);
+    while (r > 0 && !isdigit((unsigned char)(*ret)->d_name[0]));
+    if (r > 0)
+        *ret_number = (uint32_t)strtoul((*ret)->d_name, NULL, 10);
+    return r;
+}
+
+int proc_pids_open(struct proc_pids *p)
+{
+    return dirents_open(&p->entries, AT_FDCWD, "/proc");
+}
+
+int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid)
+{
+    const struct dirent64 *entry;
+
+    return next_number(&p->entries, &entry, ret_pid);
+}
+
+void proc_pids_close(struct proc_pids *p)
+{
+    dirents_close(&p->entries);
+}
+
+uint32_t proc_descriptor_count(uint32_t pid)
+{
+    char path[PATH_TEXT_MAX];
+    struct stat s;
+
+    (void)snprintf(path, sizeof path, "/proc/%u/fd", pid);
+    if (stat(path, &s) < 0 || s.st_size <= 0)
+        return 0;
+    return s.st_size < (off_t)UINT32_MAX ? (uint32_t)s.st_size : UINT32_MAX;
+}
+
+int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid)
+{
+    char path[PATH_TEXT_MAX];
+    int r;
+
+    d->pid = pid;
+    d->entries.fd = -1;
+    (void)snprintf(path, sizeof path, "/proc/%u", pid);
+    d->process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (d->process < 0)
+        return -errno;
+    r = dirents_open(&d->entries, d->process, "fd");
+    if (r < 0)
+        proc_descriptors_close(d);
+    return r;
+}
+
+int proc_descriptors_next(struct proc_descriptors *d, uint32_t *ret_fd, uint32_t *ret_inode)
+{
+    const struct dirent64 *entry;
+    char link[LINK_TEXT_MAX];
+    ssize_t length;
+    int r = next_number(&d->entries, &entry, ret_fd);
+
+    if (r <= 0)
+        return r;
+    length = readlinkat(d->entries.fd, entry->d_name, link, sizeof link);
+    if (length < 0 && (errno == EACCES || errno == EPERM))
+        return -errno;
+    *ret_inode = length < 0 ? 0 : proc_pid_parse_socket(link, (size_t)length);
+    return 1;
 }
 
 /* Reads a small file below a process's directory. Returns its length, with a
@@ -44,153 +110,50 @@ static ssize_t read_at(int directory, const char *name, char *ret_text, size_t s
     return length;
 }
 
-/* What is known about a process, whose directory keeps it from being taken
- * for a later one with the same number. Returns false when it has gone. */
-static bool describe(struct proc_scan *s, int directory, uint32_t pid, struct holder *ret)
+int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret)
 {
     char text[FILE_TEXT_MAX];
-    ssize_t length = read_at(directory, "comm", text, sizeof text);
+    ssize_t length = read_at(d->process, "comm", text, sizeof text);
     uint32_t uid;
 
-    *ret = (struct holder){.pid = pid};
-    if (length < 0) {
-        s->denied |= length != -ENOENT && length != -ESRCH; /* as when descriptors run out */
-        return false;
-    }
+    if (length < 0)
+        return (int)length;
+    *ret = (struct holder){.pid = d->pid};
     proc_pid_parse_comm(text, (size_t)length, ret->process);
-    if (read_at(directory, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &uid) == 0)
-        (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(s->users, uid));
-    if (read_at(directory, "cgroup", text, sizeof text) >= 0) {
+    if (read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &uid) == 0)
+        (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, uid));
+    if (read_at(d->process, "cgroup", text, sizeof text) >= 0) {
         ret->unit_known = true;
         proc_pid_parse_cgroup(text, ret->unit);
     }
-    return true;
-}
-
-static int add_hit(struct wanted *w, const struct hit *hit)
-{
-    if (w->hit_count == w->hit_capacity) {
-        size_t capacity = w->hit_capacity ? w->hit_capacity * 2 : 4;
-        struct hit *hits = reallocarray(w->hits, capacity, sizeof *hits);
-
-        if (!hits)
-            return -ENOMEM;
-        w->hits = hits;
-        w->hit_capacity = capacity;
-    }
-    w->hits[w->hit_count++] = *hit;
     return 0;
 }
 
-static bool is_known_holder(const struct wanted *w, uint32_t pid)
+void proc_descriptors_close(struct proc_descriptors *d)
 {
-    for (size_t i = 0; i < w->hit_count; i++)
-        if (w->hits[i].holder.pid == pid)
-            return true;
-    return false;
+    dirents_close(&d->entries);
+    if (d->process >= 0)
+        (void)close(d->process); /* it was only read */
+    d->process = -1;
 }
 
-/* Which of the wanted sockets a descriptor is, or NULL. */
-static struct wanted *find_wanted(struct proc_scan *s, int descriptors, const char *name)
+/* The last mount is the one on top. */
+static bool take_proc(void *arg, const struct mount_line *m)
 {
-    char link[LINK_TEXT_MAX];
-    ssize_t length = readlinkat(descriptors, name, link, sizeof link);
-    struct wanted key = {.inode = 0};
+    bool *hides = arg;
 
-    if (length < 0) {
-        s->denied |= errno == EACCES || errno == EPERM;
-        return NULL;
-    }
-    key.inode = proc_pid_parse_socket(link, (size_t)length);
-    return key.inode ? bsearch(&key, s->wanted, s->wanted_count, sizeof key, compare_inodes) : NULL;
-}
-
-static int scan_descriptors(struct proc_scan *s, int process, DIR *descriptors, uint32_t pid)
-{
-    int directory = dirfd(descriptors);
-    struct hit hit = {.fd = 0};
-    const struct dirent *entry;
-    bool described = false;
-    int r = 0;
-
-    assert(directory >= 0); /* fdopendir() has taken it */
-    while (r == 0 && (entry = readdir(descriptors))) {
-        struct wanted *w;
-
-        if (!isdigit((unsigned char)entry->d_name[0]))
-            continue;
-        w = find_wanted(s, directory, entry->d_name);
-        if (!w || is_known_holder(w, pid))
-            continue;
-        if (!described && !describe(s, process, pid, &hit.holder))
-            return 0;
-        described = true;
-        hit.fd = (uint32_t)strtoul(entry->d_name, NULL, 10);
-        r = add_hit(w, &hit);
-    }
-    return r;
-}
-
-int proc_scan_process(struct proc_scan *s, uint32_t pid)
-{
-    char path[PATH_TEXT_MAX];
-    DIR *descriptors = NULL;
-    int process, fd, r = 0;
-
-    (void)snprintf(path, sizeof path, "/proc/%u", pid);
-    process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (process < 0) {
-        s->denied |= errno != ENOENT && errno != ESRCH;
-        return 0;
-    }
-    fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        descriptors = fdopendir(fd);
-    if (descriptors) {
-        r = scan_descriptors(s, process, descriptors, pid);
-        (void)closedir(descriptors); /* it was only read */
-    } else {
-        /* That a process has gone meanwhile, fdopendir() may be the first to say. */
-        r = errno == ENOMEM ? -ENOMEM : 0;
-        s->denied |= errno != ENOENT && errno != ESRCH;
-        if (fd >= 0)
-            (void)close(fd); /* it was only read */
-    }
-    (void)close(process); /* it was only read */
-    return r;
-}
-
-int proc_scan_all(struct proc_scan *s)
-{
-    DIR *directory = opendir("/proc");
-    const struct dirent *entry;
-    int r = 0;
-
-    if (!directory)
-        return -errno;
-    while (r == 0 && (entry = readdir(directory)))
-        if (isdigit((unsigned char)entry->d_name[0]))
-            r = proc_scan_process(s, (uint32_t)strtoul(entry->d_name, NULL, 10));
-    (void)closedir(directory); /* it was only read */
-    return r;
+    if (strcmp(m->point, "/proc") == 0)
+        *hides = m->hides_processes;
+    return true;
 }
 
 bool proc_scan_sees_all(void)
 {
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    bool hides = !file;
-    struct mount_line m;
+    bool hides = false;
     struct stat namespace;
-    char *line = NULL;
-    size_t capacity = 0;
 
-    while (file && getline(&line, &capacity, file) > 0)
-        if (proc_pid_parse_mount(line, &m) == 0 && strcmp(m.point, "/proc") == 0)
-            hides = m.hides_processes; /* the last mount is the one on top */
-    free(line);
-    if (file)
-        (void)fclose(file); /* it was only read */
-    return !hides && stat("/proc/self/ns/pid", &namespace) == 0 && namespace.st_ino == INITIAL_PID_NAMESPACE;
+    return mounts_each(take_proc, &hides) == 0 && !hides && stat("/proc/self/ns/pid", &namespace) == 0 &&
+           namespace.st_ino == INITIAL_PID_NAMESPACE;
 }
 
 bool proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)

@@ -1,39 +1,51 @@
-/* Looks for sockets among the descriptors of processes, in /proc. Main thread
- * only. Source: proc(5). */
+/* What /proc tells about processes: which there are, which sockets each has
+ * open, and who it is. All is read in steps of one small system call or two;
+ * nothing is remembered here. One thread. Source: proc(5). */
 #ifndef SOCKWATCH_COLLECTORS_PROC_SCAN_H
 #define SOCKWATCH_COLLECTORS_PROC_SCAN_H
 
+#include "collectors/dirents.h"
 #include "collectors/users.h"
 #include "core/owner.h"
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-/* A holder, and one of the descriptors it has the socket as. */
-struct hit {
-    struct holder holder;
-    uint32_t fd;
+/* The processes that there are, being listed. */
+struct proc_pids {
+    struct dirents entries;
 };
 
-/* A socket that is looked for, and who was found to hold it. */
-struct wanted {
-    uint32_t inode;
-    struct hit *hits; /* owned */
-    size_t hit_count, hit_capacity;
+/* Returns 0, or -errno and leaves it closed. */
+int proc_pids_open(struct proc_pids *p);
+
+/* The next PID. Returns 1, 0 at the end, or -errno. */
+int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid);
+void proc_pids_close(struct proc_pids *p);
+
+/* How many descriptors a process has open, which since Linux 6.2 is the size of
+ * /proc/PID/fd; 0 when that is unknown, or the process has gone. */
+uint32_t proc_descriptor_count(uint32_t pid);
+
+/* One process's descriptors, being looked through. Its directory is held open,
+ * which keeps it from being taken for a later one with the same number. */
+struct proc_descriptors {
+    uint32_t pid;
+    int process; /* -1: closed */
+    struct dirents entries;
 };
 
-/* A search under way; zero-initialised but for the first three. */
-struct proc_scan {
-    struct wanted *wanted; /* by inode, each once; borrowed */
-    size_t wanted_count;
-    struct users *users; /* borrowed */
-    bool denied;         /* a process did not let us look */
-};
+/* Returns 0, or -errno and leaves it closed: -ENOENT or -ESRCH when the process
+ * has gone, -EACCES or -EPERM when it does not let us look. */
+int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid);
 
-/* Looks into one process; one that is gone has nothing. Returns 0 or -ENOMEM. */
-int proc_scan_process(struct proc_scan *s, uint32_t pid);
+/* The next descriptor, and the inode of the socket that it is, 0 for anything
+ * else. Returns 1, 0 at the end, or -errno as above. */
+int proc_descriptors_next(struct proc_descriptors *d, uint32_t *ret_fd, uint32_t *ret_inode);
 
-/* Looks into all processes. Returns 0, -ENOMEM or -errno. */
-int proc_scan_all(struct proc_scan *s);
+/* Who the process is. Returns 0, or -errno as above. */
+int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret);
+void proc_descriptors_close(struct proc_descriptors *d);
 
 /* Whether /proc shows every process that there is: it may hide those of other
  * users (hidepid), and those of other PID namespaces it never shows. */

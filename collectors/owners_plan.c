@@ -1,0 +1,218 @@
+#include "collectors/owners_internal.h"
+#include "core/array.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* What a descriptor counts for beside time spent waiting: so nobody waits for
+ * ever behind cheaper processes that are asked again and again. */
+#define DESCRIPTOR_KEY INT64_C(100)
+
+/* Likewise not having changed; more than most numbers of descriptors. */
+#define UNCHANGED_KEY INT64_C(600000000)
+
+/* Looking through everything anew may take one part in so many of the time. */
+#define COMPLETE_PARTS INT64_C(100)
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool is_unfound(const struct watched *w)
+{
+    return w->phase != PHASE_DONE && !w->used && w->inode != 0;
+}
+
+static void measure_phase(const struct owners *o, const struct watched *w, struct needs *n)
+{
+    bool unfound = is_unfound(w), listed = w->due <= o->gather.listed;
+
+    n->unfound |= unfound;
+    if (w->phase == PHASE_NEW) {
+        n->nearby = true;
+        n->nearby_urgent |= unfound;
+    } else if (w->phase == PHASE_EVERYWHERE && !listed) {
+        n->listing = true;
+        n->listing_urgent |= unfound;
+    } else if (w->phase == PHASE_EVERYWHERE && unfound) {
+        n->urgent_due = later(n->urgent_due, w->due);
+    } else if (w->phase == PHASE_EVERYWHERE) {
+        n->rest_due = later(n->rest_due, w->due);
+    }
+}
+
+void owners_measure(struct owners *o)
+{
+    uint64_t complete = o->upkeep.complete_due;
+    struct needs n = {.refresh_ms = INT64_MAX};
+
+    for (size_t i = 0; i < o->sockets.count; i++) {
+        const struct watched *w = &o->sockets.items[i];
+
+        measure_phase(o, w, &n);
+        n.holdable |= w->inode != 0;
+        n.nearby |= w->joining;
+        n.lost |= w->lost;
+        n.dirty += w->dirty;
+        n.dirty_first += w->dirty && (!w->set || w->set->count == 0);
+        if (w->refresh_ms < n.refresh_ms)
+            n.refresh_ms = w->refresh_ms;
+    }
+    n.listing |= o->gather.new_wanted || o->gather.changed_wanted || complete > o->gather.listed;
+    if (complete <= o->gather.listed)
+        n.rest_due = later(n.rest_due, complete);
+    o->needs = n;
+    o->needs_stale = false;
+}
+
+enum level owners_level(const struct owners *o, const struct process *p)
+{
+    bool is_near = p->near_due > p->served;
+
+    if (p->suspect || (is_near && p->near_urgent && o->needs.unfound))
+        return LEVEL_NEAR_URGENT;
+    if (p->served < o->needs.urgent_due)
+        return LEVEL_URGENT;
+    if (is_near)
+        return LEVEL_NEAR;
+    if (p->asked)
+        return LEVEL_ASKED;
+    return p->served < o->needs.rest_due ? LEVEL_REST : LEVEL_NONE;
+}
+
+/* What all looks so far say together. */
+struct sum {
+    uint64_t oldest, oldest_near; /* sockets due up to these were looked for in all, in all that are near */
+    bool denied;
+};
+
+static struct sum sum_up(const struct owners *o)
+{
+    struct sum s = {.oldest = UINT64_MAX, .oldest_near = UINT64_MAX};
+
+    for (size_t i = 0; i < o->processes.count; i++) {
+        const struct process *p = &o->processes.items[i];
+
+        if (p->served < s.oldest)
+            s.oldest = p->served;
+        if (p->near_due > p->served && p->served < s.oldest_near)
+            s.oldest_near = p->served;
+        s.denied |= p->denied;
+    }
+    s.denied |= !proc_scan_sees_all();
+    return s;
+}
+
+static void conclude(struct owners *o, struct watched *w, const struct sum *s)
+{
+    w->phase = PHASE_DONE;
+    if (w->inode == 0)
+        owners_set_sight(o, w, SIGHT_NONE);
+    else if (w->pid_count == 0)
+        owners_set_sight(o, w, s->denied ? SIGHT_HIDDEN : SIGHT_NONE);
+    owners_schedule(o, w);
+}
+
+static void advance(struct owners *o, struct watched *w, const struct sum *s)
+{
+    if (w->phase == PHASE_NEARBY && w->due <= s->oldest_near) {
+        if (w->inode == 0 || (w->used && owners_path(o, w)))
+            conclude(o, w, s);
+        else
+            w->phase = PHASE_EVERYWHERE;
+    }
+    if (w->phase == PHASE_EVERYWHERE && w->due <= o->gather.listed && w->due <= s->oldest)
+        conclude(o, w, s);
+}
+
+static void end_complete(struct owners *o, const struct sum *s)
+{
+    int64_t pause_ms = COMPLETE_PARTS * o->upkeep.complete_us / 1000;
+
+    if (o->upkeep.complete_due == 0 || o->upkeep.complete_due > o->gather.listed ||
+        o->upkeep.complete_due > s->oldest)
+        return;
+    o->upkeep.complete_due = 0;
+    o->upkeep.complete_ms = o->now_ms + (pause_ms > OWNERS_COMPLETE_MS ? pause_ms : OWNERS_COMPLETE_MS);
+}
+
+static int compare_jobs(const void *a, const void *b)
+{
+    const struct job *x = a, *y = b;
+
+    if (x->level != y->level)
+        return x->level < y->level ? -1 : 1;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+/* Cheap processes and those that have changed first, but in the end whoever
+ * waits longest. */
+static int64_t key_of(const struct owners *o, struct process *p, enum level level)
+{
+    bool urgent = level <= LEVEL_URGENT;
+    int64_t *since_ms = &p->since_ms[!urgent];
+
+    if (!urgent)
+        p->since_ms[0] = 0;
+    if (*since_ms == 0)
+        *since_ms = o->now_ms;
+    return *since_ms * 1000 + p->descriptors * DESCRIPTOR_KEY + (process_has_changed(p) ? 0 : UNCHANGED_KEY);
+}
+
+/* Whether a process is being looked through; if so by its present level. */
+static bool is_scanned(struct owners *o, const struct process *p, enum level level)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct scan *s = &o->plan.scans[i];
+
+        if (s->open && s->job.pid == p->pid) {
+            s->job.level = level == LEVEL_NONE ? LEVEL_REST : level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int make_jobs(struct owners *o)
+{
+    struct job *jobs = array_grow(o->plan.jobs, &o->plan.capacity, o->processes.count + 1, sizeof *jobs);
+
+    if (!jobs)
+        return -ENOMEM;
+    o->plan.jobs = jobs;
+    o->plan.count = o->plan.next = 0;
+    for (size_t i = 0; i < o->processes.count; i++) {
+        struct process *p = &o->processes.items[i];
+        enum level level = owners_level(o, p);
+
+        if (is_scanned(o, p, level))
+            continue;
+        if (level == LEVEL_NONE)
+            p->since_ms[0] = p->since_ms[1] = 0;
+        else
+            jobs[o->plan.count++] = (struct job){p->pid, level, key_of(o, p, level)};
+    }
+    if (o->plan.count > 0)
+        qsort(jobs, o->plan.count, sizeof *jobs, compare_jobs);
+    return 0;
+}
+
+int owners_plan(struct owners *o)
+{
+    struct sum s;
+    int r;
+
+    if (o->gather.stage != STAGE_NONE)
+        return 0; /* which makes a plan at its end */
+    s = sum_up(o);
+    for (size_t i = 0; i < o->sockets.count; i++)
+        advance(o, &o->sockets.items[i], &s);
+    end_complete(o, &s);
+    owners_measure(o);
+    r = make_jobs(o);
+    o->plan_stale = r < 0;
+    return r;
+}

@@ -1,0 +1,171 @@
+#include "collectors/owners_sockets.h"
+#include "core/array.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS_FIRST = 64 };
+
+static void watched_done(struct watched *w)
+{
+    owner_set_unref(w->set);
+    free(w->pids);
+}
+
+void sockets_done(struct sockets *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        watched_done(&s->items[i]);
+    free(s->items);
+    free(s->slots);
+    *s = (struct sockets){.items = NULL};
+}
+
+/* Where a socket belongs. Those without an inode are told by their cookies. The
+ * number of slots is a power of two. */
+static size_t home_of(const struct sockets *s, uint64_t cookie, uint32_t inode)
+{
+    uint32_t key = inode ? inode : (uint32_t)cookie;
+
+    return (key * UINT32_C(2654435761) >> 7) & (s->slot_count - 1);
+}
+
+/* The next socket in the slots from home on, where others may be, too. */
+static struct watched *next_from(const struct sockets *s, size_t home, size_t *cursor)
+{
+    uint32_t slot = s->slots[(home + (*cursor)++) & (s->slot_count - 1)];
+
+    return slot ? &s->items[slot - 1] : NULL;
+}
+
+struct watched *sockets_of_inode(const struct sockets *s, uint32_t inode, size_t *cursor)
+{
+    struct watched *w = NULL;
+
+    if (s->slot_count > 0 && inode != 0)
+        while ((w = next_from(s, home_of(s, 0, inode), cursor)))
+            if (w->inode == inode)
+                break;
+    return w;
+}
+
+struct watched *sockets_find(const struct sockets *s, uint64_t cookie, uint32_t inode)
+{
+    struct watched *w = NULL;
+    size_t cursor = 0;
+
+    if (s->slot_count > 0)
+        while ((w = next_from(s, home_of(s, cookie, inode), &cursor)))
+            if (w->inode == inode && w->cookie == cookie)
+                break;
+    return w;
+}
+
+static void enter(struct sockets *s, size_t index)
+{
+    size_t at = home_of(s, s->items[index].cookie, s->items[index].inode);
+
+    while (s->slots[at] != 0)
+        at = (at + 1) & (s->slot_count - 1);
+    s->slots[at] = (uint32_t)index + 1;
+}
+
+static void enter_all(struct sockets *s)
+{
+    memset(s->slots, 0, s->slot_count * sizeof *s->slots);
+    for (size_t i = 0; i < s->count; i++)
+        enter(s, i);
+}
+
+/* Keeps at least half of the slots free. */
+static int make_slots(struct sockets *s, size_t count)
+{
+    size_t slot_count = s->slot_count ? s->slot_count : SLOTS_FIRST;
+    uint32_t *slots;
+
+    while (slot_count < 2 * count)
+        slot_count *= 2;
+    if (slot_count == s->slot_count)
+        return 0;
+    slots = reallocarray(s->slots, slot_count, sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    s->slots = slots;
+    s->slot_count = slot_count;
+    enter_all(s);
+    return 0;
+}
+
+struct watched *sockets_add(struct sockets *s, uint64_t cookie, uint32_t inode)
+{
+    struct watched *items = array_grow(s->items, &s->capacity, s->count + 1, sizeof *items);
+
+    if (!items)
+        return NULL;
+    s->items = items;
+    if (make_slots(s, s->count + 1) < 0)
+        return NULL;
+    items[s->count] = (struct watched){.cookie = cookie, .inode = inode};
+    enter(s, s->count);
+    return &items[s->count++];
+}
+
+bool sockets_keep(struct sockets *s, uint64_t round)
+{
+    size_t kept = 0, before = s->count;
+
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->items[i].round == round)
+            s->items[kept++] = s->items[i];
+        else
+            watched_done(&s->items[i]);
+    }
+    s->count = kept;
+    if (kept < before)
+        enter_all(s);
+    return kept < before;
+}
+
+static size_t place_of(const struct watched *w, uint32_t pid)
+{
+    size_t low = 0, high = w->pid_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (w->pids[middle] < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int watched_add_pid(struct watched *w, uint32_t pid)
+{
+    size_t i = place_of(w, pid);
+    uint32_t *pids;
+
+    if (i < w->pid_count && w->pids[i] == pid)
+        return 0;
+    pids = array_grow(w->pids, &w->pid_capacity, w->pid_count + 1, sizeof *pids);
+    if (!pids)
+        return -ENOMEM;
+    w->pids = pids;
+    memmove(pids + i + 1, pids + i, (w->pid_count - i) * sizeof *pids);
+    pids[i] = pid;
+    w->pid_count++;
+    return 1;
+}
+
+bool watched_remove_pid(struct watched *w, uint32_t pid)
+{
+    size_t i = place_of(w, pid);
+
+    if (i == w->pid_count || w->pids[i] != pid)
+        return false;
+    memmove(w->pids + i, w->pids + i + 1, (w->pid_count - i - 1) * sizeof *w->pids);
+    w->pid_count--;
+    return true;
+}

@@ -1,0 +1,70 @@
+/* The sockets whose owners are wanted, found by inode, and what is known of
+ * each. Pure; one thread. */
+#ifndef SOCKWATCH_COLLECTORS_OWNERS_SOCKETS_H
+#define SOCKWATCH_COLLECTORS_OWNERS_SOCKETS_H
+
+#include "core/owner.h"
+
+/* How far the search for a socket's holders is. */
+enum phase {
+    PHASE_NEW,        /* nothing was done yet */
+    PHASE_NEARBY,     /* it is known which processes are near; they are looked through */
+    PHASE_EVERYWHERE, /* all others are */
+    PHASE_DONE,
+};
+
+struct watched {
+    uint64_t cookie;
+    uint32_t inode;
+    uint32_t uid;
+    uint64_t cgroup_id;
+    uint64_t round; /* of rows in which it was last */
+    enum phase phase;
+    bool used;    /* somebody has it who is no activator */
+    bool lost;    /* one of several holders has gone */
+    bool joining; /* who joined its holders is to be found */
+    bool dirty;   /* set is not up to date */
+    enum sight sight;
+    uint64_t due;   /* whoever was looked through before does not count */
+    uint32_t *pids; /* owned, in order: who has it */
+    size_t pid_count, pid_capacity;
+    const struct owner_set *set; /* a reference; as published */
+    int64_t refresh_ms;          /* when to look for who joined */
+    int64_t interval_ms;         /* between the last two refreshes */
+};
+
+struct sockets {
+    struct watched *items; /* owned */
+    size_t count, capacity;
+    uint32_t *slots; /* owned; hash by inode: index + 1, or 0 */
+    size_t slot_count;
+};
+
+void sockets_done(struct sockets *s);
+
+/* Valid until one is added or removed; NULL when it is not known. */
+struct watched *sockets_find(const struct sockets *s, uint64_t cookie, uint32_t inode);
+
+/* Goes over the sockets of one inode, mostly one: an inode is used again, and
+ * the old socket may not have been missed yet.
+ *
+ * cursor   0 to begin with
+ *
+ * Returns NULL after the last. */
+struct watched *sockets_of_inode(const struct sockets *s, uint32_t inode, size_t *cursor);
+
+/* Adds one that is not known. Returns it, zeroed but for its name, or NULL when
+ * memory runs out. */
+struct watched *sockets_add(struct sockets *s, uint64_t cookie, uint32_t inode);
+
+/* Forgets those that were not in this round of rows. Returns whether any was
+ * forgotten. */
+bool sockets_keep(struct sockets *s, uint64_t round);
+
+/* Returns 1 when the PID is new among the socket's, 0 when not, or -ENOMEM. */
+int watched_add_pid(struct watched *w, uint32_t pid);
+
+/* Returns whether it was among them. */
+bool watched_remove_pid(struct watched *w, uint32_t pid);
+
+#endif

@@ -1,0 +1,248 @@
+#include "collectors/proc_scan.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* These tests look into themselves and into their children. */
+enum { SOCKETS = 300 };
+
+static uint32_t inode_of(int fd)
+{
+    struct stat s;
+
+    assert_int_equal(fstat(fd, &s), 0);
+    return (uint32_t)s.st_ino;
+}
+
+static int open_socket(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static uint32_t own_pid(void)
+{
+    return (uint32_t)getpid();
+}
+
+/* A child that does nothing until it is ended. */
+static pid_t start_child(void)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    while (pid == 0)
+        (void)pause();
+    return pid;
+}
+
+static void end_child(pid_t pid)
+{
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static bool is_listed(uint32_t wanted)
+{
+    struct proc_pids pids;
+    uint32_t pid, last = 0;
+    bool found = false;
+    int r;
+
+    assert_int_equal(proc_pids_open(&pids), 0);
+    while ((r = proc_pids_next(&pids, &pid)) > 0) {
+        assert_true(pid > last);
+        last = pid;
+        found |= pid == wanted;
+    }
+    assert_int_equal(r, 0);
+    proc_pids_close(&pids);
+    return found;
+}
+
+static void processes_are_listed_while_they_live(void **state)
+{
+    pid_t child = start_child();
+
+    (void)state;
+    assert_true(is_listed(own_pid()));
+    assert_true(is_listed((uint32_t)child));
+    end_child(child);
+    assert_false(is_listed((uint32_t)child));
+}
+
+static void every_socket_is_found_once_under_its_descriptor(void **state)
+{
+    struct proc_descriptors d;
+    size_t found = 0, steps = 0;
+    int sockets[SOCKETS], r;
+    uint32_t fd, inode;
+
+    (void)state;
+    for (size_t i = 0; i < SOCKETS; i++)
+        sockets[i] = open_socket();
+    assert_int_equal(proc_descriptors_open(&d, own_pid()), 0);
+    for (; (r = proc_descriptors_next(&d, &fd, &inode)) > 0; steps++) {
+        bool is_ours = false;
+
+        for (size_t i = 0; i < SOCKETS; i++)
+            is_ours |= sockets[i] == (int)fd;
+        if (is_ours)
+            assert_int_equal(inode, inode_of((int)fd));
+        found += is_ours;
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(found, SOCKETS);
+    assert_true(steps > SOCKETS); /* the standard streams, and what is used to look */
+    proc_descriptors_close(&d);
+    for (size_t i = 0; i < SOCKETS; i++)
+        assert_int_equal(close(sockets[i]), 0);
+}
+
+static void other_files_are_no_sockets(void **state)
+{
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC), r;
+    struct proc_descriptors d;
+    uint32_t fd, inode;
+    bool seen = false;
+
+    (void)state;
+    assert_true(file >= 0);
+    assert_int_equal(proc_descriptors_open(&d, own_pid()), 0);
+    while ((r = proc_descriptors_next(&d, &fd, &inode)) > 0) {
+        seen |= (int)fd == file;
+        assert_true((int)fd != file || inode == 0);
+    }
+    assert_true(seen);
+    proc_descriptors_close(&d);
+    assert_int_equal(close(file), 0);
+}
+
+static void descriptors_are_counted_where_the_kernel_does(void **state)
+{
+    uint32_t before = proc_descriptor_count(own_pid());
+    int fd = open_socket();
+
+    (void)state;
+    if (before == 0)
+        skip(); /* before Linux 6.2 */
+    assert_int_equal(proc_descriptor_count(own_pid()), before + 1);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(proc_descriptor_count(own_pid()), before);
+}
+
+static void a_process_that_has_gone_is_said_to_have_gone(void **state)
+{
+    pid_t child = start_child();
+    struct proc_descriptors d;
+    struct users *users = users_new();
+    struct holder who;
+    uint32_t fd, inode;
+    int r;
+
+    (void)state;
+    assert_non_null(users);
+    assert_int_equal(proc_descriptors_open(&d, (uint32_t)child), 0);
+    end_child(child);
+    do
+        r = proc_descriptors_next(&d, &fd, &inode);
+    while (r > 0);
+    assert_true(r == 0 || r == -ENOENT || r == -ESRCH);
+    r = proc_descriptors_describe(&d, users, &who);
+    assert_true(r == -ENOENT || r == -ESRCH);
+    proc_descriptors_close(&d);
+    assert_int_equal(proc_descriptors_open(&d, (uint32_t)child), -ENOENT);
+    assert_int_equal(proc_descriptor_count((uint32_t)child), 0);
+    proc_descriptors_close(&d); /* it may be closed all the same */
+    users_free(users);
+}
+
+static void a_process_is_told_by_its_name_and_user(void **state)
+{
+    struct users *users = users_new();
+    struct proc_descriptors d;
+    struct holder who;
+
+    (void)state;
+    assert_non_null(users);
+    assert_int_equal(prctl(PR_SET_NAME, "a\nname", 0, 0, 0), 0);
+    assert_int_equal(proc_descriptors_open(&d, own_pid()), 0);
+    assert_int_equal(proc_descriptors_describe(&d, users, &who), 0);
+    assert_int_equal(who.pid, own_pid());
+    assert_string_equal(who.process, "a\\x0aname");
+    assert_string_equal(who.user, users_name(users, (uint32_t)geteuid()));
+    assert_true(who.unit_known);
+    proc_descriptors_close(&d);
+    users_free(users);
+}
+
+static void one_descriptor_is_looked_at_again(void **state)
+{
+    struct holder who = {.pid = own_pid(), .process = "before"};
+    int fd = open_socket();
+    uint32_t inode = inode_of(fd);
+
+    (void)state;
+    assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
+    assert_true(proc_scan_recheck(&who, (uint32_t)fd, inode));
+    assert_false(proc_scan_recheck(&who, (uint32_t)fd, inode + 1));
+    assert_false(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode));
+    assert_int_equal(prctl(PR_SET_NAME, "after", 0, 0, 0), 0);
+    assert_false(proc_scan_recheck(&who, (uint32_t)fd, inode));
+    assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
+    assert_int_equal(close(fd), 0);
+    assert_false(proc_scan_recheck(&who, (uint32_t)fd, inode));
+}
+
+/* That says nothing about the process, and nothing stays open. */
+static void running_out_of_descriptors_is_told_apart(void **state)
+{
+    struct rlimit before, none;
+    struct proc_descriptors d;
+    struct proc_pids pids;
+    uint32_t count = proc_descriptor_count(own_pid());
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    for (none.rlim_cur = 0; none.rlim_cur < 8; none.rlim_cur++) {
+        int r;
+
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        r = proc_descriptors_open(&d, own_pid());
+        assert_true(r == -EMFILE || r == 0);
+        if (none.rlim_cur == 0) {
+            assert_int_equal(r, -EMFILE);
+            assert_int_equal(proc_pids_open(&pids), -EMFILE);
+        }
+        proc_descriptors_close(&d);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(proc_descriptor_count(own_pid()), count);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(processes_are_listed_while_they_live),
+        cmocka_unit_test(every_socket_is_found_once_under_its_descriptor),
+        cmocka_unit_test(other_files_are_no_sockets),
+        cmocka_unit_test(descriptors_are_counted_where_the_kernel_does),
+        cmocka_unit_test(a_process_that_has_gone_is_said_to_have_gone),
+        cmocka_unit_test(a_process_is_told_by_its_name_and_user),
+        cmocka_unit_test(one_descriptor_is_looked_at_again),
+        cmocka_unit_test(running_out_of_descriptors_is_told_apart),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
