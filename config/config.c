@@ -13,21 +13,31 @@ struct config *config_new(void)
 
     if (!config)
         return NULL;
+    ref_init(&config->ref);
     schema_set_defaults(schema_root(), config);
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         if (ip_ports_add(&config->listen, &defaults[i]) < 0) {
-            config_free(config);
+            config_unref(config);
             return NULL;
         }
     }
     return config;
 }
 
-void config_free(struct config *config)
+const struct config *config_ref(const struct config *config)
 {
-    if (!config)
+    ref_take(&config->ref);
+    return config;
+}
+
+void config_unref(const struct config *config)
+{
+    struct config *last;
+
+    if (!config || !ref_drop(&config->ref))
         return;
-    free(config->listen.items);
-    policy_done(&config->policy);
-    free(config);
+    last = ref_unseal(config);
+    free(last->listen.items);
+    policy_done(&last->policy);
+    free(last);
 }

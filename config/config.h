@@ -1,13 +1,15 @@
 /* The configuration: what the operator wrote, with defaults, validated.
  *
  * A struct config is const after config_load() and owns all it refers to; a
- * reload loads another one whole and swaps. No logging: every error is text
- * for the caller to show. Main thread only. */
+ * reload loads another one whole and swaps, and the one before lives while any
+ * thread still renders from it. No logging: every error is text for the caller
+ * to show. Main thread only, but for references and reading. */
 #ifndef SOCKWATCH_CONFIG_CONFIG_H
 #define SOCKWATCH_CONFIG_CONFIG_H
 
 #include "core/buf.h"
 #include "core/policy.h"
+#include "core/ref.h"
 
 /* Read when --config is not given; it need not exist. */
 #ifndef CONFIG_DEFAULT_PATH
@@ -17,21 +19,24 @@
 #define CONFIG_DEFAULT_PORT 10066
 
 struct config {
+    struct ref ref;
     int64_t poll_listeners_ms;
     int64_t poll_connections_ms;
     struct ip_ports listen;
-    struct policy policy;
+    struct policy policy; /* sealed */
     int64_t limit_listeners;
     int64_t limit_series;
 };
 
-/* Returns owned: the configuration without any file; NULL when memory runs out. */
+/* Returns owned (a reference): the configuration without any file; NULL when
+ * memory runs out. */
 struct config *config_new(void);
-void config_free(struct config *config);
+const struct config *config_ref(const struct config *config);
+void config_unref(const struct config *config);
 
 /* Loads a file.
  *
- * ret      returns owned; filled on success only
+ * ret      returns owned (a reference); filled on success only
  * errors   every error as a line "FILE:LINE: KEY: what is wrong, what was expected"
  *
  * Returns 0; ERR_CONFIG when the file is wrong; -errno when it cannot be read

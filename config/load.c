@@ -427,12 +427,12 @@ int config_load(const char *path, struct config **ret, struct buf *errors)
         parse(&l, text);
     if (l.error_count > ERRORS_MAX)
         buf_fmt(errors, "%s: %u more errors\n", path, l.error_count - ERRORS_MAX);
-    r = l.error_count > 0 ? ERR_CONFIG : 0;
+    r = l.error_count > 0 ? ERR_CONFIG : policy_seal(&l.config->policy);
 out:
     if (r == 0)
         *ret = l.config;
     else
-        config_free(l.config);
+        config_unref(l.config);
     free(text);
     free(copy);
     return r;

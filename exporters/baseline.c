@@ -6,9 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ENDPOINTS_NAMED = 4,
-    LOCAL_PORTS_FIRST = 32768, /* where the kernel's range begins, unless it is set otherwise */
+enum { ENDPOINTS_NAMED = 4 };
+
+/* A list of entries that is being printed. */
+struct list {
+    struct port_range local_ports;
+    bool expects; /* else it allows */
+    bool begun;   /* an entry was printed */
+    struct buf *out;
 };
 
 /* The listeners that one entry is about. All have one protocol and port. */
@@ -145,9 +150,17 @@ static const char *scope_of_group(const struct group *g)
     return "loopback";
 }
 
-static void print_comment(const struct group *g, struct buf *out)
+/* Whether the kernel may have chosen the port, and may choose another one the
+ * next time. */
+static bool is_local_port(const struct list *list, const struct listener *l)
+{
+    return l->protocol != PROTOCOL_RAW && port_ranges_contain(&list->local_ports, 1, l->port);
+}
+
+static void print_comment(const struct group *g, const struct list *list)
 {
     const struct listener *first = first_of(g);
+    struct buf *out = list->out;
 
     buf_fmt(out, "  # %s ", protocol_name(first->protocol));
     for (size_t i = 0; i < g->count && i < ENDPOINTS_NAMED; i++) {
@@ -163,7 +176,7 @@ static void print_comment(const struct group *g, struct buf *out)
         buf_str(out, "; which process holds it could not be seen");
     else if (owner_set_is_only_activated(first->members[0].owners))
         buf_str(out, "; started by systemd when somebody connects");
-    if (first->protocol != PROTOCOL_RAW && first->port >= LOCAL_PORTS_FIRST)
+    if (is_local_port(list, first))
         buf_str(out, "; the port may be another one after a restart");
     buf_char(out, '\n');
 }
@@ -178,15 +191,16 @@ static void print_text(const char *key, const char *value, struct buf *out)
 }
 
 /* Prints one entry. name is that of an expect entry, NULL for allow. */
-static void print_entry(const struct group *g, const char *name, bool *first, struct buf *out)
+static void print_entry(const struct group *g, const char *name, struct list *list)
 {
     const struct owner_pattern owner = find_owner(g);
     const struct listener *l = first_of(g);
     char address[IP_ADDR_TEXT_MAX], unique[EXPECT_NAME_MAX];
+    struct buf *out = list->out;
 
-    buf_str(out, *first ? "\n" : ",\n");
-    *first = false;
-    print_comment(g, out);
+    buf_str(out, list->begun ? ",\n" : "\n");
+    list->begun = true;
+    print_comment(g, list);
     ip_addr_format(&l->address, address);
     buf_str(out, "  {");
     if (name) {
@@ -226,19 +240,19 @@ static bool has_own_address(const struct group *all, const struct listener *l)
 }
 
 /* One entry for each address and one for the listeners on all of them. */
-static void print_by_address(const struct group *all, const char *name, bool *first, struct buf *out)
+static void print_by_address(const struct group *all, const char *name, struct list *list)
 {
     struct group part = {.items = calloc(all->count + 1, sizeof(const struct listener *))};
 
     if (!part.items) {
-        out->failed = true;
+        list->out->failed = true;
         return;
     }
     for (size_t i = 0; i < all->count; i++)
         if (!has_own_address(all, all->items[i]))
             group_add(&part, all->items[i]);
     if (part.count > 0)
-        print_entry(&part, name, first, out);
+        print_entry(&part, name, list);
     part.by_address = true;
     for (size_t i = 0; i < all->count; i++) {
         const struct listener *l = all->items[i];
@@ -252,19 +266,19 @@ static void print_by_address(const struct group *all, const char *name, bool *fi
             group_add(&part, all->items[k]);
         }
         if (is_new)
-            print_entry(&part, name, first, out);
+            print_entry(&part, name, list);
     }
     free(part.items);
 }
 
 /* An allow entry says what a listener may be, so those on loopback and those
  * beyond it get one each. */
-static void print_by_scope(const struct group *all, bool *first, struct buf *out)
+static void print_by_scope(const struct group *all, struct list *list)
 {
     struct group part = {.items = calloc(all->count + 1, sizeof(const struct listener *))};
 
     if (!part.items) {
-        out->failed = true;
+        list->out->failed = true;
         return;
     }
     for (int loopback = 0; loopback < 2; loopback++) {
@@ -275,9 +289,9 @@ static void print_by_scope(const struct group *all, bool *first, struct buf *out
         if (part.count == 0)
             continue;
         if (has_several_owners(&part))
-            print_by_address(&part, NULL, first, out);
+            print_by_address(&part, NULL, list);
         else
-            print_entry(&part, NULL, first, out);
+            print_entry(&part, NULL, list);
     }
     free(part.items);
 }
@@ -288,52 +302,52 @@ static const char *expect_name(const struct listener *l)
 }
 
 /* Prints the entries for a port, if they belong into the list that is printed. */
-static void print_port(const struct group *g, bool expects, bool *first, struct buf *out)
+static void print_port(const struct group *g, struct list *list)
 {
     const char *name = g->count > 0 ? expect_name(first_of(g)) : NULL;
 
-    if (g->count == 0 || expects != (name != NULL))
+    if (g->count == 0 || list->expects != (name != NULL))
         return;
-    if (!expects)
-        print_by_scope(g, first, out);
+    if (!list->expects)
+        print_by_scope(g, list);
     else if (has_several_owners(g))
-        print_by_address(g, name, first, out);
+        print_by_address(g, name, list);
     else
-        print_entry(g, name, first, out);
+        print_entry(g, name, list);
 }
 
-static void print_list(const struct listener_table *table, const struct ip_ports *own, bool expects,
-                       struct buf *out)
+static void print_list(const struct listener_table *table, const struct ip_ports *own, struct list *list)
 {
     size_t count;
     const struct listener *listeners = listener_table_all(table, &count);
     struct group g = {.items = calloc(count + 1, sizeof(const struct listener *))};
-    bool first = true;
 
     if (!g.items) {
-        out->failed = true;
+        list->out->failed = true;
         return;
     }
-    buf_fmt(out, "%s = (", expects ? "expect" : "allow");
+    buf_fmt(list->out, "%s = (", list->expects ? "expect" : "allow");
     for (size_t i = 0; i < count; i++) {
         const struct listener *l = &listeners[i];
 
         if (i > 0 && (l[-1].protocol != l->protocol || l[-1].port != l->port)) {
-            print_port(&g, expects, &first, out);
+            print_port(&g, list);
             g.count = 0;
         }
         if (!l->auto_port && l->port != 0 && !rules_is_own(own, l))
             group_add(&g, l);
     }
-    print_port(&g, expects, &first, out);
-    buf_str(out, "\n);\n");
+    print_port(&g, list);
+    buf_str(list->out, "\n);\n");
     free(g.items);
 }
 
 void baseline_render(const struct listener_table *table, const struct config *config,
-                     const struct ip_ports *own, struct buf *out)
+                     const struct ip_ports *own, struct port_range local_ports, struct buf *out)
 {
     struct config settings = *config; /* shallow: only shown */
+    struct list expects = {.local_ports = local_ports, .expects = true, .out = out};
+    struct list allows = {.local_ports = local_ports, .out = out};
 
     settings.policy.unexpected.enabled = true;
     buf_str(out, "# What listened when \"sockwatch baseline\" looked. Review it: what is listed here is\n"
@@ -341,7 +355,7 @@ void baseline_render(const struct listener_table *table, const struct config *co
                  "# sockwatch.conf(5) for every key.\n\n");
     config_show_settings(&settings, out);
     buf_str(out, "\n# Services that must be there as they are now.\n");
-    print_list(table, own, true, out);
+    print_list(table, own, &expects);
     buf_str(out, "\n# Listeners that are fine but not required. Any other is an UnexpectedListener.\n");
-    print_list(table, own, false, out);
+    print_list(table, own, &allows);
 }

@@ -9,10 +9,12 @@
 
 /* Appends a configuration by which nothing is wrong with the table.
  *
- * config   its settings are taken over, its expect and allow entries are not;
- *          "unexpected" is there in any case
- * own      sockwatch's own sockets, which need no entry */
+ * config        its settings are taken over, its expect and allow entries are
+ *               not; "unexpected" is there in any case
+ * own           sockwatch's own sockets, which need no entry
+ * local_ports   those that the kernel chooses from; a listener on one of them
+ *               is said to be perhaps on another one after a restart */
 void baseline_render(const struct listener_table *table, const struct config *config,
-                     const struct ip_ports *own, struct buf *out);
+                     const struct ip_ports *own, struct port_range local_ports, struct buf *out);
 
 #endif

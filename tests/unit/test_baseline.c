@@ -17,13 +17,14 @@ struct owned {
 };
 
 static const struct ip_ports no_own;
+static const struct port_range local_ports = {32768, 60999};
 
-static struct listener_table *table_of(const struct owned *sockets, size_t count)
+static const struct listener_table *table_of(const struct owned *sockets, size_t count)
 {
     static const struct policy policy;
     struct listener_builder *b = listener_builder_new(100, &policy);
     struct owner_set *sets[SOCKETS_MAX];
-    struct listener_table *t;
+    const struct listener_table *t;
 
     assert_non_null(b);
     assert_in_range(count, 0, SOCKETS_MAX);
@@ -42,6 +43,7 @@ static struct listener_table *table_of(const struct owned *sockets, size_t count
     }
     t = listener_table_seal(b, NULL, NULL);
     assert_non_null(t);
+    listener_builder_free(b);
     for (size_t i = 0; i < count; i++)
         owner_set_unref(sets[i]);
     return t;
@@ -66,48 +68,47 @@ static struct config *load(const char *text)
     return config;
 }
 
-static void render(const struct listener_table *t, const struct ip_ports *own, struct buf *ret_text)
+static void render(const struct listener_table *t, const struct ip_ports *own, struct port_range range,
+                   struct buf *ret_text)
 {
     struct config *config = config_new();
 
     assert_non_null(config);
     buf_init(ret_text);
-    baseline_render(t, config, own, ret_text);
+    baseline_render(t, config, own, range, ret_text);
     assert_false(ret_text->failed);
-    config_free(config);
+    config_unref(config);
 }
 
 /* By its own baseline nothing is wrong with the table. */
 static void assert_nothing_is_wrong(const struct listener_table *t, const char *text)
 {
     struct config *config = load(text);
-    struct snapshot snapshot = {0};
-    struct verdict v;
-    const void *borrowed = &t;
+    const struct space space = {.name = "", .listeners = t};
+    const struct verdict *v = rules_judge(&space, &config->policy, &no_own);
 
-    memcpy(&snapshot.listeners, borrowed, sizeof t);
-    assert_int_equal(rules_evaluate(&snapshot, &config->policy, &no_own, &v), 0);
+    assert_non_null(v);
     assert_true(config->policy.unexpected.enabled);
-    for (size_t i = 0; i < v.count; i++)
-        fail_msg("%s: %s\n%s", rule_name(v.findings[i].key.rule), v.findings[i].summary, text);
-    verdict_done(&v);
-    config_free(config);
+    for (size_t i = 0; i < v->count; i++)
+        fail_msg("%s: %s\n%s", rule_name(v->findings[i].key.rule), v->findings[i].summary, text);
+    verdict_unref(v);
+    config_unref(config);
 }
 
 /* What is printed for sockets, from the list of expect entries on. */
 static void assert_entries(const struct owned *sockets, size_t count, const char *wanted)
 {
-    struct listener_table *t = table_of(sockets, count);
+    const struct listener_table *t = table_of(sockets, count);
     struct buf text;
     const char *entries;
 
-    render(t, &no_own, &text);
+    render(t, &no_own, local_ports, &text);
     entries = strstr(buf_text(&text), "expect = (");
     assert_non_null(entries);
     assert_string_equal(entries, wanted);
     assert_nothing_is_wrong(t, buf_text(&text));
     buf_done(&text);
-    listener_table_free(t);
+    listener_table_unref(t);
 }
 
 #define EXPECT "expect = ("
@@ -194,6 +195,68 @@ static void what_is_not_known_is_left_out_and_said(void **state)
                    "\"bob\"; }" END);
 }
 
+#define MAY_CHANGE "; the port may be another one after a restart"
+
+/* Whether the baseline says of a socket that its port may be another one. */
+static bool is_said_to_change(const char *socket, struct port_range range)
+{
+    const struct owned sockets[] = {{socket, "1000:bob:", "9:x:bob:"}};
+    const struct listener_table *t = table_of(sockets, 1);
+    struct buf text;
+    bool is_said;
+
+    render(t, &no_own, range, &text);
+    is_said = strstr(buf_text(&text), MAY_CHANGE);
+    assert_non_null(strstr(buf_text(&text), " port = "));
+    assert_nothing_is_wrong(t, buf_text(&text));
+    buf_done(&text);
+    listener_table_unref(t);
+    return is_said;
+}
+
+static void a_port_may_change_where_the_kernel_chooses_from(void **state)
+{
+    static const struct port_range ranges[] = {{32768, 60999}, {1024, 65535},  {20000, 20001},
+                                               {50000, 50000}, {65535, 65535}, {1, 65535}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(ranges); i++) {
+        for (int edge = -1; edge <= 1; edge++) {
+            int ports[] = {ranges[i].first + edge, ranges[i].last + edge};
+
+            for (size_t k = 0; k < ARRAY_LENGTH(ports); k++) {
+                char socket[32];
+
+                if (ports[k] < 1 || ports[k] > UINT16_MAX)
+                    continue;
+                (void)snprintf(socket, sizeof socket, "192.0.2.1:%d", ports[k]);
+                assert_int_equal(is_said_to_change(socket, ranges[i]),
+                                 ports[k] >= ranges[i].first && ports[k] <= ranges[i].last);
+            }
+        }
+    }
+}
+
+/* The number of a raw socket is a protocol's. */
+static void the_protocol_of_a_raw_socket_does_not_change(void **state)
+{
+    static const struct port_range all = {1, 65535};
+
+    (void)state;
+    assert_false(is_said_to_change("raw/192.0.2.1:1", all));
+    assert_true(is_said_to_change("sctp/192.0.2.1:1", all));
+}
+
+/* In the list of what is expected as in that of what is allowed. */
+static void a_service_with_a_name_may_change_its_port_as_well(void **state)
+{
+    static const struct port_range range = {1024, 4000};
+
+    (void)state;
+    assert_true(is_said_to_change("127.0.0.1:3306", range));
+    assert_false(is_said_to_change("127.0.0.1:3306", local_ports));
+}
+
 static void the_user_that_others_can_see_is_preferred(void **state)
 {
     static const struct owned sockets[] = {
@@ -232,14 +295,14 @@ static void our_own_sockets_need_no_entry(void **state)
     static const struct owned sockets[] = {{"127.0.0.1:10066", "0:root:", "5:sockwatch:root:"}};
     struct ip_port item = {.address = address_of("127.0.0.1"), .port = 10066};
     const struct ip_ports own = {.items = &item, .count = 1};
-    struct listener_table *t = table_of(sockets, 1);
+    const struct listener_table *t = table_of(sockets, 1);
     struct buf text;
 
     (void)state;
-    render(t, &own, &text);
+    render(t, &own, local_ports, &text);
     assert_non_null(strstr(buf_text(&text), EXPECT ALLOW END));
     buf_done(&text);
-    listener_table_free(t);
+    listener_table_unref(t);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -279,7 +342,7 @@ static void whatever_listens_is_fine_by_its_baseline(void **state)
         struct owned sockets[SOCKETS_MAX];
         char names[SOCKETS_MAX][64];
         size_t count = next_random(&seed) % SOCKETS_MAX;
-        struct listener_table *t;
+        const struct listener_table *t;
         struct buf text;
 
         for (size_t i = 0; i < count; i++) {
@@ -290,10 +353,10 @@ static void whatever_listens_is_fine_by_its_baseline(void **state)
             sockets[i] = (struct owned){names[i], PICK(makers, &seed), PICK(holders, &seed)};
         }
         t = table_of(sockets, count);
-        render(t, &no_own, &text);
+        render(t, &no_own, local_ports, &text);
         assert_nothing_is_wrong(t, buf_text(&text));
         buf_done(&text);
-        listener_table_free(t);
+        listener_table_unref(t);
     }
 }
 
@@ -304,6 +367,9 @@ int main(void)
         cmocka_unit_test(services_with_a_name_are_expected_and_others_allowed),
         cmocka_unit_test(programs_on_several_addresses_of_a_port_get_an_entry_each),
         cmocka_unit_test(what_is_not_known_is_left_out_and_said),
+        cmocka_unit_test(a_port_may_change_where_the_kernel_chooses_from),
+        cmocka_unit_test(the_protocol_of_a_raw_socket_does_not_change),
+        cmocka_unit_test(a_service_with_a_name_may_change_its_port_as_well),
         cmocka_unit_test(the_user_that_others_can_see_is_preferred),
         cmocka_unit_test(names_match_nothing_but_themselves),
         cmocka_unit_test(our_own_sockets_need_no_entry),

@@ -41,7 +41,7 @@ static int tear_down(void **state)
     for (size_t i = 0; i < f->path_count; i++)
         (void)unlink(f->paths[i]);
     r = rmdir(f->directory);
-    config_free(f->config);
+    config_unref(f->config);
     buf_done(&f->errors);
     free(f);
     return r;
@@ -69,7 +69,7 @@ static void write_file(struct fixture *f, const char *name, const char *text, si
 static int load_bytes(struct fixture *f, const char *text, size_t length)
 {
     write_file(f, "main.conf", text, length);
-    config_free(f->config);
+    config_unref(f->config);
     f->config = NULL;
     buf_done(&f->errors);
     return config_load(f->path, &f->config, &f->errors);
@@ -179,8 +179,22 @@ static void no_file_means_the_defaults(void **state)
     (void)state;
     assert_non_null(config);
     assert_is_default(config);
-    config_free(config);
-    config_free(NULL);
+    config_unref(config);
+    config_unref(NULL);
+}
+
+static void a_configuration_lives_as_long_as_somebody_has_it(void **state)
+{
+    struct config *config = config_new();
+    const struct config *reader;
+
+    (void)state;
+    assert_non_null(config);
+    reader = config_ref(config);
+    assert_ptr_equal(reader, config);
+    config_unref(config); /* by a reload */
+    assert_is_default(reader);
+    config_unref(reader);
 }
 
 static void an_empty_file_means_the_defaults(void **state)
@@ -1090,6 +1104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_file_means_the_defaults),
+        cmocka_unit_test(a_configuration_lives_as_long_as_somebody_has_it),
         WITH_FILES(an_empty_file_means_the_defaults),
         WITH_FILES(every_key_is_read),
         WITH_FILES(owners_and_queues_are_read),
