@@ -18,44 +18,67 @@ static const char head[] =
 static const char links[] =
     "<h2>Endpoints</h2>\n<ul>\n"
     "<li><a href=\"/metrics\">/metrics</a>: Prometheus metrics</li>\n"
+    "<li><a href=\"/api/v1/listeners\">/api/v1/listeners</a>: every listener, as JSON</li>\n"
     "<li><a href=\"/-/healthy\">/-/healthy</a>: the process answers</li>\n"
     "<li><a href=\"/-/ready\">/-/ready</a>: a poll has completed and is not stale</li>\n"
     "</ul>\n";
 
+/* As an entity, or NULL for a character that stands for itself. */
+static const char *entity_of(char c)
+{
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    default: return NULL;
+    }
+}
+
 static void escaped(struct buf *out, const char *text)
 {
-    for (const char *p = text; *p; p++) {
-        switch (*p) {
-        case '&': buf_str(out, "&amp;"); break;
-        case '<': buf_str(out, "&lt;"); break;
-        case '>': buf_str(out, "&gt;"); break;
-        case '"': buf_str(out, "&quot;"); break;
-        default: buf_char(out, *p);
-        }
+    const char *run = text;
+
+    for (; *text; text++) {
+        const char *entity = entity_of(*text);
+
+        if (!entity)
+            continue;
+        buf_add(out, run, (size_t)(text - run));
+        buf_str(out, entity);
+        run = text + 1;
     }
+    buf_add(out, run, (size_t)(text - run));
+}
+
+static void cell(struct buf *out, const char *text)
+{
+    buf_str(out, "<td>");
+    escaped(out, text);
+    buf_str(out, "</td>");
 }
 
 static void render_numbers(const struct view *view, struct buf *out)
 {
     uint64_t counts[PROTOCOL_COUNT] = {0};
     size_t count;
-    const struct listener *listeners = listener_table_all(view->snapshot->listeners, &count);
+    const struct listener *listeners = view_listeners(view, &count);
 
     for (size_t i = 0; i < count; i++)
         counts[listeners[i].protocol]++;
     buf_str(out, "<h2>Listeners</h2>\n<table>\n<tr><th scope=\"col\">Protocol</th>"
                  "<th scope=\"col\">Listeners</th></tr>\n");
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        const struct class_view *class =
-            listener_table_class(view->snapshot->listeners, (enum protocol)protocol);
-
-        if (class->visibility == VISIBILITY_ABSENT)
+        if (view_class(view, (enum protocol)protocol)->visibility == VISIBILITY_ABSENT)
             continue;
-        buf_fmt(out, "<tr><td>%s</td>", protocol_name((enum protocol)protocol));
-        if (class->visibility == VISIBILITY_OK)
-            buf_fmt(out, "<td>%llu</td></tr>\n", (unsigned long long)counts[protocol]);
+        buf_str(out, "<tr>");
+        cell(out, protocol_name((enum protocol)protocol));
+        buf_str(out, "<td>");
+        if (view->verdict->classes[protocol].seen)
+            buf_u64(out, counts[protocol]);
         else
-            buf_str(out, "<td>cannot be read on this host</td></tr>\n");
+            buf_str(out, "cannot be read on this host");
+        buf_str(out, "</td></tr>\n");
     }
     buf_str(out, "</table>\n");
 }
@@ -72,10 +95,12 @@ static void render_alerts(const struct view *view, struct buf *out)
     for (size_t i = 0; i < view->alerts->count; i++) {
         const struct alert *a = &view->alerts->items[i];
 
-        buf_fmt(out, "<tr><td>%s</td><td>%s</td><td>%s</td><td>", alert_state_name(a->state),
-                severity_name(a->severity), rule_name(a->key.rule));
-        escaped(out, a->summary);
-        buf_str(out, "</td></tr>\n");
+        buf_str(out, "<tr>");
+        cell(out, alert_state_name(a->state));
+        cell(out, severity_name(a->severity));
+        cell(out, rule_name(a->key.rule));
+        cell(out, a->summary);
+        buf_str(out, "</tr>\n");
     }
     buf_str(out, "</table>\n");
 }
@@ -85,8 +110,9 @@ void page_render(const struct view *view, struct buf *out)
     buf_str(out, head);
     buf_str(out, "<p>Version ");
     escaped(out, view->version);
-    buf_fmt(out, ". %zu expected service%s.</p>\n", view->policy->expect_count,
-            view->policy->expect_count == 1 ? "" : "s");
+    buf_str(out, ". ");
+    buf_u64(out, view->policy->expect_count);
+    buf_str(out, view->policy->expect_count == 1 ? " expected service.</p>\n" : " expected services.</p>\n");
     render_alerts(view, out);
     render_numbers(view, out);
     buf_str(out, links);

@@ -1,5 +1,6 @@
 /* The landing page for people: what sockwatch sees in a few numbers, the
- * alerts, and where the rest is. HTML without scripts. Main thread only. */
+ * alerts, and where the rest is. HTML without scripts.
+ * Pure; any thread. */
 #ifndef SOCKWATCH_EXPORTERS_PAGE_H
 #define SOCKWATCH_EXPORTERS_PAGE_H
 
@@ -7,6 +8,7 @@
 
 #define PAGE_CONTENT_TYPE "text/html; charset=utf-8"
 
+/* Appends the page. out is marked failed when memory runs out. */
 void page_render(const struct view *view, struct buf *out);
 
 #endif

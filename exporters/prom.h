@@ -1,7 +1,7 @@
 /* The Prometheus text format, version 0.0.4.
  *
  * Every metric family is declared once, with type and help, and rendered from
- * a view. What the kernel did not say has no sample. Main thread only.
+ * a view. What the kernel did not say has no sample. Any thread.
  * Source: Prometheus exposition formats; names and labels: interface.md. */
 #ifndef SOCKWATCH_EXPORTERS_PROM_H
 #define SOCKWATCH_EXPORTERS_PROM_H
@@ -40,17 +40,20 @@ enum prom_family {
     PROM_FAMILY_COUNT
 };
 
-/* Series left out because of limits, since the process started. */
+/* Series left out because of limits, by family. */
 struct prom_dropped {
     uint64_t series[PROM_FAMILY_COUNT];
 };
 
-/* Appends one exposition to out and adds what the limit cut to dropped. Series
- * about expected services and about sockwatch itself are never cut. */
-void prom_render(const struct view *view, struct prom_dropped *dropped, struct buf *out);
-
-/* Writes the series of a listener in one of the families that have one for
- * each: its name and labels as they stand in an exposition. */
-void prom_listener_series(enum prom_family family, const struct listener *l, struct buf *out);
+/* Appends one exposition to out. Series about expected services and about
+ * sockwatch itself are never cut.
+ *
+ * before    what was dropped before, which sockwatch_series_dropped_total adds to
+ *           what this rendering drops
+ * ret_cut   filled with what the limit cut here
+ *
+ * When memory runs out, out is marked failed. */
+void prom_render(const struct view *view, const struct prom_dropped *before, struct buf *out,
+                 struct prom_dropped *ret_cut);
 
 #endif

@@ -56,67 +56,33 @@ struct table {
     size_t count;
     struct buf text;               /* of all cells, each with its NUL */
     size_t (*cells)[COLUMN_COUNT]; /* owned; where each begins in text; the heading is row 0 */
-    const struct holder **holders; /* owned; room for those of one listener */
-    size_t holder_capacity;
-    bool *only_warnings; /* owned; per listener: all that it breaks is known to be no worse */
+    struct holder_list holders;    /* of one listener */
     size_t widths[COLUMN_COUNT];
     bool left_out[COLUMN_COUNT];
     size_t gap; /* spaces between columns */
 };
 
-/* Those who use a socket before those who only keep it for them, then by PID. */
-static int compare_holders(const void *a, const void *b)
+/* Of those who hold a socket, who uses it rather than only keeps it for others. */
+static const struct holder *first_user(const struct holder_list *holders)
 {
-    const struct holder *x = *(const struct holder *const *)a, *y = *(const struct holder *const *)b;
-    int r = (int)holder_is_activator(x) - (int)holder_is_activator(y);
-
-    return r != 0 ? r : x->pid < y->pid ? -1 : x->pid > y->pid;
-}
-
-/* Fills t->holders with the processes that hold any socket of the listener,
- * each once. Returns their number. */
-static size_t collect_holders(struct table *t, const struct listener *l)
-{
-    size_t total = 0, count = 0, distinct = 0;
-
-    for (uint32_t i = 0; i < l->sockets; i++)
-        total += l->members[i].owners ? l->members[i].owners->count : 0;
-    if (total > t->holder_capacity) {
-        const struct holder **more = reallocarray(t->holders, total, sizeof(const struct holder *));
-
-        if (!more) {
-            t->text.failed = true;
-            return 0;
-        }
-        t->holders = more;
-        t->holder_capacity = total;
-    }
-    for (uint32_t i = 0; i < l->sockets; i++) {
-        const struct owner_set *owners = l->members[i].owners;
-
-        for (size_t k = 0; owners && k < owners->count; k++)
-            t->holders[count++] = &owners->holders[k];
-    }
-    if (count > 0)
-        qsort(t->holders, count, sizeof(const struct holder *), compare_holders);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || t->holders[i]->pid != t->holders[i - 1]->pid)
-            t->holders[distinct++] = t->holders[i];
-    return distinct;
+    for (size_t i = 0; i < holders->count; i++)
+        if (!holder_is_activator(holders->items[i]))
+            return holders->items[i];
+    return holders->items[0];
 }
 
 /* "mariadbd[812]", "nginx[100]+4", or the user in parentheses where no process
  * can be seen. */
 static void write_owner(struct table *t, const struct listener *l)
 {
-    size_t count = collect_holders(t, l);
-
-    if (count > 0) {
-        const struct holder *first = t->holders[0];
+    if (listener_holders(l, &t->holders) < 0) {
+        t->text.failed = true;
+    } else if (t->holders.count > 0) {
+        const struct holder *first = first_user(&t->holders);
 
         buf_fmt(&t->text, "%s[%u]", *first->process ? first->process : "-", first->pid);
-        if (count > 1)
-            buf_fmt(&t->text, "+%zu", count - 1);
+        if (t->holders.count > 1)
+            buf_fmt(&t->text, "+%zu", t->holders.count - 1);
     } else if (listener_next_name(l, OWNER_USER, NULL)) {
         buf_char(&t->text, '(');
         listener_names(l, OWNER_USER, &t->text);
@@ -150,7 +116,7 @@ static void write_rules(const struct listener *l, uint32_t mask, struct buf *cel
 static void write_value(struct table *t, size_t index, enum column column)
 {
     const struct listener *l = &t->listeners[index];
-    const uint32_t *counts = snapshot_connections(t->view->snapshot, l->protocol, l->port);
+    const uint32_t *counts = space_connections(snapshot_host(t->view->snapshot), l->protocol, l->port);
     uint64_t restarts = view_restarts(t->view, index);
     char endpoint[ENDPOINT_TEXT_MAX];
     struct buf *cell = &t->text;
@@ -183,7 +149,7 @@ static void write_value(struct table *t, size_t index, enum column column)
     case COLUMN_OWNER: write_owner(t, l); break;
     case COLUMN_USER: listener_names(l, OWNER_USER, cell); break;
     case COLUMN_UNIT: listener_names(l, OWNER_UNIT, cell); break;
-    case COLUMN_RULES: write_rules(l, t->view->verdict->listener_rules[index], cell); break;
+    case COLUMN_RULES: write_rules(l, t->view->verdict->listeners[index].rules, cell); break;
     case COLUMN_COUNT: break;
     }
 }
@@ -235,34 +201,13 @@ static void fill_cells(struct table *t)
     }
 }
 
-static bool is_about(const struct alert_key *key, const struct listener *l)
+/* Whether all that a listener breaks is no worse than a warning. */
+static bool breaks_only_warnings(const struct listener_verdict *v)
 {
-    return !key->has_endpoint ||
-           (key->family == l->family && ip_addr_compare(&key->address, &l->address) == 0 &&
-            strcmp(key->interface, l->interface) == 0);
-}
-
-/* Looks for the listeners that findings of this severity are about; the worst
- * severity must come last. */
-static void weigh_rules(struct table *t, enum severity severity)
-{
-    const struct verdict *v = t->view->verdict;
-
-    for (size_t i = 0; i < v->count; i++) {
-        const struct alert_key *key = &v->findings[i].key;
-        const struct listener *l;
-        size_t count;
-
-        if (v->findings[i].severity != severity || !key->has_port)
-            continue;
-        l = listener_table_port(t->view->snapshot->listeners, key->protocol, key->port, &count);
-        for (size_t k = 0; k < count; k++) {
-            size_t index = (size_t)(&l[k] - t->listeners);
-
-            if (v->listener_rules[index] & 1u << key->rule && is_about(key, &l[k]))
-                t->only_warnings[index] = severity == SEVERITY_WARNING;
-        }
-    }
+    for (int rule = 0; rule < RULE_COUNT; rule++)
+        if (v->rules & 1u << rule && v->severities[rule] != SEVERITY_WARNING)
+            return false;
+    return true;
 }
 
 /* A heading alone makes no column of rules. */
@@ -353,12 +298,13 @@ static void set_colour(const struct table *t, const char *sequence, struct buf *
         buf_str(out, sequence);
 }
 
-/* Red, unless all that is broken is known to be a mere warning. */
 static const char *rules_colour(const struct table *t, size_t row)
 {
-    if (row == 0 || t->view->verdict->listener_rules[row - 1] == 0)
+    const struct listener_verdict *v = row > 0 ? &t->view->verdict->listeners[row - 1] : NULL;
+
+    if (!v || v->rules == 0)
         return "";
-    return t->only_warnings[row - 1] ? YELLOW : RED;
+    return breaks_only_warnings(v) ? YELLOW : RED;
 }
 
 /* Writes an owner cut to the width. The end stays: the PID, or a parenthesis. */
@@ -463,22 +409,18 @@ void table_listeners(const struct view *view, const struct table_style *style, s
     struct table t = {.view = view, .style = style};
 
     buf_init(&t.text);
-    t.listeners = listener_table_all(view->snapshot->listeners, &t.count);
+    t.listeners = view_listeners(view, &t.count);
     t.cells = calloc(t.count + 1, sizeof *t.cells);
-    t.only_warnings = calloc(t.count + 1, sizeof *t.only_warnings);
-    t.text.failed = !t.cells || !t.only_warnings;
+    t.text.failed = !t.cells;
     if (!t.text.failed)
         fill_cells(&t);
     if (!t.text.failed) {
-        weigh_rules(&t, SEVERITY_WARNING);
-        weigh_rules(&t, SEVERITY_CRITICAL);
         lay_out(&t);
         for (size_t row = 0; row <= t.count; row++)
             write_row(&t, row, out);
     }
     out->failed |= t.text.failed;
-    free(t.only_warnings);
-    free(t.holders);
+    holder_list_done(&t.holders);
     free(t.cells);
     buf_done(&t.text);
 }

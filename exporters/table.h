@@ -1,4 +1,4 @@
-/* Listeners as a table for a terminal. Main thread only. */
+/* Listeners as a table for a terminal. Pure; any thread. */
 #ifndef SOCKWATCH_EXPORTERS_TABLE_H
 #define SOCKWATCH_EXPORTERS_TABLE_H
 

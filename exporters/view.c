@@ -1,11 +1,20 @@
 #include "exporters/view.h"
 
+const struct listener *view_listeners(const struct view *view, size_t *ret_count)
+{
+    return listener_table_all(snapshot_host(view->snapshot)->listeners, ret_count);
+}
+
+const struct class_view *view_class(const struct view *view, enum protocol protocol)
+{
+    return listener_table_class(snapshot_host(view->snapshot)->listeners, protocol);
+}
+
 uint64_t view_restarts(const struct view *view, size_t index)
 {
     size_t count;
-    const struct listener *listeners = listener_table_all(view->snapshot->listeners, &count);
 
     if (view->has_history)
-        return listeners[index].restarts;
+        return view_listeners(view, &count)[index].restarts;
     return view->restarts ? view->restarts[index] : VIEW_UNKNOWN;
 }

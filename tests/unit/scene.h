@@ -17,7 +17,7 @@
 /* 2023-11-14 22:13:20.123 UTC */
 #define SCENE_WALL_MS INT64_C(1700000000123)
 
-enum { SCENE_EXPECTS_MAX = 8, SCENE_ALERTS_MAX = 16, SCENE_SETS_MAX = 16 };
+enum { SCENE_EXPECTS_MAX = 8, SCENE_SETS_MAX = 16, SCENE_LISTENERS_LIMIT = 100 };
 
 struct scene {
     struct policy policy;
@@ -28,11 +28,12 @@ struct scene {
     size_t set_count;
     struct owner_set *owners; /* of the sockets that are added next */
     uint32_t drops;           /* likewise; 0: not told */
-    struct snapshot snapshot;
-    struct verdict verdict;
-    struct alert alert_items[SCENE_ALERTS_MAX];
-    struct alerts alerts; /* borrows alert_items */
-    struct counters counters;
+    struct caveats caveats;   /* of the host, until sealed */
+    const struct snapshot *snapshot;
+    const struct verdict *verdict;
+    struct alerts alerts;          /* may be changed, then sealed anew */
+    const struct alert_list *list; /* of them, as sealed last */
+    struct status status;
     struct view view;
 };
 
@@ -41,7 +42,7 @@ static inline void scene_init(struct scene *s)
 {
     *s = (struct scene){.next_cookie = 1};
     s->policy.expects = calloc(SCENE_EXPECTS_MAX, sizeof *s->policy.expects);
-    s->builder = listener_builder_new(100, &s->policy);
+    s->builder = listener_builder_new(SCENE_LISTENERS_LIMIT, &s->policy);
     s->counter = conn_counter_new();
     assert_non_null(s->policy.expects);
     assert_non_null(s->builder);
@@ -51,17 +52,14 @@ static inline void scene_init(struct scene *s)
     listener_builder_set_class(s->builder, PROTOCOL_UDPLITE, VISIBILITY_ABSENT, 0);
     listener_builder_set_class(s->builder, PROTOCOL_SCTP, VISIBILITY_UNSUPPORTED, 0);
     listener_builder_set_class(s->builder, PROTOCOL_RAW, VISIBILITY_OK, 0);
+    s->status.last_reload_successful = true;
+    s->status.last_reload_success_ms = SCENE_WALL_MS;
     s->view = (struct view){
-        .snapshot = &s->snapshot,
         .policy = &s->policy,
-        .verdict = &s->verdict,
-        .alerts = &s->alerts,
-        .counters = &s->counters,
+        .status = &s->status,
         .series_limit = 20000,
         .version = "0.1.0",
         .revision = "0123abc",
-        .last_reload_successful = true,
-        .last_reload_success_ms = SCENE_WALL_MS,
     };
 }
 
@@ -124,39 +122,68 @@ static inline void scene_count(struct scene *s, enum protocol protocol, uint16_t
     conn_counter_complete(s->counter, protocol);
 }
 
-/* Ends the building: the snapshot and the verdict about it are there. */
+/* Shows the snapshot that joins these tables. */
+static inline void scene_show(struct scene *s, const struct space *host)
+{
+    const struct snapshot *snapshot = snapshot_new(host, 1);
+
+    assert_non_null(snapshot);
+    snapshot_unref(s->snapshot);
+    s->snapshot = snapshot;
+    s->view.snapshot = snapshot;
+}
+
+/* Seals the alerts as they are now. */
+static inline void scene_seal_alerts(struct scene *s)
+{
+    alert_list_unref(s->list);
+    s->list = alerts_seal(&s->alerts);
+    assert_non_null(s->list);
+    s->view.alerts = s->list;
+}
+
+/* Ends the building: the snapshot and the verdict about it are there, and no
+ * alerts yet. */
 static inline void scene_seal(struct scene *s)
 {
     static const struct ip_ports none = {.count = 0};
+    struct space host = {.name = "", .caveats = s->caveats};
 
-    s->snapshot.listeners = listener_table_seal(s->builder, NULL, NULL);
+    assert_int_equal(policy_seal(&s->policy), 0);
+    host.listeners = listener_table_seal(s->builder, NULL, NULL);
+    assert_non_null(host.listeners);
+    host.connections = conn_counter_seal(s->counter);
+    assert_non_null(host.connections);
+    scene_show(s, &host);
+    listener_table_unref(host.listeners);
+    conn_table_unref(host.connections);
+    listener_builder_free(s->builder);
     s->builder = NULL;
-    assert_non_null(s->snapshot.listeners);
-    s->snapshot.connections = conn_counter_seal(s->counter);
     conn_counter_free(s->counter);
     s->counter = NULL;
-    assert_non_null(s->snapshot.connections);
-    assert_int_equal(rules_evaluate(&s->snapshot, &s->policy, &none, &s->verdict), 0);
+    s->verdict = rules_judge(snapshot_host(s->snapshot), &s->policy, &none);
+    assert_non_null(s->verdict);
+    s->view.verdict = s->verdict;
+    scene_seal_alerts(s);
 }
 
 /* Makes an alert of each finding: pending where the condition has to last,
  * firing otherwise. */
 static inline void scene_raise_alerts(struct scene *s)
 {
-    s->alerts = (struct alerts){.items = s->alert_items, .capacity = SCENE_ALERTS_MAX};
-    assert_in_range(s->verdict.count, 0, SCENE_ALERTS_MAX);
-    for (size_t i = 0; i < s->verdict.count; i++) {
-        const struct finding *f = &s->verdict.findings[i];
-        struct alert *a = &s->alert_items[s->alerts.count++];
+    const struct instant now = {.mono_ms = 1000, .wall_ms = SCENE_WALL_MS};
 
-        *a = (struct alert){
-            .key = f->key,
-            .severity = f->severity,
-            .state = f->for_ms > 0 ? ALERT_PENDING : ALERT_FIRING,
-            .since = {.mono_ms = 1000, .wall_ms = SCENE_WALL_MS},
-        };
-        memcpy(a->summary, f->summary, sizeof a->summary);
-    }
+    assert_int_equal(alerts_update(&s->alerts, s->verdict, now, false, NULL), 0);
+    scene_seal_alerts(s);
+}
+
+/* From now on the connections were not read at all. */
+static inline void scene_forget_connections(struct scene *s)
+{
+    const struct space *host = snapshot_host(s->snapshot);
+    const struct space without = {host->name, host->listeners, NULL, host->caveats};
+
+    scene_show(s, &without);
 }
 
 static inline void scene_done(struct scene *s)
@@ -165,8 +192,10 @@ static inline void scene_done(struct scene *s)
     conn_counter_free(s->counter);
     for (size_t i = 0; i < s->set_count; i++)
         owner_set_unref(s->sets[i]);
-    snapshot_done(&s->snapshot);
-    verdict_done(&s->verdict);
+    snapshot_unref(s->snapshot);
+    verdict_unref(s->verdict);
+    alert_list_unref(s->list);
+    alerts_done(&s->alerts);
     policy_done(&s->policy);
 }
 
@@ -208,24 +237,27 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_count(s, PROTOCOL_TCP, 80, STATE_TIME_WAIT, 5);
     scene_count(s, PROTOCOL_TCP, 40000, STATE_ESTABLISHED, 2);
     scene_count(s, PROTOCOL_UDP, 53, STATE_CLOSE, 1);
+    s->caveats = (struct caveats){.route_localnet_known = true};
     scene_seal(s);
     scene_raise_alerts(s);
     s->view.has_history = true;
-    s->snapshot.polled[POLL_LISTENERS] = (struct instant){.mono_ms = 1000, .wall_ms = SCENE_WALL_MS};
-    s->snapshot.polled[POLL_CONNECTIONS] = (struct instant){.mono_ms = 900, .wall_ms = SCENE_WALL_MS - 100};
-    s->snapshot.caveats = (struct caveats){.route_localnet_known = true};
-    s->snapshot.run_count = 3;
-    s->snapshot.runs[0] = (struct collector_run){
-        .name = "tcp", .poll = POLL_LISTENERS, .ran = true, .up = true, .duration_seconds = 0.000125};
-    s->snapshot.runs[1] = (struct collector_run){.name = "sctp", .poll = POLL_LISTENERS, .up = true};
-    s->snapshot.runs[2] = (struct collector_run){.name = "connections",
-                                                 .poll = POLL_CONNECTIONS,
-                                                 .ran = true,
-                                                 .error = -ENOBUFS,
-                                                 .duration_seconds = 0.5};
-    s->counters.polls[POLL_LISTENERS][RESULT_SUCCESS] = 12;
-    s->counters.polls[POLL_CONNECTIONS][RESULT_FAILURE] = 1;
-    s->counters.malformed[0] = 7;
+    s->status.polled[POLL_LISTENERS] = (struct instant){.mono_ms = 1000, .wall_ms = SCENE_WALL_MS};
+    s->status.polled[POLL_CONNECTIONS] = (struct instant){.mono_ms = 900, .wall_ms = SCENE_WALL_MS - 100};
+    s->status.polls[POLL_LISTENERS][RESULT_SUCCESS] = 12;
+    s->status.polls[POLL_CONNECTIONS][RESULT_FAILURE] = 1;
+    s->status.run_count = 3;
+    s->status.runs[0] = (struct collector_run){.name = "tcp",
+                                               .poll = POLL_LISTENERS,
+                                               .ran = true,
+                                               .up = true,
+                                               .duration_seconds = 0.000125,
+                                               .malformed = 7};
+    s->status.runs[1] = (struct collector_run){.name = "sctp", .poll = POLL_LISTENERS, .up = true};
+    s->status.runs[2] = (struct collector_run){.name = "connections",
+                                               .poll = POLL_CONNECTIONS,
+                                               .ran = true,
+                                               .error = -ENOBUFS,
+                                               .duration_seconds = 0.5};
 }
 
 #endif

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <time.h>
 
+enum { ALERTS_MAX = 16 };
+
 /* JSON written with ' for ". Returns owned. */
 static json_t *json_of(const char *text)
 {
@@ -64,13 +66,14 @@ static json_t *listeners_of(const struct scene *s)
 
 static json_t *alerts_of(const struct scene *s)
 {
-    const struct alert *order[SCENE_ALERTS_MAX];
+    const struct alert *order[ALERTS_MAX];
     struct buf out;
 
-    for (size_t i = 0; i < s->alerts.count; i++)
-        order[i] = &s->alerts.items[i];
+    assert_in_range(s->list->count, 0, ALERTS_MAX);
+    for (size_t i = 0; i < s->list->count; i++)
+        order[i] = &s->list->items[i];
     buf_init(&out);
-    json_alerts(order, s->alerts.count, &out);
+    json_alerts(order, s->list->count, &out);
     return parse(&out);
 }
 
@@ -320,8 +323,7 @@ static void connections_not_read_are_null(void **state)
     root = listeners_of(&s);
     assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 22), "connections")));
     json_decref(root);
-    conn_table_free(s.snapshot.connections);
-    s.snapshot.connections = NULL;
+    scene_forget_connections(&s);
     root = listeners_of(&s);
     assert_true(json_is_null(json_object_get(find_listener(root, "0.0.0.0", 22), "connections")));
     json_decref(root);
@@ -386,7 +388,7 @@ static void an_alert_has_the_shape_of_the_contract(void **state)
     assert_int_equal(json_object_size(root), 1);
     assert_int_equal(json_array_size(alerts), 7);
     assert_json(
-        json_array_get(alerts, 0),
+        json_array_get(alerts, 1),
         "{'rule': 'LoopbackOnly', 'name': 'mysql', 'severity': 'critical', 'state': 'firing', "
         "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': null, 'port': 3306, "
         "'summary': 'mysql: tcp port 3306 is bound only to loopback (127.0.0.1:3306), expected beyond "
@@ -459,6 +461,77 @@ static void a_name_comes_through_unchanged_whatever_is_in_it(void **state)
     json_decref(root);
 }
 
+/* Whatever is written, a library that has read it writes the same. */
+static void the_text_is_laid_out_as_a_library_does(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    for (unsigned i = 0; i < 2; i++) {
+        json_t *root = i == 0 ? listeners_of(&s) : alerts_of(&s);
+        char *again = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        const struct alert *order[ALERTS_MAX];
+        struct buf out;
+
+        assert_non_null(again);
+        for (size_t k = 0; k < s.list->count; k++)
+            order[k] = &s.list->items[k];
+        buf_init(&out);
+        if (i == 0)
+            json_listeners(&s.view, &out);
+        else
+            json_alerts(order, s.list->count, &out);
+        buf_truncate(&out, out.len - 1); /* the final newline is ours */
+        assert_string_equal(buf_text(&out), again);
+        buf_done(&out);
+        free(again);
+        json_decref(root);
+    }
+    scene_done(&s);
+}
+
+static void a_duration_is_a_real_number_whatever_its_size(void **state)
+{
+    static const double durations[] = {0, 1, 1.5e-7, 0.25, 12345, 12345678901.0, 1e300};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(durations); i++) {
+        const json_t *duration;
+        struct scene s;
+        json_t *root;
+
+        scene_of_a_mixed_host(&s);
+        s.status.runs[0].duration_seconds = durations[i];
+        root = listeners_of(&s);
+        duration =
+            json_object_get(json_object_get(json_object_get(root, "collectors"), "tcp"), "duration_seconds");
+        assert_true(json_is_real(duration));
+        assert_true(json_real_value(duration) >= durations[i] * (1 - 1e-8));
+        assert_true(json_real_value(duration) <= durations[i] * (1 + 1e-8));
+        json_decref(root);
+        scene_done(&s);
+    }
+}
+
+/* A summary that is too long is cut anywhere. */
+static void bytes_that_are_no_utf8_are_shown_as_such(void **state)
+{
+    struct alert alert = {.state = ALERT_FIRING, .summary = "a\xe2\x82 \xff\xc3\xa4\xc3"};
+    const struct alert *order[] = {&alert};
+    struct buf out;
+    json_t *root;
+
+    (void)state;
+    buf_init(&out);
+    json_alerts(order, 1, &out);
+    root = parse(&out);
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(root, "alerts"), 0), "summary")),
+        "a\\xe2\\x82 \\xff\xc3\xa4\\xc3");
+    json_decref(root);
+}
+
 static void since_is_in_utc_whatever_the_time_zone(void **state)
 {
     static const struct {
@@ -508,6 +581,9 @@ int main(void)
         cmocka_unit_test(an_alert_has_the_shape_of_the_contract),
         cmocka_unit_test(alerts_come_in_the_order_given_with_their_state),
         cmocka_unit_test(a_name_comes_through_unchanged_whatever_is_in_it),
+        cmocka_unit_test(the_text_is_laid_out_as_a_library_does),
+        cmocka_unit_test(a_duration_is_a_real_number_whatever_its_size),
+        cmocka_unit_test(bytes_that_are_no_utf8_are_shown_as_such),
         cmocka_unit_test(since_is_in_utc_whatever_the_time_zone),
     };
 

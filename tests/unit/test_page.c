@@ -77,6 +77,7 @@ static void a_mixed_host_is_a_well_nested_page(void **state)
                     "<tr><td>firing</td><td>critical</td><td>LoopbackOnly</td><td>mysql: tcp port 3306 is "
                     "bound only to loopback (127.0.0.1:3306), expected beyond it</td></tr>");
     assert_contains(text, "<a href=\"/metrics\">");
+    assert_contains(text, "<a href=\"/api/v1/listeners\">");
     assert_lacks(text, "<script");
     free(text);
     scene_done(&s);

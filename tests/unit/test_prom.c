@@ -7,7 +7,7 @@
 enum { LINES_MAX = 512 };
 
 /* An exposition, taken apart. */
-struct exposition {
+struct parsed {
     char *text;         /* owned; its newlines are overwritten */
     char *copy;         /* owned; as it was rendered */
     char *comments[64]; /* "# HELP ..." and "# TYPE ..." */
@@ -15,15 +15,19 @@ struct exposition {
     size_t comment_count, sample_count;
 };
 
-static struct exposition render_and_count(const struct scene *s, struct prom_dropped *dropped)
+/* Adds what was cut to dropped, as whoever serves expositions does. */
+static struct parsed render_and_count(const struct scene *s, struct prom_dropped *dropped)
 {
-    struct exposition e = {0};
+    struct parsed e = {0};
+    struct prom_dropped cut;
     char *rest = NULL;
     struct buf out;
     size_t length;
 
     buf_init(&out);
-    prom_render(&s->view, dropped, &out);
+    prom_render(&s->view, dropped, &out, &cut);
+    for (size_t i = 0; i < PROM_FAMILY_COUNT; i++)
+        dropped->series[i] += cut.series[i];
     e.text = buf_take(&out, &length);
     assert_non_null(e.text);
     assert_int_equal(strlen(e.text), length);
@@ -42,21 +46,21 @@ static struct exposition render_and_count(const struct scene *s, struct prom_dro
     return e;
 }
 
-static struct exposition render(const struct scene *s)
+static struct parsed render(const struct scene *s)
 {
     struct prom_dropped dropped = {{0}};
 
     return render_and_count(s, &dropped);
 }
 
-static void exposition_done(struct exposition *e)
+static void parsed_done(struct parsed *e)
 {
     free(e->text);
     free(e->copy);
 }
 
 /* How many samples begin like that. */
-static size_t count_samples(const struct exposition *e, const char *beginning)
+static size_t count_samples(const struct parsed *e, const char *beginning)
 {
     size_t count = 0;
 
@@ -65,7 +69,7 @@ static size_t count_samples(const struct exposition *e, const char *beginning)
     return count;
 }
 
-static bool has_sample(const struct exposition *e, const char *sample)
+static bool has_sample(const struct parsed *e, const char *sample)
 {
     for (size_t i = 0; i < e->sample_count; i++)
         if (strcmp(e->samples[i], sample) == 0)
@@ -73,7 +77,7 @@ static bool has_sample(const struct exposition *e, const char *sample)
     return false;
 }
 
-static void assert_sample(const struct exposition *e, const char *sample)
+static void assert_sample(const struct parsed *e, const char *sample)
 {
     if (!has_sample(e, sample))
         fail_msg("missing: %s", sample);
@@ -88,7 +92,7 @@ static size_t series_length(const char *sample)
     return (size_t)(space - sample);
 }
 
-static void assert_no_series_twice(const struct exposition *e)
+static void assert_no_series_twice(const struct parsed *e)
 {
     for (size_t i = 0; i < e->sample_count; i++) {
         for (size_t k = i + 1; k < e->sample_count; k++) {
@@ -129,7 +133,7 @@ static char *read_file(const char *path)
 
 static void a_mixed_host_is_exposed_as_in_the_golden_file(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
     char *golden;
 
@@ -147,27 +151,27 @@ static void a_mixed_host_is_exposed_as_in_the_golden_file(void **state)
     assert_non_null(golden);
     assert_string_equal(e.copy, golden);
     free(golden);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void no_series_is_there_twice(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
     scene_of_a_mixed_host(&s);
     e = render(&s);
     assert_no_series_twice(&e);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 /* Two entries may share a port when their addresses differ. */
 static void entries_that_share_a_port_give_no_series_twice(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -187,7 +191,7 @@ static void entries_that_share_a_port_give_no_series_twice(void **state)
     assert_sample(&e, "sockwatch_expected_listening{name=\"a\",protocol=\"tcp\",port=\"80\"} 1");
     assert_sample(&e, "sockwatch_expected_listening{name=\"b\",protocol=\"tcp\",port=\"80\"} 0");
     assert_int_equal(count_samples(&e, "sockwatch_connections{protocol=\"tcp\",port=\"80\""), 1);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -197,7 +201,7 @@ static void each_family_is_declared_once_and_stands_together(void **state)
     char seen[PROM_FAMILY_COUNT][80], name[80] = "", type[16], word[80];
     size_t families = 0;
     struct scene s;
-    struct exposition e;
+    struct parsed e;
     char *line, *rest = NULL;
 
     (void)state;
@@ -222,13 +226,13 @@ static void each_family_is_declared_once_and_stands_together(void **state)
         }
     }
     assert_int_equal(families, PROM_FAMILY_COUNT);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void label_values_are_escaped(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -241,7 +245,7 @@ static void label_values_are_escaped(void **state)
     assert_sample(&e,
                   "sockwatch_expected_listening{name=\"a\\\\b\\\"c\\nd\",protocol=\"tcp\",port=\"80\"} 0");
     assert_sample(&e, "sockwatch_build_info{version=\"\\\"\",revision=\"\\\\n\\n\"} 1");
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -249,7 +253,7 @@ static void alerts_about_several_listeners_of_a_port_share_a_series(void **state
 {
     static const char beginning[] =
         "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\",protocol=\"tcp\",port=\"8080\",";
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -263,9 +267,10 @@ static void alerts_about_several_listeners_of_a_port_share_a_series(void **state
         size_t about_listeners = 0;
 
         for (size_t i = 0; i < s.alerts.count; i++)
-            if (s.alert_items[i].key.rule == RULE_UNEXPECTED_LISTENER)
-                s.alert_items[i].state = firing & 1u << about_listeners++ ? ALERT_FIRING : ALERT_PENDING;
+            if (s.alerts.items[i].key.rule == RULE_UNEXPECTED_LISTENER)
+                s.alerts.items[i].state = firing & 1u << about_listeners++ ? ALERT_FIRING : ALERT_PENDING;
         assert_int_equal(about_listeners, 2);
+        scene_seal_alerts(&s);
         e = render(&s);
         assert_no_series_twice(&e);
         assert_int_equal(count_samples(&e, beginning), 1);
@@ -273,8 +278,86 @@ static void alerts_about_several_listeners_of_a_port_share_a_series(void **state
                                    "protocol=\"tcp\",port=\"8080\",severity=\"warning\"} 1"
                                  : "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\","
                                    "protocol=\"tcp\",port=\"8080\",severity=\"warning\"} 0");
-        exposition_done(&e);
+        parsed_done(&e);
     }
+    scene_done(&s);
+}
+
+/* After the severity in the policy has changed, an alert that cannot be told
+ * anew keeps its own. */
+static void alerts_of_two_severities_on_a_port_have_two_series(void **state)
+{
+    struct parsed e;
+    struct scene s;
+    bool changed = false;
+
+    (void)state;
+    scene_init(&s);
+    s.policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
+    scene_listen(&s, "192.0.2.1:8080", "0/5");
+    scene_listen(&s, "192.0.2.2:8080", "0/5");
+    scene_listen(&s, "192.0.2.3:8080", "0/5");
+    scene_seal(&s);
+    scene_raise_alerts(&s);
+    for (size_t i = 0; i < s.alerts.count; i++) {
+        struct alert *a = &s.alerts.items[i];
+        struct ip_addr second = address_of("192.0.2.2");
+
+        if (a->key.rule != RULE_UNEXPECTED_LISTENER || ip_addr_compare(&a->key.address, &second) != 0)
+            continue;
+        a->severity = SEVERITY_CRITICAL;
+        a->state = ALERT_PENDING;
+        changed = true;
+    }
+    assert_true(changed);
+    scene_seal_alerts(&s);
+    e = render(&s);
+    assert_no_series_twice(&e);
+    assert_int_equal(count_samples(&e, "sockwatch_alert_firing{rule=\"UnexpectedListener\""), 2);
+    assert_sample(&e, "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\",protocol=\"tcp\","
+                      "port=\"8080\",severity=\"warning\"} 1");
+    assert_sample(&e, "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\",protocol=\"tcp\","
+                      "port=\"8080\",severity=\"critical\"} 0");
+    parsed_done(&e);
+    scene_done(&s);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Whatever the order of entries and ports is in the configuration. */
+static void series_of_a_service_come_by_name_and_port(void **state)
+{
+    static const char beginning[] = "sockwatch_alert_firing{rule=\"NotListening\"";
+    const char *in_order[8];
+    struct parsed e;
+    struct scene s;
+    size_t count = 0;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "b", PROTOCOL_TCP, "82,80-81", WANT_ANY);
+    scene_expect(&s, "c", PROTOCOL_UDP, "53", WANT_ANY);
+    scene_expect(&s, "a", PROTOCOL_UDP, "54,53", WANT_ANY);
+    scene_expect(&s, "a", PROTOCOL_TCP, "99", WANT_ANY);
+    scene_count(&s, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 1);
+    scene_count(&s, PROTOCOL_UDP, 53, STATE_ESTABLISHED, 1);
+    scene_seal(&s);
+    scene_raise_alerts(&s);
+    e = render(&s);
+    for (size_t i = 0; i < e.sample_count; i++)
+        if (strncmp(e.samples[i], beginning, strlen(beginning)) == 0 && count < ARRAY_LENGTH(in_order))
+            in_order[count++] = e.samples[i];
+    assert_int_equal(count, 7);
+    qsort(in_order, count, sizeof(const char *), compare_texts); /* the ports are of equal length */
+    count = 0;
+    for (size_t i = 0; i < e.sample_count; i++)
+        if (strncmp(e.samples[i], beginning, strlen(beginning)) == 0)
+            assert_string_equal(e.samples[i], in_order[count++]);
+    assert_int_equal(count_samples(&e, "sockwatch_connections{"), 6); /* 53 is named twice */
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -285,7 +368,7 @@ static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(unseen); i++) {
-        struct exposition e;
+        struct parsed e;
         struct scene s;
 
         scene_init(&s);
@@ -303,14 +386,14 @@ static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state
         assert_int_equal(count_samples(&e, "sockwatch_listener_"), 3); /* info, sockets and queue of 53 */
         assert_sample(&e, "sockwatch_alert_firing{rule=\"NotListening\",name=\"web\",protocol=\"tcp\","
                           "port=\"80\",severity=\"critical\"} 0");
-        exposition_done(&e);
+        parsed_done(&e);
         scene_done(&s);
     }
 }
 
 static void a_class_not_asked_for_yet_is_not_called_invisible(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -319,13 +402,13 @@ static void a_class_not_asked_for_yet_is_not_called_invisible(void **state)
     scene_seal(&s);
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_socket_class_visible{class=\"tcp\"}"), 0);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void connections_not_read_have_no_series(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -340,19 +423,18 @@ static void connections_not_read_have_no_series(void **state)
     assert_int_equal(count_samples(&e, "sockwatch_sockets{protocol=\"tcp\""), 0);
     assert_int_equal(count_samples(&e, "sockwatch_connections{protocol=\"udp\""), 2);
     assert_int_equal(count_samples(&e, "sockwatch_sockets{protocol=\"udp\""), 2);
-    exposition_done(&e);
-    conn_table_free(s.snapshot.connections);
-    s.snapshot.connections = NULL;
+    parsed_done(&e);
+    scene_forget_connections(&s);
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_connections"), 0);
     assert_int_equal(count_samples(&e, "sockwatch_sockets"), 0);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void an_expected_port_without_listener_has_0_established(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -363,14 +445,14 @@ static void an_expected_port_without_listener_has_0_established(void **state)
     e = render(&s);
     assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"80\",state=\"established\"} 0");
     assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 /* 40000 is a client's port: nothing listens there. */
 static void a_port_without_listener_has_no_connections_series(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -382,13 +464,13 @@ static void a_port_without_listener_has_no_connections_series(void **state)
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
     assert_sample(&e, "sockwatch_sockets{protocol=\"tcp\",state=\"established\"} 2");
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void what_has_not_happened_yet_has_no_time(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -398,12 +480,12 @@ static void what_has_not_happened_yet_has_no_time(void **state)
     assert_int_equal(count_samples(&e, "sockwatch_last_poll_timestamp_seconds"), 0);
     assert_int_equal(count_samples(&e, "sockwatch_route_localnet"), 0);
     assert_int_equal(count_samples(&e, "sockwatch_collector_"), 0);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 /* The expectations, their standing alerts and their connections. */
-static void assert_expected_series(const struct exposition *e)
+static void assert_expected_series(const struct parsed *e)
 {
     assert_int_equal(count_samples(e, "sockwatch_expected_listening{"), 5);
     assert_int_equal(count_samples(e, "sockwatch_alert_firing{rule=\"NotListening\""), 5);
@@ -419,7 +501,7 @@ static void assert_expected_series(const struct exposition *e)
 
 static void a_limit_cuts_counts_and_spares_what_is_expected(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
     size_t all;
 
@@ -427,7 +509,7 @@ static void a_limit_cuts_counts_and_spares_what_is_expected(void **state)
     scene_of_a_mixed_host(&s);
     e = render(&s);
     all = e.sample_count;
-    exposition_done(&e);
+    parsed_done(&e);
     for (size_t limit = 0; limit <= all + 1; limit++) {
         struct prom_dropped dropped = {{0}};
 
@@ -437,7 +519,7 @@ static void a_limit_cuts_counts_and_spares_what_is_expected(void **state)
         assert_true(e.sample_count >= limit || limit > all);
         assert_expected_series(&e);
         assert_no_series_twice(&e);
-        exposition_done(&e);
+        parsed_done(&e);
     }
     scene_done(&s);
 }
@@ -445,7 +527,7 @@ static void a_limit_cuts_counts_and_spares_what_is_expected(void **state)
 static void what_was_cut_is_counted_over_all_renderings(void **state)
 {
     struct prom_dropped dropped = {{0}};
-    struct exposition e;
+    struct parsed e;
     struct scene s;
     uint64_t once;
     char sample[120];
@@ -461,14 +543,14 @@ static void what_was_cut_is_counted_over_all_renderings(void **state)
                        "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} %llu",
                        (unsigned long long)(times * once));
         assert_sample(&e, sample);
-        exposition_done(&e);
+        parsed_done(&e);
         e = render_and_count(&s, &dropped);
     }
-    exposition_done(&e);
+    parsed_done(&e);
     s.view.series_limit = 20000;
     e = render_and_count(&s, &dropped);
     assert_int_equal(dropped.series[PROM_LISTENER_INFO], 4 * once);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -476,7 +558,7 @@ static void what_was_cut_is_counted_over_all_renderings(void **state)
 static void expected_ports_come_before_others_where_a_limit_cuts(void **state)
 {
     struct prom_dropped dropped = {{0}};
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -496,7 +578,7 @@ static void expected_ports_come_before_others_where_a_limit_cuts(void **state)
     assert_true(dropped.series[PROM_CONNECTIONS] > 0);
     assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"60000\",state=\"established\"} 1");
     assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"60000\",state=\"time-wait\"} 1");
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -515,7 +597,7 @@ static void listen_on_ports(struct scene *s, const char *protocol, unsigned firs
 static void listeners_cut_from_the_table_are_counted(void **state)
 {
     struct prom_dropped dropped = {{0}};
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -525,20 +607,20 @@ static void listeners_cut_from_the_table_are_counted(void **state)
     listen_on_ports(&s, "udp", 1, 2);
     scene_listen(&s, "0.0.0.0:60000", NULL);
     scene_seal(&s);
-    assert_int_equal(listener_table_class(s.snapshot.listeners, PROTOCOL_TCP)->cut, 1);
-    assert_int_equal(listener_table_class(s.snapshot.listeners, PROTOCOL_UDP)->cut, 2);
+    assert_int_equal(view_class(&s.view, PROTOCOL_TCP)->cut, 1);
+    assert_int_equal(view_class(&s.view, PROTOCOL_UDP)->cut, 2);
     e = render_and_count(&s, &dropped);
     assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 3");
     assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_connections\"} 0");
     assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 101);
     assert_int_equal(sum_dropped(&dropped), 3);
-    exposition_done(&e);
+    parsed_done(&e);
 
     s.view.series_limit = 0; /* both limits cut, and both count */
     e = render_and_count(&s, &dropped);
     assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 106");
     assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 1);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -552,7 +634,7 @@ static void series_of_expected_listeners_are_never_cut(void **state)
         "family=\"ipv6\",address=\"::1\",port=\"60000\"",
     };
     struct prom_dropped dropped = {{0}};
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -579,13 +661,13 @@ static void series_of_expected_listeners_are_never_cut(void **state)
     assert_int_equal(dropped.series[PROM_LISTENER_INFO], 21);
     assert_int_equal(dropped.series[PROM_LISTENER_SOCKETS], 21);
     assert_int_equal(dropped.series[PROM_LISTENER_ACCEPT_QUEUE_LENGTH], 0);
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void what_an_owner_is_not_known_for_has_no_label(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -609,13 +691,13 @@ static void what_an_owner_is_not_known_for_has_no_label(void **state)
         &e, "sockwatch_listener_info{protocol=\"tcp\",family=\"ipv4\",address=\"0.0.0.0\",port=\"30000\","
             "scope=\"any\",port_class=\"registered\"} 1");
     assert_sample(&e, "sockwatch_listeners_owner_unseen{protocol=\"tcp\"} 1");
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
 static void one_look_has_counted_no_restarts(void **state)
 {
-    struct exposition e;
+    struct parsed e;
     struct scene s;
 
     (void)state;
@@ -627,30 +709,7 @@ static void one_look_has_counted_no_restarts(void **state)
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_listener_restarts_total"), 0);
     assert_int_equal(count_samples(&e, "sockwatch_listener_drops_total"), 1);
-    exposition_done(&e);
-    scene_done(&s);
-}
-
-static void a_series_is_named_as_in_the_exposition(void **state)
-{
-    struct scene s;
-    struct exposition e;
-    size_t count;
-    const struct listener *listeners;
-
-    (void)state;
-    scene_of_a_mixed_host(&s);
-    e = render(&s);
-    listeners = listener_table_all(s.snapshot.listeners, &count);
-    for (size_t i = 0; i < count; i++) {
-        struct buf series;
-
-        buf_init(&series);
-        prom_listener_series(PROM_LISTENER_RESTARTS_TOTAL, &listeners[i], &series);
-        assert_int_equal(count_samples(&e, buf_text(&series)), 1);
-        buf_done(&series);
-    }
-    exposition_done(&e);
+    parsed_done(&e);
     scene_done(&s);
 }
 
@@ -663,6 +722,8 @@ int main(void)
         cmocka_unit_test(each_family_is_declared_once_and_stands_together),
         cmocka_unit_test(label_values_are_escaped),
         cmocka_unit_test(alerts_about_several_listeners_of_a_port_share_a_series),
+        cmocka_unit_test(alerts_of_two_severities_on_a_port_have_two_series),
+        cmocka_unit_test(series_of_a_service_come_by_name_and_port),
         cmocka_unit_test(a_class_not_seen_has_neither_listeners_nor_expectations),
         cmocka_unit_test(a_class_not_asked_for_yet_is_not_called_invisible),
         cmocka_unit_test(connections_not_read_have_no_series),
@@ -676,7 +737,6 @@ int main(void)
         cmocka_unit_test(series_of_expected_listeners_are_never_cut),
         cmocka_unit_test(what_an_owner_is_not_known_for_has_no_label),
         cmocka_unit_test(one_look_has_counted_no_restarts),
-        cmocka_unit_test(a_series_is_named_as_in_the_exposition),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ static struct listener_row *add(struct host *h, struct listener_row row, const c
     row.uid = set->uid;
     row.owners = set;
     assert_int_equal(listener_builder_add(h->s.builder, &row), 0);
-    rows = listener_builder_rows(h->s.builder, &count);
+    rows = listener_builder_rows(h->s.builder, row.protocol, &count);
     return &rows[count - 1];
 }
 
@@ -432,7 +432,7 @@ static void rules_go_on_below_each_other(void **state)
     add_tcp(&h, "0.0.0.0:4444", "0/16", "0:root:", "64:intruder:root:");
     scene_seal(&h.s);
     for (int rule = 0; rule < 5; rule++)
-        h.s.verdict.listener_rules[0] |= 1u << rule;
+        h.s.verdict->listeners[0].rules |= 1u << rule;
     assert_table(&h.s.view, 65,
                  "PROTO  ADDRESS:PORT  SCOPE  QUEUE  CONNS  RESTARTS  OWNER\n"
                  "tcp    0.0.0.0:4444  any     0/16      -         -  intruder[64]\n"
@@ -540,12 +540,35 @@ static void critical_rules_are_red_and_others_yellow(void **state)
     assert_non_null(strstr(text, "\033[31m! LoopbackOnly\033[0m\n"));
     assert_non_null(strstr(text, "\033[33m! UnexpectedListener\033[0m\n"));
     free(text);
-    s.verdict.count = 0; /* nothing tells any more how bad it is */
+    for (size_t i = 0; i < 9; i++)
+        s.verdict->listeners[i].severities[RULE_UNEXPECTED_LISTENER] = SEVERITY_CRITICAL;
     text = render(&s.view, 0, true);
     assert_null(strstr(text, "\033[33m"));
     assert_non_null(strstr(text, "\033[31mUnexpectedListener\033[0m\n"));
     free(text);
     scene_done(&s);
+}
+
+static void one_critical_rule_among_warnings_makes_them_red(void **state)
+{
+    struct listener_verdict *v;
+    struct host h;
+    char *text;
+
+    (void)state;
+    host_init(&h);
+    add_tcp(&h, "0.0.0.0:4444", "0/16", "0:root:", "64:intruder:root:");
+    scene_seal(&h.s);
+    v = &h.s.verdict->listeners[0];
+    v->rules = 1u << RULE_WRONG_OWNER | 1u << RULE_BLIND;
+    text = render(&h.s.view, 0, true);
+    assert_non_null(strstr(text, "\033[33mWrongOwner, Blind\033[0m\n"));
+    free(text);
+    v->severities[RULE_BLIND] = SEVERITY_CRITICAL;
+    text = render(&h.s.view, 0, true);
+    assert_non_null(strstr(text, "\033[31mWrongOwner, Blind\033[0m\n"));
+    free(text);
+    host_done(&h);
 }
 
 int main(void)
@@ -571,6 +594,7 @@ int main(void)
         cmocka_unit_test(a_host_without_listeners_is_a_heading),
         cmocka_unit_test(colours_are_never_the_only_sign),
         cmocka_unit_test(critical_rules_are_red_and_others_yellow),
+        cmocka_unit_test(one_critical_rule_among_warnings_makes_them_red),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

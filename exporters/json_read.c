@@ -1,0 +1,191 @@
+#include "exporters/json_read.h"
+#include "exporters/view.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the document says of one listener. */
+struct entry {
+    struct listener_key key; /* its interface has a name only, and so has none here */
+    const char *interface;   /* borrowed from the document; "" for none */
+    uint64_t restarts;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int r = listener_key_compare(&x->key, &y->key);
+
+    return r != 0 ? r : strcmp(x->interface, y->interface);
+}
+
+/* These fill *ret and return true, or false where the value is not of the kind. */
+
+static bool read_text(const json_t *object, const char *key, const char **ret)
+{
+    *ret = json_string_value(json_object_get(object, key));
+    return *ret != NULL;
+}
+
+static bool read_text_or_null(const json_t *object, const char *key, const char **ret)
+{
+    if (!json_is_null(json_object_get(object, key)))
+        return read_text(object, key, ret);
+    *ret = "";
+    return true;
+}
+
+static bool read_count(const json_t *object, const char *key, uint64_t limit, uint64_t *ret)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *ret = (uint64_t)json_integer_value(value);
+    return *ret <= limit;
+}
+
+static bool read_restarts(const json_t *object, uint64_t *ret)
+{
+    if (!json_is_null(json_object_get(object, "restarts")))
+        return read_count(object, "restarts", INT64_MAX, ret);
+    *ret = VIEW_UNKNOWN;
+    return true;
+}
+
+static bool read_bool(const json_t *object, const char *key, bool *ret)
+{
+    const json_t *value = json_object_get(object, key);
+
+    *ret = json_is_true(value);
+    return json_is_boolean(value);
+}
+
+static bool family_parse(const char *name, enum family *ret)
+{
+    static const enum family families[] = {FAMILY_IPV4, FAMILY_IPV6, FAMILY_DUAL};
+
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        if (strcmp(name, family_name(families[i])) == 0) {
+            *ret = families[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_entry(const json_t *object, struct entry *ret)
+{
+    const char *protocol, *family, *address;
+    uint64_t port;
+
+    *ret = (struct entry){.interface = ""};
+    if (!read_text(object, "protocol", &protocol) || !read_text(object, "family", &family) ||
+        !read_text(object, "address", &address) || !read_count(object, "port", UINT16_MAX, &port) ||
+        !read_text_or_null(object, "interface", &ret->interface) ||
+        !read_bool(object, "kernel_chosen_port", &ret->key.auto_port) ||
+        !read_restarts(object, &ret->restarts))
+        return false;
+    ret->key.port = (uint16_t)port;
+    return protocol_parse(protocol, &ret->key.protocol) == 0 && family_parse(family, &ret->key.family) &&
+           ip_addr_parse(address, &ret->key.address) == 0;
+}
+
+/* Fills entries with the host's. */
+static bool read_entries(const json_t *listeners, struct entry *entries, size_t *ret_count)
+{
+    const json_t *object;
+    size_t i;
+
+    *ret_count = 0;
+    json_array_foreach(listeners, i, object)
+    {
+        const char *netns;
+
+        if (!read_text_or_null(object, "netns", &netns) || !read_entry(object, &entries[*ret_count]))
+            return false;
+        *ret_count += !*netns;
+    }
+    return true;
+}
+
+/* Leaves one entry of each listener; where they do not say the same, it is not
+ * known. */
+static size_t join_entries(struct entry *entries, size_t count)
+{
+    size_t kept = 0;
+
+    if (count > 0)
+        qsort(entries, count, sizeof *entries, compare_entries);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_entries(&entries[i], &entries[kept - 1]) != 0)
+            entries[kept++] = entries[i];
+        else if (entries[i].restarts != entries[kept - 1].restarts)
+            entries[kept - 1].restarts = VIEW_UNKNOWN;
+    }
+    return kept;
+}
+
+static void fill(const struct listener_table *table, const struct entry *entries, size_t entry_count,
+                 uint64_t *ret_restarts)
+{
+    size_t count;
+    const struct listener *listeners = listener_table_all(table, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct entry wanted = {.key = listener_key_of(&listeners[i]), .interface = listeners[i].interface};
+        const struct entry *found = NULL;
+
+        wanted.key.ifindex = 0;
+        if (entry_count > 0)
+            found = bsearch(&wanted, entries, entry_count, sizeof wanted, compare_entries);
+        ret_restarts[i] = found ? found->restarts : VIEW_UNKNOWN;
+    }
+}
+
+static int read_document(const json_t *root, const struct listener_table *table, uint64_t *ret_restarts)
+{
+    const json_t *listeners = json_object_get(root, "listeners");
+    struct entry *entries;
+    size_t count;
+    int r = 0;
+
+    if (!json_is_array(listeners))
+        return -EBADMSG;
+    entries = calloc(json_array_size(listeners) + 1, sizeof *entries);
+    if (!entries)
+        return -ENOMEM;
+    if (read_entries(listeners, entries, &count))
+        fill(table, entries, join_entries(entries, count), ret_restarts);
+    else
+        r = -EBADMSG;
+    free(entries);
+    return r;
+}
+
+/* Where memory runs out, jansson says so or gives no reason at all. */
+static bool is_memory_error(const json_error_t *error)
+{
+    enum json_error_code code = json_error_code(error);
+
+    return code == json_error_out_of_memory || code == json_error_unknown;
+}
+
+int json_read_restarts(const char *text, size_t length, const struct listener_table *table,
+                       uint64_t *ret_restarts)
+{
+    json_error_t error;
+    json_t *root;
+    int r;
+
+    if (length > JSON_READ_MAX_BYTES)
+        return -EBADMSG;
+    root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        return is_memory_error(&error) ? -ENOMEM : -EBADMSG;
+    r = read_document(root, table, ret_restarts);
+    json_decref(root);
+    return r;
+}

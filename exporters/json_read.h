@@ -1,0 +1,28 @@
+/* Reads what exporters/json.c has written, and the only file that knows
+ * jansson. The document comes from whoever answers at the daemon's address:
+ * nothing in it is trusted. Pure; any thread. */
+#ifndef SOCKWATCH_EXPORTERS_JSON_READ_H
+#define SOCKWATCH_EXPORTERS_JSON_READ_H
+
+#include "core/listener_table.h"
+
+/* A longer document is refused: parsed, it takes up to twenty times its length. */
+#define JSON_READ_MAX_BYTES (32u << 20)
+
+/* How often each listener was restarted, by the document of /api/v1/listeners.
+ *
+ * text           any bytes; borrowed
+ * ret_restarts   room for one number a listener of the table; filled on success
+ *                only, with VIEW_UNKNOWN where the document does not have the
+ *                listener, does not know, or says two things
+ *
+ * Listeners are matched by protocol, family, address, port, interface and
+ * whether the kernel chose the port; those of another network namespace than
+ * the host's are passed over, and so is what the document has besides.
+ *
+ * Returns 0, -EBADMSG when the text is no such document, or -ENOMEM; where
+ * memory runs out in the middle of a text, that may be -EBADMSG, too. */
+int json_read_restarts(const char *text, size_t length, const struct listener_table *table,
+                       uint64_t *ret_restarts);
+
+#endif

@@ -1,0 +1,212 @@
+#include "exporters/prom_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Series of sockwatch_alert_firing that differ in their severity only. Alerts
+ * about several listeners of one port share one. */
+struct series_key {
+    enum rule rule;
+    const char *name;
+    enum protocol protocol;
+    bool has_port;
+    uint16_t port;
+};
+
+struct series {
+    struct series_key key;
+    struct {
+        bool there, firing, essential;
+    } severities[SEVERITY_COUNT];
+};
+
+/* An expected service on one of its ports. */
+struct service {
+    struct series_key key; /* but for the rule */
+    enum severity severity;
+    uint32_t rules; /* mask of 1 << rule: those that it uses */
+};
+
+/* Where a walk over the series is that are there whether anything fires or not,
+ * in order. */
+struct standing {
+    const struct class_verdict *classes;
+    const struct service *services; /* in order */
+    size_t service_count;
+    enum rule rule;
+    size_t next; /* service, or class of Blind */
+};
+
+/* The order in which alerts are sorted, as far as it goes. */
+static int compare_keys(const struct series_key *a, const struct series_key *b)
+{
+    int r = (int)a->rule - (int)b->rule;
+
+    if (r == 0)
+        r = strcmp(a->name, b->name);
+    if (r == 0)
+        r = (int)a->protocol - (int)b->protocol;
+    if (r == 0)
+        r = (int)a->has_port - (int)b->has_port;
+    return r != 0 ? r : (int)a->port - (int)b->port;
+}
+
+static int compare_services(const void *a, const void *b)
+{
+    return compare_keys(&((const struct service *)a)->key, &((const struct service *)b)->key);
+}
+
+static struct series_key alert_key(const struct alert *a)
+{
+    return (struct series_key){a->key.rule, a->key.name, a->key.protocol, a->key.has_port, a->key.port};
+}
+
+/* Returns owned, in order; NULL when memory runs out. */
+static struct service *sort_services(const struct view *view)
+{
+    const struct verdict *v = view->verdict;
+    struct service *services = calloc(v->service_count + 1, sizeof *services);
+    bool sorted = true;
+
+    for (size_t i = 0; services && i < v->service_count; i++) {
+        const struct service_verdict *s = &v->services[i];
+        const struct expect *e = &view->policy->expects[s->expect];
+
+        services[i] = (struct service){
+            .key = {.name = e->name, .protocol = e->match.protocol, .has_port = true, .port = s->port},
+            .severity = e->severity,
+            .rules = s->used,
+        };
+        sorted = sorted && (i == 0 || compare_services(&services[i - 1], &services[i]) <= 0);
+    }
+    if (!sorted)
+        qsort(services, v->service_count, sizeof *services, compare_services);
+    return services;
+}
+
+/* Fills in where the walk has come to. Returns false at its end. */
+static bool standing_now(struct standing *s, struct series_key *ret_key, enum severity *ret_severity)
+{
+    for (; s->rule != RULE_BLIND; s->rule++, s->next = 0) {
+        for (; s->next < s->service_count; s->next++) {
+            const struct service *service = &s->services[s->next];
+
+            if (!(service->rules & 1u << s->rule))
+                continue;
+            *ret_key = service->key;
+            ret_key->rule = s->rule;
+            *ret_severity = service->severity;
+            return true;
+        }
+    }
+    for (; s->next < PROTOCOL_COUNT; s->next++) {
+        if (!s->classes[s->next].needed)
+            continue;
+        *ret_key = (struct series_key){.rule = RULE_BLIND, .name = "", .protocol = (enum protocol)s->next};
+        *ret_severity = s->classes[s->next].severity;
+        return true;
+    }
+    return false;
+}
+
+_Static_assert(RULE_BLIND == RULE_COUNT - 1, "the walk ends with the classes");
+
+/* Takes the standing series of the key. */
+static void take_standing(struct series *series, struct standing *standing)
+{
+    enum severity severity;
+    struct series_key key;
+
+    while (standing_now(standing, &key, &severity) && compare_keys(&key, &series->key) == 0) {
+        series->severities[severity].there = true;
+        series->severities[severity].essential = true;
+        standing->next++;
+    }
+}
+
+/* Takes the alerts of the key from *index on. */
+static void take_alerts(struct series *series, const struct alert_list *alerts, size_t *index)
+{
+    for (; *index < alerts->count; (*index)++) {
+        const struct alert *a = &alerts->items[*index];
+        const struct series_key key = alert_key(a);
+
+        if (compare_keys(&key, &series->key) != 0)
+            return;
+        series->severities[a->severity].there = true;
+        series->severities[a->severity].firing |= a->state == ALERT_FIRING;
+    }
+}
+
+static void series_samples(struct prom *p, const struct series *s)
+{
+    for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
+        if (!s->severities[severity].there)
+            continue;
+        if (s->severities[severity].essential)
+            exposition_begin_essential(&p->x);
+        else if (!exposition_begin(&p->x))
+            continue;
+        exposition_label(&p->x, "rule", rule_name(s->key.rule));
+        exposition_label(&p->x, "name", s->key.name);
+        exposition_label(&p->x, "protocol", protocol_name(s->key.protocol));
+        if (s->key.has_port)
+            exposition_label_number(&p->x, "port", s->key.port);
+        else
+            exposition_label(&p->x, "port", "");
+        exposition_label(&p->x, "severity", severity_name((enum severity)severity));
+        exposition_count(&p->x, s->severities[severity].firing);
+    }
+}
+
+void prom_render_alert_firing(struct prom *p)
+{
+    const struct alert_list *alerts = p->view->alerts;
+    struct service *services = sort_services(p->view);
+    struct standing standing = {.classes = p->view->verdict->classes,
+                                .services = services,
+                                .service_count = p->view->verdict->service_count};
+    enum severity severity;
+    size_t next = 0;
+
+    if (!services) {
+        p->x.out->failed = true;
+        return;
+    }
+    for (;;) {
+        struct series series = {0};
+        bool stands = standing_now(&standing, &series.key, &severity);
+
+        if (next < alerts->count) {
+            const struct series_key key = alert_key(&alerts->items[next]);
+
+            if (!stands || compare_keys(&key, &series.key) < 0)
+                series.key = key;
+        } else if (!stands) {
+            break;
+        }
+        take_standing(&series, &standing);
+        take_alerts(&series, alerts, &next);
+        series_samples(p, &series);
+    }
+    free(services);
+}
+
+void prom_render_alerts(struct prom *p)
+{
+    uint64_t counts[SEVERITY_COUNT][2] = {{0}};
+
+    for (size_t i = 0; i < p->view->alerts->count; i++) {
+        const struct alert *a = &p->view->alerts->items[i];
+
+        counts[a->severity][a->state == ALERT_FIRING]++;
+    }
+    for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
+        for (int firing = 0; firing < 2; firing++) {
+            exposition_begin_essential(&p->x);
+            exposition_label(&p->x, "severity", severity_name((enum severity)severity));
+            exposition_label(&p->x, "state", alert_state_name(firing ? ALERT_FIRING : ALERT_PENDING));
+            exposition_count(&p->x, counts[severity][firing]);
+        }
+    }
+}
