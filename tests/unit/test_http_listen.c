@@ -1,0 +1,220 @@
+/* Listening on real sockets of 127.0.0.1, with a service that only keeps them. */
+#include "exporters/http_listen.h"
+#include "tests/unit/refuse.h"
+#include "tests/unit/rows.h"
+
+#include <unistd.h>
+
+struct fixture {
+    struct http_listen *listen;
+    struct buf messages;
+    unsigned begun, ended;
+    bool refuses; /* the service has no memory */
+};
+
+struct served {
+    struct fixture *fixture;
+    int fd;
+};
+
+static void *begin(void *arg, int fd)
+{
+    struct fixture *f = arg;
+    struct served *served = f->refuses ? NULL : calloc(1, sizeof *served);
+
+    if (!served) {
+        (void)close(fd); /* nothing was written to it */
+        return NULL;
+    }
+    f->begun++;
+    *served = (struct served){f, fd};
+    return served;
+}
+
+static void end(void *arg)
+{
+    struct served *served = arg;
+
+    served->fixture->ended++;
+    (void)close(served->fd); /* nothing was written to it */
+    free(served);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    if (!f)
+        return -1;
+    *state = f;
+    buf_init(&f->messages);
+    f->listen = http_listen_new(&(const struct http_service){.begin = begin, .end = end, .arg = f});
+    return f->listen ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    bool all_ended;
+
+    http_listen_free(f->listen);
+    all_ended = f->begun == f->ended;
+    buf_done(&f->messages);
+    free(f);
+    return all_ended ? 0 : -1;
+}
+
+/* Listens on so many ports of 127.0.0.1. */
+static int listen_on(struct fixture *f, const uint16_t *ports, size_t count)
+{
+    struct ip_ports addresses = {0};
+    int r;
+
+    buf_truncate(&f->messages, 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(ip_ports_add(&addresses, &(const struct ip_port){address_of("127.0.0.1"), ports[i]}),
+                         0);
+    r = http_listen_set(f->listen, &addresses, &f->messages);
+    free(addresses.items);
+    return r;
+}
+
+/* Listens on a port that the kernel chooses. */
+static uint16_t listen_anywhere(struct fixture *f)
+{
+    const uint16_t any = 0;
+
+    assert_int_equal(listen_on(f, &any, 1), 0);
+    assert_int_equal(http_listen_sockets(f->listen).count, 1);
+    assert_int_not_equal(http_listen_sockets(f->listen).items[0].port, 0);
+    return http_listen_sockets(f->listen).items[0].port;
+}
+
+/* A port that was free a moment ago. */
+static uint16_t free_port(struct fixture *f)
+{
+    uint16_t port = listen_anywhere(f);
+
+    assert_int_equal(listen_on(f, NULL, 0), 0);
+    assert_int_equal(http_listen_sockets(f->listen).count, 0);
+    return port;
+}
+
+static void the_port_that_the_kernel_chose_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)listen_anywhere(f);
+    assert_string_equal(buf_text(&f->messages), "");
+    assert_int_equal(f->begun, 1);
+}
+
+static void what_is_open_already_stays_untouched(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t ports[2];
+
+    ports[0] = free_port(f);
+    assert_int_equal(listen_on(f, ports, 1), 0);
+    f->begun = f->ended = 0;
+    ports[1] = 0;
+    assert_int_equal(listen_on(f, ports, 2), 0);
+    assert_int_equal(f->begun, 1);
+    assert_int_equal(f->ended, 0);
+    f->begun++; /* the one from before */
+}
+
+static void what_is_not_wanted_any_more_is_ended(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)listen_anywhere(f);
+    assert_int_equal(listen_on(f, NULL, 0), 0);
+    assert_int_equal(f->ended, f->begun);
+}
+
+static void an_address_that_cannot_be_had_changes_nothing(void **state)
+{
+    struct fixture *f = *state, other = {0};
+    uint16_t kept = free_port(f), ports[2];
+
+    other.listen = http_listen_new(&(const struct http_service){begin, end, &other});
+    assert_non_null(other.listen);
+    ports[1] = listen_anywhere(&other);
+    assert_int_equal(listen_on(f, &kept, 1), 0);
+    ports[0] = 0;
+    assert_int_equal(listen_on(f, ports, 2), -EADDRINUSE);
+    assert_non_null(strstr(buf_text(&f->messages), "cannot listen on 127.0.0.1:"));
+    assert_int_equal(http_listen_sockets(f->listen).count, 1);
+    assert_int_equal(http_listen_sockets(f->listen).items[0].port, kept);
+    assert_int_equal(f->begun - f->ended, 1); /* given up, taken back */
+    http_listen_free(other.listen);
+    buf_done(&other.messages);
+}
+
+static void a_port_that_is_taken_back_is_told(void **state)
+{
+    struct fixture *f = *state, other = {0};
+    uint16_t used;
+
+    other.listen = http_listen_new(&(const struct http_service){begin, end, &other});
+    assert_non_null(other.listen);
+    used = listen_anywhere(&other);
+    (void)listen_anywhere(f);
+    assert_int_equal(listen_on(f, &used, 1), -EADDRINUSE);
+    /* The kernel may have chosen another one: where it listens, nobody else can. */
+    used = http_listen_sockets(f->listen).items[0].port;
+    assert_int_equal(listen_on(&other, &used, 1), -EADDRINUSE);
+    http_listen_free(other.listen);
+    buf_done(&other.messages);
+}
+
+static void a_service_without_memory_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t ports[2] = {0};
+
+    ports[0] = free_port(f);
+    assert_int_equal(listen_on(f, ports, 1), 0);
+    f->refuses = true;
+    assert_int_equal(listen_on(f, ports, 2), -ENOMEM);
+    assert_int_equal(http_listen_sockets(f->listen).count, 1);
+    assert_int_equal(f->begun - f->ended, 1);
+}
+
+static void memory_refused_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const uint16_t port = free_port(f);
+    struct ip_port item = {address_of("127.0.0.1"), port};
+    const struct ip_ports addresses = {.items = &item, .count = 1};
+
+    for (size_t n = 1;; n++) {
+        int r;
+
+        refuse_nth(n);
+        r = http_listen_set(f->listen, &addresses, &f->messages);
+        if (!refuse_stop()) {
+            assert_int_equal(r, 0);
+            assert_true(n > 3); /* two arrays and what is served */
+            return;
+        }
+        assert_int_equal(r, -ENOMEM);
+        assert_int_equal(http_listen_sockets(f->listen).count, 0);
+        assert_int_equal(f->begun, f->ended);
+    }
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(the_port_that_the_kernel_chose_is_told), test(what_is_open_already_stays_untouched),
+        test(what_is_not_wanted_any_more_is_ended),   test(an_address_that_cannot_be_had_changes_nothing),
+        test(a_port_that_is_taken_back_is_told),      test(a_service_without_memory_changes_nothing),
+        test(memory_refused_changes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+#include "exporters/http_routes.h"
+#include "tests/unit/unit.h"
+
+static const char *const paths[] = {"/", "/metrics", "/api/v1/listeners", "/-/healthy", "/-/ready"};
+
+static void every_body_has_its_path_and_type(void **state)
+{
+    (void)state;
+    assert_int_equal(http_route_find("/metrics")->body, BODY_METRICS);
+    assert_string_equal(http_route_find("/metrics")->content_type,
+                        "text/plain; version=0.0.4; charset=utf-8");
+    assert_int_equal(http_route_find("/")->body, BODY_PAGE);
+    assert_string_equal(http_route_find("/")->content_type, "text/html; charset=utf-8");
+    assert_int_equal(http_route_find("/api/v1/listeners")->body, BODY_LISTENERS);
+    assert_string_equal(http_route_find("/api/v1/listeners")->content_type, "application/json");
+}
+
+static void health_and_readiness_are_no_bodies(void **state)
+{
+    (void)state;
+    assert_int_equal(http_route_find("/-/healthy")->kind, ROUTE_FIXED);
+    assert_int_equal(http_route_find("/-/healthy")->fixed, HTTP_HEALTHY);
+    assert_int_equal(http_route_find("/-/ready")->kind, ROUTE_READY);
+}
+
+static void only_what_tells_nothing_about_the_host_may_be_public(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        const struct http_route *route = http_route_find(paths[i]);
+
+        assert_non_null(route);
+        assert_int_equal(route->may_be_public, route->kind != ROUTE_BODY);
+    }
+}
+
+static void a_path_that_is_almost_one_is_none(void **state)
+{
+    static const char *const others[] = {
+        "",
+        "*",
+        "//",
+        "metrics",
+        "/metrics/",
+        "/Metrics",
+        "/metrics%00",
+        "/-/",
+        "/-/healthyy",
+        "/api/v1/listeners/",
+        "/api/v2/listeners",
+        "/api",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        assert_null(http_route_find(others[i]));
+}
+
+static void every_fixed_answer_has_a_status_and_a_line(void **state)
+{
+    (void)state;
+    for (int i = 0; i < HTTP_FIXED_COUNT; i++) {
+        const struct http_fixed_answer *answer = http_fixed_answer((enum http_fixed)i);
+
+        assert_in_range(answer->status, 200, 599);
+        assert_int_equal(strchr(answer->text, '\n') - answer->text, strlen(answer->text) - 1);
+    }
+    assert_int_equal(http_fixed_answer(HTTP_NOT_READY)->status, 503);
+    assert_int_equal(http_fixed_answer(HTTP_NO_MEMORY)->status, 503);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_body_has_its_path_and_type),
+        cmocka_unit_test(health_and_readiness_are_no_bodies),
+        cmocka_unit_test(only_what_tells_nothing_about_the_host_may_be_public),
+        cmocka_unit_test(a_path_that_is_almost_one_is_none),
+        cmocka_unit_test(every_fixed_answer_has_a_status_and_a_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
