@@ -1,4 +1,4 @@
-#include "daemon/commands.h"
+#include "daemon/one_shot.h"
 #include "exporters/baseline.h"
 
 #include <stdio.h>
@@ -15,36 +15,24 @@ static int report_gaps(const struct cycle *cycle)
     (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */
     buf_done(&notes);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        if (listener_table_class(cycle->snapshot.listeners, (enum protocol)i)->cut > 0)
+        if (listener_table_class(cycle->host.listeners, (enum protocol)i)->cut > 0)
             status = EXIT_ERROR;
     return status;
 }
 
+static int print_baseline(struct one_shot *o)
+{
+    int status;
+
+    baseline_render(o->cycle.host.listeners, o->config, &o->config->listen, collectors_local_ports(),
+                    &o->out);
+    status = print_out(&o->out);
+    return report_gaps(&o->cycle) == EXIT_OK ? status : EXIT_ERROR;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
-    struct config *config = NULL;
-    struct options options;
-    struct cycle cycle = {0};
-    int status = EXIT_ERROR;
-    struct buf out;
-
-    if (!options_parse(command, argc, argv, &options, &status))
-        return status;
-    buf_init(&out);
-    status = EXIT_ERROR;
-    if (load_config(&options, &config) < 0 ||
-        look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) < 0)
-        goto out;
-    baseline_render(cycle.snapshot.listeners, config, &config->listen, &out);
-    status = print_out(&out);
-    if (report_gaps(&cycle) != EXIT_OK)
-        status = EXIT_ERROR;
-out:
-    buf_done(&out);
-    cycle_close(&cycle);
-    config_free(config);
-    options_done(&options);
-    return status;
+    return one_shot_run(command, argc, argv, print_baseline);
 }
 
 const struct command command_baseline = {
@@ -60,5 +48,6 @@ const struct command command_baseline = {
             "Exit status: 0 done, 1 could not look, or not at all of it, 2 usage error.\n",
     .takes_config = true,
     .usage_status = EXIT_USAGE,
+    .failure_status = EXIT_ERROR,
     .run = run,
 };

@@ -1,4 +1,4 @@
-#include "daemon/commands.h"
+#include "daemon/one_shot.h"
 #include "exporters/json.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void print_findings(const struct alert *const *sorted, size_t count, cons
 {
     size_t listeners;
 
-    (void)listener_table_all(cycle->snapshot.listeners, &listeners); /* only their number matters */
+    (void)listener_table_all(cycle->host.listeners, &listeners); /* only their number matters */
     for (size_t i = 0; i < count; i++)
         buf_fmt(out, "%s %s: %s\n", severity_name(sorted[i]->severity), rule_name(sorted[i]->key.rule),
                 sorted[i]->summary);
@@ -50,25 +50,23 @@ static void print_findings(const struct alert *const *sorted, size_t count, cons
                 listeners == 1 ? "" : "s");
 }
 
-static int report(const struct cycle *cycle, const struct config *config, bool json)
+static int report(struct one_shot *o)
 {
-    size_t count = cycle->alerts.count;
+    size_t count = o->cycle.alert_list->count;
     const struct alert **sorted = calloc(count + 1, sizeof(const struct alert *));
-    struct buf out;
     int status;
 
     if (!sorted)
         return CHECK_UNKNOWN;
     for (size_t i = 0; i < count; i++)
-        sorted[i] = &cycle->alerts.items[i];
+        sorted[i] = &o->cycle.alert_list->items[i];
     qsort(sorted, count, sizeof(const struct alert *), compare_badness);
-    buf_init(&out);
-    if (json)
-        json_alerts(sorted, count, &out);
+    if (o->options.json)
+        json_alerts(sorted, count, &o->out);
     else
-        print_findings(sorted, count, cycle, config, &out);
+        print_findings(sorted, count, &o->cycle, o->config, &o->out);
     status = status_of(sorted, count);
-    if (print_out(&out) != EXIT_OK)
+    if (print_out(&o->out) != EXIT_OK)
         status = CHECK_UNKNOWN;
     free(sorted);
     return status;
@@ -76,20 +74,7 @@ static int report(const struct cycle *cycle, const struct config *config, bool j
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    struct config *config = NULL;
-    struct options options;
-    struct cycle cycle = {0};
-    int status = CHECK_UNKNOWN;
-
-    if (!options_parse(command, argc, argv, &options, &status))
-        return status;
-    if (load_config(&options, &config) == 0 &&
-        look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) == 0)
-        status = report(&cycle, config, options.json);
-    cycle_close(&cycle);
-    config_free(config);
-    options_done(&options);
-    return status;
+    return one_shot_run(command, argc, argv, report);
 }
 
 const struct command command_check = {
@@ -105,5 +90,6 @@ const struct command command_check = {
     .takes_json = true,
     .takes_config = true,
     .usage_status = CHECK_UNKNOWN,
+    .failure_status = CHECK_UNKNOWN,
     .run = run,
 };

@@ -11,7 +11,7 @@ static int check(const char *path)
 
     if (load_config(&options, &config) < 0)
         return EXIT_ERROR;
-    config_free(config);
+    config_unref(config);
     buf_init(&out);
     buf_fmt(&out, "%s: valid\n", path);
     return print_out(&out);
@@ -27,7 +27,7 @@ static int show(const char *path)
         return EXIT_ERROR;
     buf_init(&out);
     config_show(config, &out);
-    config_free(config);
+    config_unref(config);
     return print_out(&out);
 }
 

@@ -1,171 +1,169 @@
 #include "daemon/commands.h"
 #include "core/err.h"
+#include "daemon/clock.h"
+#include "daemon/cycle.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
+#include "daemon/tell.h"
 #include "exporters/http.h"
-#include "exporters/page.h"
+#include "version.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
-enum { STATUS_MAX = 160, POLLS_UNTIL_STALE = 3 };
+enum { POLLS_UNTIL_STALE = 3 };
 
 #define STALE_MIN_MS INT64_C(5000)
 
+/* What takes long is done in steps of this length, so that nothing waits. */
+#define STEP_US INT64_C(1000)
+
+/* What was found out between two polls that are further apart than this is
+ * shown by a poll of its own. */
+#define NEWS_MS INT64_C(1000)
+
 struct daemon {
     struct options options;
-    struct config *config;
+    const struct config *config;
     struct cycle cycle;
+    struct board *board;
     struct http_server *http;
+    struct subscribers subscribers;
     struct loop *loop;
     struct loop_timer *listener_timer;
     struct loop_timer *connection_timer;
-    char status[STATUS_MAX];                    /* last told to systemd */
-    enum visibility visibility[PROTOCOL_COUNT]; /* last logged */
-    bool cut[PROTOCOL_COUNT];                   /* last logged: limits.listeners cut the class */
-    bool route_localnet;                        /* last logged */
-    int last_error;                             /* of cycle and publishing, last logged */
+    struct loop_alarm *alarm; /* when something long is to go on */
+    struct loop_idle *idle;   /* while something long goes on */
+    struct told told;
+    int last_error;    /* of polling and judging, last logged */
+    bool judge_anew;   /* the configuration is another one */
+    int64_t polled_ms; /* when listeners were polled last, whatever came of it */
 };
 
-static void log_transition(void *arg, const struct alert *alert, bool was_firing)
+/* Shows what was judged. */
+static void post(struct daemon *d)
 {
-    const char *rule = rule_name(alert->key.rule), *severity = severity_name(alert->severity);
+    const struct posting posting = {
+        .snapshot = d->cycle.snapshot,
+        .verdict = d->cycle.verdict,
+        .alerts = d->cycle.alert_list,
+        .config = d->config,
+    };
 
-    (void)arg;
-    switch (alert->state) {
-    case ALERT_PENDING:
-        log_write(LOG_INFO, "alert %s pending, %s: %s", rule, severity, alert->summary);
-        break;
-    case ALERT_FIRING:
-        log_write(alert->severity == SEVERITY_CRITICAL ? LOG_ERR : LOG_WARNING, "alert %s firing, %s: %s",
-                  rule, severity, alert->summary);
-        break;
-    case ALERT_RESOLVED:
-        log_write(LOG_NOTICE, "alert %s resolved%s, %s, was: %s", rule, was_firing ? "" : " before it fired",
-                  severity, alert->summary);
-        break;
-    }
-}
-
-/* Says once what of a class cannot be read, and once that it can again. */
-static void log_class(struct daemon *d, enum protocol protocol)
-{
-    const struct class_view *now = listener_table_class(d->cycle.snapshot.listeners, protocol);
-    enum visibility before = d->visibility[protocol];
-    bool newly_cut = now->cut > 0 && !d->cut[protocol];
-    struct buf text;
-
-    d->visibility[protocol] = now->visibility;
-    d->cut[protocol] = now->cut > 0;
-    if (now->visibility == before && !newly_cut)
-        return;
-    if (now->visibility == VISIBILITY_OK && before != VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
-        log_write(LOG_NOTICE, "%s: sockets can be read again", protocol_name(protocol));
-    buf_init(&text);
-    cycle_describe_class(&d->cycle, protocol, &text);
-    log_lines(now->visibility == VISIBILITY_ABSENT ? LOG_NOTICE : LOG_WARNING, buf_text(&text));
-    buf_done(&text);
-}
-
-static void log_visibility(struct daemon *d)
-{
-    for (int i = 0; i < PROTOCOL_COUNT; i++)
-        log_class(d, (enum protocol)i);
-    if (d->cycle.snapshot.caveats.route_localnet && !d->route_localnet)
-        log_write(LOG_WARNING, "%s", CYCLE_ROUTE_LOCALNET_TEXT);
-    d->route_localnet = d->cycle.snapshot.caveats.route_localnet;
-}
-
-static void tell_status(struct daemon *d)
-{
-    char status[STATUS_MAX];
-    size_t listeners, firing = 0;
-
-    (void)listener_table_all(d->cycle.snapshot.listeners, &listeners); /* only their number matters */
-    for (size_t i = 0; i < d->cycle.alerts.count; i++)
-        firing += d->cycle.alerts.items[i].state == ALERT_FIRING;
-    (void)snprintf(status, sizeof status, "%zu listeners, %zu expected services, %zu alerts firing",
-                   listeners, d->config->policy.expect_count, firing);
-    if (strcmp(status, d->status) == 0)
-        return;
-    memcpy(d->status, status, sizeof d->status);
-    notify_status(status);
-}
-
-static int publish(struct daemon *d, enum http_body body, struct buf *text)
-{
-    size_t length;
-    char *data = buf_take(text, &length);
-
-    buf_done(text);
-    return data ? http_server_publish(d->http, body, data, length) : -ENOMEM;
-}
-
-static int render(struct daemon *d)
-{
-    struct view view = cycle_view(&d->cycle, d->config, true);
-    struct buf text;
-    int r;
-
-    buf_init(&text);
-    prom_render(&view, &d->cycle.dropped, &text);
-    r = publish(d, HTTP_METRICS, &text);
-    if (r < 0)
-        return r;
-    buf_init(&text);
-    page_render(&view, &text);
-    return publish(d, HTTP_PAGE, &text);
+    board_post(d->board, &posting);
+    tell_status(&d->told, &d->cycle, d->config->policy.expect_count);
 }
 
 /* After a listener poll that read something, the readiness lasts for a few
  * polls more. */
-static void extend_readiness(struct daemon *d)
+static int64_t ready_until_ms(const struct daemon *d)
 {
-    int64_t polled_ms = d->cycle.snapshot.polled[POLL_LISTENERS].mono_ms;
+    int64_t polled_ms = d->cycle.status.polled[POLL_LISTENERS].mono_ms;
     int64_t lasts_ms = d->config->poll_listeners_ms * POLLS_UNTIL_STALE;
 
-    if (polled_ms != 0)
-        http_server_set_ready(d->http, polled_ms + (lasts_ms > STALE_MIN_MS ? lasts_ms : STALE_MIN_MS));
+    return polled_ms == 0 ? 0 : polled_ms + (lasts_ms > STALE_MIN_MS ? lasts_ms : STALE_MIN_MS);
 }
 
-/* Collects, judges, renders, publishes. What fails is logged once, and tried
- * again with the next poll; what was published before stays. */
-static int turn(struct daemon *d, unsigned what)
+/* Judges what is new and shows it. r is how collecting it went. What fails is
+ * logged once, and tried again with the next poll; what was shown before stays. */
+static int publish(struct daemon *d, int r)
 {
-    struct ip_ports own = http_server_sockets(d->http);
-    int64_t polled_ms = d->cycle.snapshot.polled[POLL_LISTENERS].mono_ms;
-    int r = cycle_collect(&d->cycle, d->config, what);
+    const struct ip_ports own = http_server_sockets(d->http);
 
-    if (d->cycle.snapshot.listeners && r == 0) {
-        log_visibility(d);
-        r = cycle_judge(&d->cycle, d->config, &own, false, log_transition, d);
+    if (r >= 0) {
+        if (d->cycle.has_new_tables)
+            tell_visibility(&d->told, &d->cycle);
+        r = cycle_judge(&d->cycle, d->config, &own, d->judge_anew, false, &d->subscribers);
+        d->judge_anew &= r < 0;
     }
-    if (r == 0)
-        r = render(d);
-    if (r == 0) {
-        extend_readiness(d);
-        tell_status(d);
-    }
+    if (r > 0)
+        post(d);
+    if (r >= 0)
+        board_note(d->board, &d->cycle.status, ready_until_ms(d));
     if (r < 0 && r != d->last_error)
         log_write(LOG_ERR, "poll failed: %s; showing what was known before", err_str(r));
-    d->last_error = r;
+    d->last_error = r < 0 ? r : 0;
+    return d->last_error;
+}
+
+/* When what was found out since the last poll is to be shown by another one:
+ * polls that come often show it anyway. */
+static int64_t news_due_ms(const struct daemon *d)
+{
+    if (d->config->poll_listeners_ms <= NEWS_MS || !cycle_has_news(&d->cycle))
+        return INT64_MAX;
+    return d->polled_ms + NEWS_MS;
+}
+
+/* Sees to it that what takes long goes on when it is to. */
+static void arm(struct daemon *d)
+{
+    int64_t now_ms = clock_now().mono_ms, due_ms = cycle_due_ms(&d->cycle), news_ms = news_due_ms(d);
+    int r = loop_idle_switch(d->idle, due_ms <= now_ms);
+
+    if (due_ms <= now_ms || news_ms < due_ms)
+        due_ms = news_ms;
+    if (r == 0)
+        r = loop_alarm_set(d->alarm, due_ms);
+    if (r < 0) /* which sd-event says of no source that is its own */
+        log_write(LOG_ERR, "cannot go on between polls: %s", err_str(r));
+}
+
+static int poll_listeners(struct daemon *d)
+{
+    const struct cycle_poll usual = {.auto_ports = false};
+    int64_t read_ms = d->cycle.status.polled[POLL_LISTENERS].mono_ms;
+    int r;
+
+    d->polled_ms = clock_now().mono_ms;
+    r = publish(d, cycle_poll_listeners(&d->cycle, d->config, &usual));
     /* A poll that read nothing is no progress: if it goes on, a fresh start may help. */
-    if (r == 0 && d->cycle.snapshot.polled[POLL_LISTENERS].mono_ms != polled_ms)
+    if (r == 0 && d->cycle.status.polled[POLL_LISTENERS].mono_ms != read_ms)
         notify_progress();
+    arm(d);
     return r;
 }
 
 static void on_listener_timer(void *arg)
 {
-    (void)turn(arg, CYCLE_LISTENERS); /* logged, and tried again next time */
+    (void)poll_listeners(arg); /* logged, and tried again next time */
 }
 
 static void on_connection_timer(void *arg)
 {
-    (void)turn(arg, CYCLE_CONNECTIONS); /* logged, and tried again next time */
+    struct daemon *d = arg;
+
+    cycle_begin_connections(&d->cycle);
+    arm(d);
+}
+
+static void on_alarm(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (news_due_ms(d) <= clock_now().mono_ms)
+        (void)poll_listeners(d); /* logged, and tried again next time */
+    else
+        arm(d);
+}
+
+static void on_idle(void *arg)
+{
+    struct daemon *d = arg;
+    const struct budget budget = clock_budget_us(STEP_US);
+    int r = cycle_step(&d->cycle, &budget);
+
+    if (r != 0)
+        (void)publish(d, r); /* logged */
+    arm(d);
+}
+
+static void on_host(void *arg)
+{
+    struct daemon *d = arg;
+
+    collectors_note_host(d->cycle.collectors);
 }
 
 static void on_terminate(void *arg)
@@ -217,7 +215,7 @@ static int load(struct daemon *d, struct config **ret)
 }
 
 /* All or nothing: whatever is wrong with the new configuration, the old one
- * stays in force. */
+ * stays in force. What is under way goes on: it depends on no configuration. */
 static int reload(struct daemon *d)
 {
     struct config *next = NULL;
@@ -226,13 +224,14 @@ static int reload(struct daemon *d)
     if (r == 0)
         r = listen_on(d, next);
     if (r < 0) {
-        config_free(next);
+        config_unref(next);
         return r;
     }
-    config_free(d->config);
+    config_unref(d->config);
     d->config = next;
-    alerts_forget(&d->cycle.alerts, &d->config->policy, log_transition, d);
-    d->cycle.config_loaded = instant_now();
+    d->judge_anew = true;
+    alerts_forget(&d->cycle.alerts, &d->config->policy, clock_now(), &d->subscribers);
+    d->cycle.status.last_reload_success_ms = clock_now().wall_ms;
     collectors_refresh(d->cycle.collectors);
     return apply_intervals(d);
 }
@@ -244,12 +243,13 @@ static void on_hangup(void *arg)
 
     notify_reloading();
     r = reload(d);
-    d->cycle.last_reload_successful = r == 0;
+    d->cycle.status.last_reload_successful = r == 0;
     if (r < 0)
         log_write(LOG_ERR, "reload failed: %s; the old configuration stays in force", err_str(r));
     else
         log_write(LOG_NOTICE, "configuration reloaded");
-    (void)turn(d, CYCLE_LISTENERS | CYCLE_CONNECTIONS); /* logged, and tried again with the next poll */
+    cycle_begin_connections(&d->cycle);
+    (void)poll_listeners(d); /* logged, and tried again with the next poll */
     notify_ready();
 }
 
@@ -275,10 +275,12 @@ static int open_cycle(struct daemon *d)
     return r;
 }
 
-static int first_turn(struct daemon *d)
+static int first_poll(struct daemon *d)
 {
-    int r = turn(d, CYCLE_LISTENERS | CYCLE_CONNECTIONS);
+    int r;
 
+    cycle_begin_connections(&d->cycle);
+    r = poll_listeners(d);
     if (r < 0)
         return r;
     if (!cycle_sees_anything(&d->cycle)) { /* which was logged, class by class */
@@ -296,6 +298,12 @@ static int add_timers(struct daemon *d)
     if (r == 0)
         r = loop_add_timer(d->loop, d->config->poll_connections_ms, on_connection_timer, d,
                            &d->connection_timer);
+    if (r == 0)
+        r = loop_add_alarm(d->loop, on_alarm, d, &d->alarm);
+    if (r == 0)
+        r = loop_add_idle(d->loop, on_idle, d, &d->idle);
+    if (r == 0 && collectors_host_fd(d->cycle.collectors) >= 0)
+        r = loop_add_descriptor(d->loop, collectors_host_fd(d->cycle.collectors), on_host, d);
     if (r < 0)
         log_write(LOG_ERR, "cannot start the timers: %s", err_str(r));
     notify_watchdog_for(d->config->poll_listeners_ms);
@@ -309,12 +317,11 @@ static void announce(const struct daemon *d)
     if (own.count == 0)
         log_write(LOG_WARNING, "web.listen is empty: serving nothing, alerts are only logged");
     for (size_t i = 0; i < own.count; i++) {
-        const struct ip_port address = {own.items[i].address, own.items[i].port};
         char text[ENDPOINT_TEXT_MAX];
 
-        if (address.port == 0)
+        if (own.items[i].port == 0)
             continue; /* the host can do without it, as was said */
-        ip_port_format(&address, text);
+        ip_port_format(&own.items[i], text);
         log_write(LOG_NOTICE, "serving http://%s/metrics", text);
     }
 }
@@ -333,14 +340,17 @@ static int start(struct daemon *d)
         r = open_cycle(d);
     if (r < 0)
         return r;
-    d->http = http_server_new();
+    subscribers_add(&d->subscribers, tell_transition, NULL);
+    d->board = board_new(SOCKWATCH_VERSION, SOCKWATCH_REVISION);
+    if (d->board)
+        d->http = http_server_new(d->board);
     if (!d->http)
         return -ENOMEM;
     r = listen_on(d, d->config);
     if (r == 0)
-        r = first_turn(d);
-    if (r == 0)
         r = add_timers(d);
+    if (r == 0)
+        r = first_poll(d);
     if (r == 0)
         announce(d);
     return r;
@@ -348,23 +358,28 @@ static int start(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
+    loop_idle_free(d->idle);
+    loop_alarm_free(d->alarm);
     loop_timer_free(d->connection_timer);
     loop_timer_free(d->listener_timer);
     http_server_free(d->http);
+    board_free(d->board);
     cycle_close(&d->cycle);
     loop_free(d->loop);
-    config_free(d->config);
+    config_unref(d->config);
     options_done(&d->options);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
+    struct config *config = NULL;
     struct daemon d = {0};
     int status, r;
 
     if (!options_parse(command, argc, argv, &d.options, &status))
         return status;
-    r = load(&d, &d.config);
+    r = load(&d, &config);
+    d.config = config;
     if (r == 0)
         r = start(&d);
     if (r == 0) {

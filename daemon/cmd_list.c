@@ -1,4 +1,4 @@
-#include "daemon/commands.h"
+#include "daemon/one_shot.h"
 #include "daemon/running.h"
 #include "exporters/json.h"
 #include "exporters/table.h"
@@ -36,45 +36,32 @@ static struct table_style output_style(void)
     return style;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int list(struct one_shot *o)
 {
-    struct config *config = NULL;
-    struct options options;
-    struct cycle cycle = {0};
-    struct buf out, notes;
-    int status = EXIT_ERROR;
+    uint64_t *restarts = running_restarts(o->config, o->cycle.host.listeners);
     struct table_style style;
-    struct view view;
-    uint64_t *restarts = NULL;
-    unsigned what;
+    struct buf notes;
+    int status;
 
-    if (!options_parse(command, argc, argv, &options, &status))
-        return status;
-    buf_init(&out);
     buf_init(&notes);
-    what = CYCLE_LISTENERS | CYCLE_CONNECTIONS | (options.all ? CYCLE_AUTO_PORTS : 0u);
-    if (load_config(&options, &config) < 0 || look_once(config, what, &cycle) < 0)
-        goto out;
-    view = cycle_view(&cycle, config, false);
-    restarts = running_restarts(config, cycle.snapshot.listeners);
-    view.restarts = restarts;
-    if (options.json) {
-        json_listeners(&view, &out);
+    o->view.restarts = restarts;
+    if (o->options.json) {
+        json_listeners(&o->view, &o->out);
     } else {
         style = output_style();
-        table_listeners(&view, &style, &out);
-        cycle_describe_blindness(&cycle, &notes);
+        table_listeners(&o->view, &style, &o->out);
+        cycle_describe_blindness(&o->cycle, &notes);
     }
-    status = print_out(&out);
+    status = print_out(&o->out);
     (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */
-out:
-    free(restarts);
     buf_done(&notes);
-    buf_done(&out);
-    cycle_close(&cycle);
-    config_free(config);
-    options_done(&options);
+    free(restarts);
     return status;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    return one_shot_run(command, argc, argv, list);
 }
 
 const struct command command_list = {
@@ -115,5 +102,6 @@ const struct command command_list = {
     .takes_all = true,
     .takes_config = true,
     .usage_status = EXIT_USAGE,
+    .failure_status = EXIT_ERROR,
     .run = run,
 };

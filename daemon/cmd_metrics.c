@@ -1,28 +1,18 @@
-#include "daemon/commands.h"
+#include "daemon/one_shot.h"
+#include "exporters/prom.h"
+
+static int print_metrics(struct one_shot *o)
+{
+    const struct prom_dropped before = {{0}};
+    struct prom_dropped cut;
+
+    prom_render(&o->view, &before, &o->out, &cut);
+    return print_out(&o->out);
+}
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    struct config *config = NULL;
-    struct options options;
-    struct cycle cycle = {0};
-    struct buf out;
-    int status = EXIT_ERROR;
-    struct view view;
-
-    if (!options_parse(command, argc, argv, &options, &status))
-        return status;
-    buf_init(&out);
-    if (load_config(&options, &config) == 0 &&
-        look_once(config, CYCLE_LISTENERS | CYCLE_CONNECTIONS, &cycle) == 0) {
-        view = cycle_view(&cycle, config, false);
-        prom_render(&view, &cycle.dropped, &out);
-        status = print_out(&out);
-    }
-    buf_done(&out);
-    cycle_close(&cycle);
-    config_free(config);
-    options_done(&options);
-    return status;
+    return one_shot_run(command, argc, argv, print_metrics);
 }
 
 const struct command command_metrics = {
@@ -36,5 +26,6 @@ const struct command command_metrics = {
             "Exit status: 0 done, 1 could not look, 2 usage error.\n",
     .takes_config = true,
     .usage_status = EXIT_USAGE,
+    .failure_status = EXIT_ERROR,
     .run = run,
 };

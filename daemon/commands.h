@@ -2,7 +2,6 @@
 #ifndef SOCKWATCH_DAEMON_COMMANDS_H
 #define SOCKWATCH_DAEMON_COMMANDS_H
 
-#include "daemon/cycle.h"
 #include "daemon/options.h"
 
 extern const struct command command_daemon;
@@ -15,15 +14,6 @@ extern const struct command command_config;
 /* Loads the configuration; every error goes to standard error. Returns 0 and
  * fills *ret (owned), or a negative error. */
 int load_config(struct options *options, struct config **ret);
-
-/* Looks once, for the subcommands that do: collects what is asked for and judges
- * it, ignoring "for". Says on standard error why it could not.
- *
- * what  a mask of CYCLE_*
- * ret   returns owned, for cycle_close(), also on error
- *
- * Returns 0 or a negative error. */
-int look_once(const struct config *config, unsigned what, struct cycle *ret);
 
 /* Writes all of out to standard output and empties it. Returns EXIT_OK, or
  * EXIT_ERROR when memory ran out before or writing failed, having said so. */

@@ -1,54 +1,43 @@
 #include "daemon/cycle.h"
 #include "core/err.h"
+#include "daemon/clock.h"
 #include "version.h"
 
 #include <errno.h>
-#include <time.h>
-
-static int64_t clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now); /* cannot fail with these clocks */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-struct instant instant_now(void)
-{
-    return (struct instant){.mono_ms = clock_ms(CLOCK_MONOTONIC), .wall_ms = clock_ms(CLOCK_REALTIME)};
-}
 
 int cycle_open(struct cycle *c)
 {
-    *c = (struct cycle){.config_loaded = instant_now(), .last_reload_successful = true};
+    *c = (struct cycle){.host.name = "", .status.last_reload_successful = true};
+    c->status.last_reload_success_ms = clock_now().wall_ms;
+    c->host.caveats = collectors_caveats();
     c->services = collectors_services();
-    return c->services ? collectors_open(&c->collectors) : -ENOMEM;
+    c->history = history_new();
+    return c->services && c->history ? collectors_open(&c->collectors) : -ENOMEM;
 }
 
 void cycle_close(struct cycle *c)
 {
+    alert_list_unref(c->alert_list);
     alerts_done(&c->alerts);
-    verdict_done(&c->verdict);
-    snapshot_done(&c->snapshot);
+    verdict_unref(c->verdict);
+    snapshot_unref(c->snapshot);
+    conn_table_unref(c->host.connections);
+    listener_table_unref(c->host.listeners);
     collectors_close(c->collectors);
+    history_free(c->history);
     services_free(c->services);
     *c = (struct cycle){0};
 }
 
-/* Raw sockets do not count: /proc may have told them. */
 bool cycle_sees_anything(const struct cycle *c)
 {
-    for (int i = 0; i < PROTOCOL_COUNT; i++)
-        if (i != PROTOCOL_RAW &&
-            listener_table_class(c->snapshot.listeners, (enum protocol)i)->visibility == VISIBILITY_OK)
-            return true;
-    return false;
+    return collectors_saw_anything(c->collectors);
 }
 
-static bool counts_anything(const struct cycle *c)
+static bool counts_anything(const struct conn_table *counts)
 {
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        if (i != PROTOCOL_RAW && conn_table_complete(c->snapshot.connections, (enum protocol)i))
+        if (i != PROTOCOL_RAW && conn_table_complete(counts, (enum protocol)i)) /* /proc may tell raw ones */
             return true;
     return false;
 }
@@ -56,108 +45,178 @@ static bool counts_anything(const struct cycle *c)
 /* Counts the poll, and notes its time when it read anything. */
 static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
 {
+    struct status *status = &c->status;
     bool all = true;
 
-    for (size_t i = 0; i < c->snapshot.run_count; i++)
-        all &= c->snapshot.runs[i].poll != kind || !c->snapshot.runs[i].ran || c->snapshot.runs[i].up;
-    c->counters.polls[kind][read_anything && all ? RESULT_SUCCESS : RESULT_FAILURE]++;
+    status->run_count = collectors_runs(c->collectors, status->runs);
+    for (size_t i = 0; i < status->run_count; i++)
+        all &= status->runs[i].poll != kind || !status->runs[i].ran || status->runs[i].up;
+    status->polls[kind][read_anything && all ? RESULT_SUCCESS : RESULT_FAILURE]++;
     if (read_anything)
-        c->snapshot.polled[kind] = instant_now();
+        status->polled[kind] = clock_now();
 }
 
-static void note_runs(struct cycle *c)
+int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
 {
-    c->snapshot.run_count = collectors_runs(c->collectors, c->snapshot.runs);
-    for (size_t i = 0; i < c->snapshot.run_count; i++)
-        c->counters.malformed[i] = collectors_malformed(c->collectors, i);
-}
-
-static int collect_listeners(struct cycle *c, const struct config *config, bool auto_ports)
-{
-    const struct listener_poll how = {
+    const struct listener_poll poll = {
         .limit = (size_t)config->limit_listeners,
         .policy = &config->policy,
-        .previous = c->snapshot.listeners,
         .services = c->services,
-        .auto_ports = auto_ports,
+        .history = c->history,
+        .auto_ports = how->auto_ports,
+        .wait_for_owners = how->wait_for_owners,
     };
-    struct listener_table *listeners;
-    int r = collectors_poll_listeners(c->collectors, &how, &listeners);
+    const struct budget clock = clock_endless();
+    const struct listener_table *listeners;
+    int r = collectors_poll_listeners(c->collectors, &poll, &clock, &listeners);
 
     if (r < 0) {
-        c->counters.polls[POLL_LISTENERS][RESULT_FAILURE]++;
+        c->status.polls[POLL_LISTENERS][RESULT_FAILURE]++;
         return r;
     }
-    listener_table_free(c->snapshot.listeners);
-    c->snapshot.listeners = listeners;
-    note_runs(c);
+    if (listeners) {
+        listener_table_unref(c->host.listeners);
+        c->host.listeners = listeners;
+        c->has_new_tables = c->has_new_listeners = true;
+    }
     note_poll(c, POLL_LISTENERS, cycle_sees_anything(c));
     return 0;
 }
 
-static int collect_connections(struct cycle *c)
+void cycle_begin_connections(struct cycle *c)
 {
-    struct conn_table *counts;
-    int r = collectors_poll_connections(c->collectors, &counts);
-
-    if (r < 0) {
-        c->counters.polls[POLL_CONNECTIONS][RESULT_FAILURE]++;
-        return r;
-    }
-    conn_table_free(c->snapshot.connections);
-    c->snapshot.connections = counts;
-    c->snapshot.caveats = collectors_caveats();
-    note_runs(c);
-    note_poll(c, POLL_CONNECTIONS, counts_anything(c));
-    return 0;
+    collectors_begin_connections(c->collectors, clock_now().mono_ms);
 }
 
-int cycle_collect(struct cycle *c, const struct config *config, unsigned what)
+int64_t cycle_due_ms(const struct cycle *c)
 {
-    int r = 0;
+    return collectors_due_ms(c->collectors, clock_now().mono_ms);
+}
 
-    if (what & CYCLE_LISTENERS)
-        r = collect_listeners(c, config, what & CYCLE_AUTO_PORTS);
-    if (r == 0 && what & CYCLE_CONNECTIONS)
-        r = collect_connections(c);
+/* A table that says the same as the one before is not kept. */
+static void take_connections(struct cycle *c, const struct conn_table *counts)
+{
+    const struct caveats caveats = collectors_caveats();
+
+    note_poll(c, POLL_CONNECTIONS, counts_anything(counts));
+    c->has_new_tables |= caveats.route_localnet != c->host.caveats.route_localnet ||
+                         caveats.route_localnet_known != c->host.caveats.route_localnet_known;
+    c->host.caveats = caveats;
+    if (conn_table_is_same(counts, c->host.connections)) {
+        conn_table_unref(counts);
+        return;
+    }
+    conn_table_unref(c->host.connections);
+    c->host.connections = counts;
+    c->has_new_tables = true;
+}
+
+int cycle_step(struct cycle *c, const struct budget *budget)
+{
+    const struct conn_table *counts;
+    int r;
+
+    collectors_step(c->collectors, budget);
+    r = collectors_take_connections(c->collectors, &counts);
+    if (r < 0)
+        c->status.polls[POLL_CONNECTIONS][RESULT_FAILURE]++;
+    if (r > 0)
+        take_connections(c, counts);
     return r;
 }
 
-int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
-                alert_transition_fn *on_transition, void *arg)
+bool cycle_has_news(const struct cycle *c)
 {
-    struct verdict verdict;
-    int r = rules_evaluate(&c->snapshot, &config->policy, own, &verdict);
-
-    if (r < 0)
-        return r;
-    for (size_t i = 0; ignore_for && i < verdict.count; i++)
-        verdict.findings[i].for_ms = 0;
-    verdict_done(&c->verdict);
-    c->verdict = verdict;
-    return alerts_update(&c->alerts, &c->verdict, instant_now(), on_transition, arg);
+    return collectors_have_news(c->collectors);
 }
 
-struct view cycle_view(const struct cycle *c, const struct config *config, bool has_history)
+/* What was judged, until all of it is there. */
+struct judged {
+    const struct snapshot *snapshot;
+    const struct verdict *verdict;
+};
+
+static void judged_done(struct judged *j)
+{
+    verdict_unref(j->verdict);
+    snapshot_unref(j->snapshot);
+}
+
+/* Makes a snapshot of the newest tables and judges it; a verdict about
+ * listeners that are the same stays. */
+static int judge_tables(struct cycle *c, const struct config *config, const struct ip_ports *own, bool anew)
+{
+    struct judged j = {.snapshot = snapshot_new(&c->host, 1)};
+
+    if (j.snapshot && (anew || c->has_new_listeners || !c->verdict))
+        j.verdict = rules_judge(snapshot_host(j.snapshot), &config->policy, own);
+    else if (j.snapshot)
+        j.verdict = verdict_ref(c->verdict);
+    if (!j.verdict) {
+        judged_done(&j);
+        return -ENOMEM;
+    }
+    snapshot_unref(c->snapshot);
+    verdict_unref(c->verdict);
+    c->snapshot = j.snapshot;
+    c->verdict = j.verdict;
+    c->has_new_tables = c->has_new_listeners = false;
+    return 0;
+}
+
+/* Lists the alerts when they are others than those listed. */
+static int list_alerts(struct cycle *c)
+{
+    const struct alert_list *list;
+
+    if (c->alert_list && c->alerts.changes == c->listed_changes)
+        return 0;
+    list = alerts_seal(&c->alerts);
+    if (!list)
+        return -ENOMEM;
+    alert_list_unref(c->alert_list);
+    c->alert_list = list;
+    c->listed_changes = c->alerts.changes;
+    return 1;
+}
+
+int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool anew,
+                bool ignore_for, const struct subscribers *to)
+{
+    bool has_new = anew || c->has_new_tables || !c->snapshot;
+    struct instant now = clock_now();
+    int r = 0;
+
+    if (!c->host.listeners)
+        return 0;
+    if (has_new)
+        r = judge_tables(c, config, own, anew);
+    if (r == 0 && (has_new || alerts_are_due(&c->alerts, now)))
+        r = alerts_update(&c->alerts, c->verdict, now, ignore_for, to);
+    if (r == 0)
+        r = list_alerts(c);
+    if (r < 0)
+        c->has_new_tables = c->has_new_listeners = true;
+    return r < 0 ? r : has_new || r > 0;
+}
+
+struct view cycle_view(const struct cycle *c, const struct config *config)
 {
     return (struct view){
-        .snapshot = &c->snapshot,
+        .snapshot = c->snapshot,
         .policy = &config->policy,
-        .verdict = &c->verdict,
-        .alerts = &c->alerts,
-        .counters = &c->counters,
-        .has_history = has_history,
+        .verdict = c->verdict,
+        .alerts = c->alert_list,
+        .status = &c->status,
         .series_limit = (size_t)config->limit_series,
         .version = SOCKWATCH_VERSION,
         .revision = SOCKWATCH_REVISION,
-        .last_reload_successful = c->last_reload_successful,
-        .last_reload_success_ms = c->config_loaded.wall_ms,
     };
 }
 
 void cycle_describe_class(const struct cycle *c, enum protocol protocol, struct buf *out)
 {
-    const struct class_view *view = listener_table_class(c->snapshot.listeners, protocol);
+    const struct class_view *view = listener_table_class(c->host.listeners, protocol);
     const char *name = protocol_name(protocol);
 
     switch (view->visibility) {
@@ -179,8 +238,8 @@ void cycle_describe_class(const struct cycle *c, enum protocol protocol, struct 
 void cycle_describe_blindness(const struct cycle *c, struct buf *out)
 {
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        if (listener_table_class(c->snapshot.listeners, (enum protocol)i)->visibility != VISIBILITY_ABSENT)
+        if (listener_table_class(c->host.listeners, (enum protocol)i)->visibility != VISIBILITY_ABSENT)
             cycle_describe_class(c, (enum protocol)i, out);
-    if (c->snapshot.caveats.route_localnet)
+    if (c->host.caveats.route_localnet)
         buf_str(out, CYCLE_ROUTE_LOCALNET_TEXT "\n");
 }

@@ -1,58 +1,77 @@
 /* One cycle: collect, judge. It holds everything that lives from one poll to
- * the next: the collectors, the current snapshot and verdict, the alerts, the
- * counters. The daemon turns it forever, the other subcommands once. Main
- * thread only. */
+ * the next: the collectors, the history, the newest snapshot and verdict, the
+ * alerts, the status. The daemon turns it forever, the other subcommands once.
+ * Main thread only. */
 #ifndef SOCKWATCH_DAEMON_CYCLE_H
 #define SOCKWATCH_DAEMON_CYCLE_H
 
 #include "collectors/collectors.h"
 #include "config/config.h"
-#include "exporters/prom.h"
+#include "core/transition.h"
+#include "exporters/view.h"
 
 struct cycle {
     struct collectors *collectors;
     struct services *services;
-    struct snapshot snapshot;
-    struct verdict verdict;
+    struct history *history;
+    struct space host;               /* the newest tables; references */
+    const struct snapshot *snapshot; /* of them; NULL before the first judging */
+    const struct verdict *verdict;   /* of the snapshot */
     struct alerts alerts;
-    struct counters counters;
-    struct prom_dropped dropped;
-    struct instant config_loaded; /* the configuration in use */
-    bool last_reload_successful;
+    const struct alert_list *alert_list; /* the alerts as they are; NULL before the first judging */
+    uint64_t listed_changes;             /* of the alerts, when they were listed */
+    struct status status;
+    bool has_new_tables;    /* since the last judging */
+    bool has_new_listeners; /* likewise */
 };
 
-/* Both clocks, now. */
-struct instant instant_now(void);
-
-/* Opens what polling needs. Returns 0, or a negative error for err_str(). */
+/* Returns 0, or a negative error for err_str(). */
 int cycle_open(struct cycle *c);
 
 /* Frees everything, in reverse order. */
 void cycle_close(struct cycle *c);
 
-/* What to collect, as a mask; CYCLE_AUTO_PORTS adds to the listeners the
- * datagram sockets whose port the kernel chose. */
-enum { CYCLE_LISTENERS = 1, CYCLE_CONNECTIONS = 2, CYCLE_AUTO_PORTS = 4 };
+/* How a poll of listeners goes beyond the usual. */
+struct cycle_poll {
+    bool auto_ports;      /* also datagram sockets whose port the kernel chose */
+    bool wait_for_owners; /* look for all owners first */
+};
 
-/* Polls what is asked for; the rest of the snapshot stays.
- *
- * Returns 0, or -ENOMEM: what could not be collected stays, too. */
-int cycle_collect(struct cycle *c, const struct config *config, unsigned what);
+/* Polls the listeners. Returns 0, or -ENOMEM: what is known stays. */
+int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how);
 
-/* Judges the snapshot and moves the alerts on.
+/* Begins to count connections, unless that is under way. */
+void cycle_begin_connections(struct cycle *c);
+
+/* When cycle_step() is wanted next, as collectors_due_ms() tells. */
+int64_t cycle_due_ms(const struct cycle *c);
+
+/* Goes on with what takes long for as long as the budget allows.
  *
+ * Returns 1 when connections are newly counted, 0 when not, or -ENOMEM: what
+ * is known stays. */
+int cycle_step(struct cycle *c, const struct budget *budget);
+
+/* Whether a poll now would show something that was found out since the last. */
+bool cycle_has_news(const struct cycle *c);
+
+/* Judges what is new, and moves the alerts on.
+ *
+ * anew         also what is not new: the configuration is another one
  * ignore_for   conditions fire at once
+ * to           who is told of transitions; may be NULL
  *
- * Returns 0 or -ENOMEM: the alerts of before stay. */
-int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
-                alert_transition_fn *on_transition, void *arg);
+ * Returns 1 when snapshot, verdict or alerts are others than before, 0 when
+ * nothing changed and nothing was allocated, or -ENOMEM: what was judged before
+ * stays, and is judged anew next time. */
+int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool anew,
+                bool ignore_for, const struct subscribers *to);
+
+/* What a one-shot command shows; borrows from both. It has no history. */
+struct view cycle_view(const struct cycle *c, const struct config *config);
 
 /* Whether sock_diag listed any class of listeners in the last poll. */
 bool cycle_sees_anything(const struct cycle *c);
-
-/* What an exporter may look at; borrows from both. Only a daemon, which polls
- * for long, has counted restarts. */
-struct view cycle_view(const struct cycle *c, const struct config *config, bool has_history);
 
 #define CYCLE_ROUTE_LOCALNET_TEXT \
     "route_localnet is set on an interface: listeners on 127.0.0.0/8 may be reachable from outside"

@@ -22,7 +22,8 @@ struct command {
     bool takes_all;
     bool takes_config;
     int max_operands;
-    int usage_status; /* exit status of a usage error */
+    int usage_status;   /* exit status of a usage error */
+    int failure_status; /* likewise when what it is for cannot be done */
     int (*run)(const struct command *command, int argc, char **argv);
 };
 

@@ -26,6 +26,7 @@ subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 # A sanitizer's finding must be seen as a failure of the program, never as a
 # plausible exit status.
 os.environ["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=1"
+os.environ["TSAN_OPTIONS"] = "exitcode=99:second_deadlock_stack=1"
 os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
 
 

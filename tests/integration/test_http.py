@@ -1,13 +1,16 @@
 """The HTTP server, with good clients and bad ones."""
 
 import contextlib
+import json
 import re
 import socket
+import subprocess
 import threading
 
-from harness import HTTP_PORT, TestCase, request, wait_for
+from harness import HTTP_PORT, Metrics, TestCase, request, tcp_listener, wait_for
 
 FAST = 'poll: { listeners = "50ms"; };\n'
+FIRST_PORT = 20000
 
 
 def raw(data, port=HTTP_PORT, seconds=3):
@@ -29,6 +32,45 @@ def status_of(answer):
     return int(match[1]) if match else None
 
 
+class SlowClient:
+    """Asks for a path and reads as little of the answer as it can until told
+    to. Small segments and a small window keep the rest in the daemon."""
+
+    def __init__(self, path):
+        self.socket = socket.socket()
+        self.socket.settimeout(10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", HTTP_PORT))
+        self.port = self.socket.getsockname()[1]
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        self.answer = self.socket.recv(100)
+
+    def in_kernel(self):
+        """At most so many bytes have left the daemon."""
+        sent = subprocess.run(["ss", "-Htn", "sport", "=", f":{HTTP_PORT}", "and", "dport", "=", f":{self.port}"],
+                              capture_output=True, text=True, check=True).stdout.split()
+        received = subprocess.run(["ss", "-Htn", "sport", "=", f":{self.port}"],
+                                  capture_output=True, text=True, check=True).stdout.split()
+        return len(self.answer) + int(sent[2]) + int(received[1])
+
+    def read_all(self):
+        """The body, which must be as long as the head says."""
+        with self.socket:
+            while chunk := self.socket.recv(65536):
+                self.answer += chunk
+        head, _, body = self.answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        length = int(re.search(rb"Content-Length: (\d+)", head)[1])
+        assert len(body) == length, (len(body), length)
+        return body.decode()
+
+
+def counted(metrics):
+    """How many listeners an exposition counts, and how many it shows."""
+    return sum(metrics.find("listeners")), len(metrics.find("listener_info"))
+
+
 class HttpTest(TestCase):
     def setUp(self):
         self.server = self.daemon(FAST)
@@ -40,27 +82,32 @@ class HttpTest(TestCase):
         status, headers, body = request("/")
         self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
         self.assertIn('href="/metrics"', body)
+        status, headers, body = request("/api/v1/listeners")
+        self.assertEqual((status, headers["Content-Type"]), (200, "application/json"))
+        self.assertIn(HTTP_PORT, [listener["port"] for listener in json.loads(body)["listeners"]])
         self.assertEqual(request("/-/healthy")[0], 200)
         self.assertEqual(request("/-/ready")[0], 200)
         self.assertEqual(request("/metrics?x=1")[0], 200)
         self.assertEqual(request("/metrics", host="::1")[0], 200)
 
     def test_head_has_the_length_and_no_body(self):
-        answer = raw(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        self.assertEqual(status_of(answer), 200)
-        length = int(re.search(rb"Content-Length: (\d+)", answer)[1])
-        self.assertGreater(length, 1000)
-        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+        for path in (b"/metrics", b"/api/v1/listeners"):
+            answer = raw(b"HEAD " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertEqual(status_of(answer), 200)
+            length = int(re.search(rb"Content-Length: (\d+)", answer)[1])
+            self.assertGreater(length, 1000)
+            self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
 
     def test_other_methods_are_not_allowed(self):
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "BREW", "get"):
-            status, headers, _ = request("/metrics", method=method)
-            self.assertEqual((method, status), (method, 405))
-            self.assertEqual(headers["Allow"], "GET, HEAD")
+            for path in ("/metrics", "/api/v1/listeners"):
+                status, headers, _ = request(path, method=method)
+                self.assertEqual((method, status), (method, 405))
+                self.assertEqual(headers["Allow"], "GET, HEAD")
 
     def test_unknown_paths_are_not_found(self):
         for path in ("/nothing", "/metrics/", "//metrics", "/metrics%00", "/%6detrics", "/../etc/passwd", "/-/",
-                     "/-/healthyy", "*", "http://127.0.0.1/metrics"):
+                     "/-/healthyy", "/api/v1/listeners/", "/api", "*", "http://127.0.0.1/metrics"):
             self.assertEqual((path, request(path)[0]), (path, 404))
 
     def test_malformed_requests_get_a_4xx(self):
@@ -116,3 +163,85 @@ class HttpTest(TestCase):
             "polls_total", poll="listeners", result="success") > polls + 2)
         for s in slow:
             s.close()
+
+    def listeners(self, count):
+        """So many listening sockets, closed at the end."""
+        made = [tcp_listener("127.0.0.1", FIRST_PORT + i) for i in range(count)]
+        for s in made:
+            self.addCleanup(s.close)
+        return made
+
+    def wait_shown(self, wanted):
+        """Waits until the exposition shows so many of them."""
+        def shown():
+            ports = [dict(labels)["port"] for name, labels in self.server.metrics().series
+                     if name == "sockwatch_listener_info"]
+            return sum(FIRST_PORT <= int(port) < FIRST_PORT + 1000 for port in ports)
+        wait_for(f"{wanted} of the test's listeners", lambda: shown() == wanted)
+
+    def test_a_snapshot_is_replaced_while_ten_download_the_one_before(self):
+        made = self.listeners(500)
+        self.wait_shown(500)
+        slow = [SlowClient(path) for path in ("/metrics", "/api/v1/listeners") for _ in range(5)]
+        for s in made[100:]:
+            s.close()
+        self.server.reload(FAST + "limits: { series = 10000; };\n")
+        wait_for("the reload", lambda: "configuration reloaded" in self.server.log())
+        self.wait_shown(100)
+        self.server.wait_polls(3)
+        left_the_daemon = [client.in_kernel() for client in slow]
+        bodies = [client.read_all() for client in slow]
+        for sent, body in zip(left_the_daemon, bodies):
+            self.assertLess(sent, len(body))  # it was the daemon that kept the rest
+        for body in bodies[:5]:
+            metrics = Metrics(body)
+            total, shown = counted(metrics)
+            self.assertEqual(total, shown)
+            self.assertGreaterEqual(shown, 500)
+            self.assertIn("sockwatch_series_dropped_total", body)
+        for body in bodies[5:]:
+            self.assertGreaterEqual(len(json.loads(body)["listeners"]), 500)
+
+    def test_bodies_are_of_one_snapshot_each_while_listeners_come_and_go(self):
+        made = self.listeners(100)
+        self.wait_shown(100)
+        over = threading.Event()
+        failures, answers = [], []
+
+        def scrape(path):
+            while not over.is_set():
+                status, _, body = request(path)
+                if status != 200:
+                    failures.append((path, status))
+                elif path == "/metrics":
+                    total, shown = counted(Metrics(body))
+                    if total != shown:
+                        failures.append((path, total, shown))
+                elif path == "/api/v1/listeners":
+                    json.loads(body)
+                elif not body.endswith("</html>\n"):
+                    failures.append((path, body[-20:]))
+                answers.append(path)
+
+        def guarded(path):
+            try:
+                scrape(path)
+            except Exception as error:  # what a thread raises nobody else sees
+                failures.append((path, error))
+
+        paths = ("/metrics", "/", "/api/v1/listeners")
+        threads = [threading.Thread(target=guarded, args=(paths[i % len(paths)],)) for i in range(9)]
+        for thread in threads:
+            thread.start()
+        try:
+            for wanted in range(90, 0, -10):
+                for s in made[wanted:]:
+                    s.close()
+                self.wait_shown(wanted)
+                self.server.reload(FAST + f"limits: {{ series = {10000 + wanted}; }};\n")
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(set(answers), set(paths))

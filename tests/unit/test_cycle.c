@@ -1,0 +1,369 @@
+#include "daemon/cycle.h"
+#include "tests/unit/policies.h"
+#include "tests/unit/refuse.h"
+#include "tests/unit/rows.h"
+#include "tests/unit/unit.h"
+
+/* The collectors of these tests hand out what they are given next. */
+static struct machine {
+    const struct listener_table *listeners; /* of the next poll; NULL: nothing has changed */
+    const struct conn_table *connections;   /* of the next step; NULL: not counted yet */
+    int listeners_result, connections_result;
+    struct caveats caveats;
+    bool saw_anything;
+    size_t begun;
+} machine;
+
+static char the_collectors;
+
+int collectors_open(struct collectors **ret)
+{
+    *ret = (struct collectors *)&the_collectors;
+    return 0;
+}
+
+void collectors_close(struct collectors *c)
+{
+    (void)c;
+}
+
+int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
+                              const struct budget *clock, const struct listener_table **ret)
+{
+    assert_ptr_equal(c, &the_collectors);
+    assert_non_null(how->history);
+    assert_non_null(how->services);
+    assert_true(budget_now_us(clock) > 0);
+    *ret = machine.listeners;
+    machine.listeners = NULL;
+    return machine.listeners_result;
+}
+
+bool collectors_saw_anything(const struct collectors *c)
+{
+    (void)c;
+    return machine.saw_anything;
+}
+
+bool collectors_have_news(const struct collectors *c)
+{
+    (void)c;
+    return false;
+}
+
+void collectors_begin_connections(struct collectors *c, int64_t now_ms)
+{
+    (void)c;
+    assert_true(now_ms > 0);
+    machine.begun++;
+}
+
+int64_t collectors_due_ms(const struct collectors *c, int64_t now_ms)
+{
+    (void)c;
+    return machine.connections ? now_ms : INT64_MAX;
+}
+
+void collectors_step(struct collectors *c, const struct budget *budget)
+{
+    (void)c;
+    (void)budget;
+}
+
+int collectors_take_connections(struct collectors *c, const struct conn_table **ret)
+{
+    (void)c;
+    if (machine.connections_result < 0)
+        return machine.connections_result;
+    *ret = machine.connections;
+    machine.connections = NULL;
+    return *ret != NULL;
+}
+
+size_t collectors_runs(const struct collectors *c, struct collector_run *ret_runs)
+{
+    (void)c;
+    ret_runs[0] = (struct collector_run){.name = "tcp", .poll = POLL_LISTENERS, .ran = true, .up = true};
+    return 1;
+}
+
+struct caveats collectors_caveats(void)
+{
+    return machine.caveats;
+}
+
+struct services *collectors_services(void)
+{
+    return services_new();
+}
+
+/* A cycle with one expectation, told of transitions. */
+struct world {
+    struct cycle cycle;
+    struct config config;
+    size_t told;
+    struct subscribers subscribers;
+};
+
+static void count_transition(void *arg, const struct transition *t)
+{
+    assert_non_null(t->alert);
+    ++*(size_t *)arg;
+}
+
+static int set_up(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return -1;
+    machine = (struct machine){.saw_anything = true};
+    w->config.limit_listeners = 100;
+    w->config.limit_series = 1000;
+    w->config.policy = policy_expecting("web=tcp/80");
+    subscribers_add(&w->subscribers, count_transition, &w->told);
+    *state = w;
+    return cycle_open(&w->cycle);
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+
+    cycle_close(&w->cycle);
+    policy_done(&w->config.policy);
+    listener_table_unref(machine.listeners);
+    conn_table_unref(machine.connections);
+    free(w);
+    return 0;
+}
+
+static const struct listener_table *listening(const char *sockets)
+{
+    static const struct policy no_policy;
+    struct listener_builder *b = listener_builder_new(100, &no_policy);
+    const struct listener_table *t;
+
+    assert_non_null(b);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+    add_rows(b, sockets, 1);
+    t = listener_table_seal(b, NULL, NULL);
+    assert_non_null(t);
+    listener_builder_free(b);
+    return t;
+}
+
+static const struct conn_table *connected(unsigned count)
+{
+    struct conn_counter *c = conn_counter_new();
+    const struct conn_table *t;
+
+    assert_non_null(c);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(conn_counter_add(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
+    conn_counter_complete(c, PROTOCOL_TCP);
+    t = conn_counter_seal(c);
+    assert_non_null(t);
+    conn_counter_free(c);
+    return t;
+}
+
+static int poll_of(struct world *w, const char *sockets)
+{
+    const struct cycle_poll usual = {.auto_ports = false};
+
+    machine.listeners = sockets ? listening(sockets) : NULL;
+    return cycle_poll_listeners(&w->cycle, &w->config, &usual);
+}
+
+static int judge_of(struct world *w, bool anew)
+{
+    static const struct ip_ports no_own;
+
+    return cycle_judge(&w->cycle, &w->config, &no_own, anew, false, &w->subscribers);
+}
+
+static int step_of(struct world *w, unsigned connections)
+{
+    const struct budget budget = {.until_us = BUDGET_NO_END};
+
+    machine.connections = connected(connections);
+    return cycle_step(&w->cycle, &budget);
+}
+
+static void what_is_new_is_judged_and_told(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(judge_of(w, false), 0); /* nothing was polled yet */
+    assert_null(w->cycle.snapshot);
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(w->cycle.alert_list->count, 0);
+    assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(w->cycle.alert_list->count, 1);
+    assert_int_equal(w->cycle.alert_list->items[0].key.rule, RULE_NOT_LISTENING);
+    assert_int_equal(w->told, 1);
+}
+
+static void nothing_new_changes_nothing_and_allocates_nothing(void **state)
+{
+    struct world *w = *state;
+    const struct snapshot *snapshot;
+    const struct alert_list *alerts;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    snapshot = w->cycle.snapshot;
+    alerts = w->cycle.alert_list;
+    refuse_nth(0);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(poll_of(w, NULL), 0);
+        assert_int_equal(judge_of(w, false), 0);
+    }
+    assert_int_equal(refuse_count(), 0);
+    assert_ptr_equal(w->cycle.snapshot, snapshot);
+    assert_ptr_equal(w->cycle.alert_list, alerts);
+    assert_int_equal(w->cycle.status.polls[POLL_LISTENERS][RESULT_SUCCESS], 11); /* but each was a poll */
+    assert_int_equal(w->told, 1);
+}
+
+static void a_table_that_did_not_change_is_shared(void **state)
+{
+    struct world *w = *state;
+    const struct space *before, *after;
+    const struct snapshot *kept;
+    const struct verdict *verdict;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    kept = snapshot_ref(w->cycle.snapshot);
+    verdict = w->cycle.verdict;
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w, false), 1);
+    before = snapshot_host(kept);
+    after = snapshot_host(w->cycle.snapshot);
+    assert_ptr_equal(before->listeners, after->listeners);
+    assert_null(before->connections);
+    assert_int_equal(space_connections(after, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 3);
+    assert_ptr_equal(w->cycle.verdict, verdict); /* which is about listeners */
+    snapshot_unref(kept);
+}
+
+static void connections_that_are_the_same_are_nothing_new(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w, false), 0);
+    assert_int_equal(w->cycle.status.polls[POLL_CONNECTIONS][RESULT_SUCCESS], 2);
+    machine.caveats = (struct caveats){.route_localnet_known = true, .route_localnet = true};
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w, false), 1); /* the host has changed */
+    assert_true(snapshot_host(w->cycle.snapshot)->caveats.route_localnet);
+    assert_int_equal(step_of(w, 4), 1);
+    assert_int_equal(judge_of(w, false), 1);
+}
+
+static void another_configuration_is_judged_by_anew(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(w->cycle.alert_list->count, 1);
+    policy_done(&w->config.policy);
+    w->config.policy = policy_expecting("web=tcp/81");
+    assert_int_equal(judge_of(w, false), 0);
+    assert_int_equal(judge_of(w, true), 1);
+    assert_int_equal(w->cycle.alert_list->count, 0);
+    assert_int_equal(w->told, 2);
+}
+
+static void an_alert_fires_when_its_time_has_come(void **state)
+{
+    struct world *w = *state;
+
+    w->config.policy.expects[0].for_ms = 30;
+    assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_PENDING);
+    while (judge_of(w, false) == 0) /* until the clock, which is a real one, has gone on */
+        assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_PENDING);
+    assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_FIRING);
+    assert_int_equal(w->told, 2);
+    assert_int_equal(judge_of(w, false), 0);
+}
+
+/* What was judged before stays, and the next attempt judges all. */
+static void memory_may_be_refused_to_judging_at_any_step(void **state)
+{
+    struct world *w = *state;
+    size_t refused = 0;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    for (size_t n = 1;; n++) {
+        const struct snapshot *before;
+        int r;
+
+        assert_int_equal(poll_of(w, n % 2 ? "0.0.0.0:81" : "0.0.0.0:80"), 0);
+        before = w->cycle.snapshot;
+        refuse_nth(n);
+        r = judge_of(w, false);
+        if (!refuse_stop()) {
+            assert_int_equal(r, 1);
+            break;
+        }
+        refused++;
+        if (r < 0) {
+            assert_int_equal(r, -ENOMEM);
+            assert_non_null(before);
+            assert_int_equal(judge_of(w, false), 1);
+        }
+        assert_int_equal(w->cycle.alert_list->count, n % 2);
+    }
+    assert_in_range(refused, 3, 100);
+}
+
+static void a_poll_that_fails_is_counted_and_keeps_what_is_known(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w, false), 1);
+    machine.listeners_result = machine.connections_result = -ENOMEM;
+    assert_int_equal(poll_of(w, NULL), -ENOMEM);
+    assert_int_equal(cycle_step(&w->cycle, &(struct budget){.until_us = BUDGET_NO_END}), -ENOMEM);
+    assert_int_equal(w->cycle.status.polls[POLL_LISTENERS][RESULT_FAILURE], 1);
+    assert_int_equal(w->cycle.status.polls[POLL_CONNECTIONS][RESULT_FAILURE], 1);
+    assert_non_null(w->cycle.host.listeners);
+    assert_int_equal(judge_of(w, false), 0);
+    machine.listeners_result = 0;
+    machine.saw_anything = false; /* nothing could be read */
+    assert_int_equal(poll_of(w, ""), 0);
+    assert_int_equal(w->cycle.status.polls[POLL_LISTENERS][RESULT_FAILURE], 2);
+}
+
+#define with_world(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_world(what_is_new_is_judged_and_told),
+        with_world(nothing_new_changes_nothing_and_allocates_nothing),
+        with_world(a_table_that_did_not_change_is_shared),
+        with_world(connections_that_are_the_same_are_nothing_new),
+        with_world(another_configuration_is_judged_by_anew),
+        with_world(an_alert_fires_when_its_time_has_come),
+        with_world(memory_may_be_refused_to_judging_at_any_step),
+        with_world(a_poll_that_fails_is_counted_and_keeps_what_is_known),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
