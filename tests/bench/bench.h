@@ -1,13 +1,15 @@
-/* What the benchmarks share: CPU time of ours and of children, medians, and
- * the end when something cannot be measured. */
+/* What the benchmarks share: CPU time of ours and of children, medians, a
+ * listener, and the end when something cannot be measured. */
 #ifndef SOCKWATCH_TESTS_BENCH_BENCH_H
 #define SOCKWATCH_TESTS_BENCH_BENCH_H
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,6 +65,21 @@ static inline double measure_ss(const char *options)
     if (waitpid(pid, &status, 0) < 0 || status != 0)
         die("ss");
     return children_cpu() - before;
+}
+
+/* Listens on a port of 127.0.0.1. */
+static inline int open_listener(unsigned port)
+{
+    const struct sockaddr_in name = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 4096) < 0)
+        die("listener");
+    return fd;
 }
 
 static inline int compare_doubles(const void *a, const void *b)

@@ -2,319 +2,204 @@
  *
  * usage: bench_owners PROCESSES DESCRIPTORS ROUNDS
  *
- * Makes PROCESSES processes with DESCRIPTORS descriptors each, has 60 listeners
- * itself, and measures the CPU time of the whole listener poll: with nothing
- * new, with the once a second look at the known holders, and with one new
- * listener, whose process is found in its cgroup or only by looking into all
- * processes. Beside it stand "ss -tlnp" and a plain look through all of
- * /proc/PID/fd, which is what finding owners costs each time when nothing is
- * remembered. Each round takes one of each kind, so that they are paired;
- * medians are printed. After the rounds it polls at a steady pace and prints
- * the mean, for the looks that come ever more seldom are in no median.
+ * Beside PROCESSES processes with DESCRIPTORS descriptors each it holds 60
+ * listeners itself, and measures the CPU time of
+ *
+ *   a plain look through all of /proc/PID/fd: the reference that the ratios are
+ *   to, and what owners cost each time where nothing is remembered;
+ *   the cycle that finds nothing new: the listener poll, and the owners' upkeep
+ *   that falls due when a second passes; also as a mean of ten minutes, which
+ *   has the looks that come seldom;
+ *   one new listener, from the poll that finds it until its owner is known: a
+ *   new process with few descriptors, or the last of the many, which has one
+ *   more descriptor than before, or as many, so that nothing tells;
+ *   "ss -tlnp".
+ *
+ * Below them stands the longest step between polls, in time that passed, which
+ * anything else may have to wait for. The upkeep is measured again with 1,000
+ * listeners, and then with ten times the descriptors as well. Seconds pass on a
+ * made clock only. Each round takes one of each kind, so that they are paired,
+ * but for the reference beside the upkeep alone; medians are printed.
  *
  * Run it in namespaces of its own (tests/bench/run does). The cgroups are the
  * host's: one is made below the cgroup2 mount in each round and removed again. */
 #include "collectors/collectors.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/crowd.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { LISTENERS = 60, FIRST_PORT = 20000, NEW_PORT = FIRST_PORT + LISTENERS, SOCKETS_PER_PROCESS = 5 };
+enum { FIRST_PORT = 20000, FEW_DESCRIPTORS = 9, ROWS_MAX = 16, ROUNDS_MAX = 1000 };
 
-/* A round begins when a look at the known holders is due, once a second. All
- * owners are looked for anew 1, 3, 7, 15, 31 and 63 seconds after the first
- * poll and then once a minute: steady polling is to see one such look. */
-enum { ROUND_PAUSE_MS = 1100, RETRY_MS = 50, RETRIES_MAX = 1200, STEADY_FROM_MS = 33000, STEADY_MS = 32000 };
-enum { STEADY_HZ = 10, SELDOM_SECONDS = 60, WARM_POLLS = 10 };
+/* How long it takes until owners are looked at as seldom as they ever are, and
+ * until everything was looked through once more. */
+enum { SETTLE_SECONDS = 200, CALM_SECONDS = 70, WARM_SECONDS = 10, MEAN_SECONDS = 600 };
+enum { STEP_US = 1000, SECOND_US = 1000000 };
 
-enum kind {
-    KIND_NOTHING,
-    KIND_OWNERS,
-    KIND_RECHECK,
-    KIND_CGROUP,
-    KIND_EVERYWHERE,
-    KIND_PROC,
-    KIND_SS,
-    KIND_COUNT
+static const struct setting {
+    unsigned listeners, times_descriptors;
+} settings[] = {{60, 1}, {1000, 1}, {1000, 10}};
+
+struct cost {
+    double cycle, upkeep; /* the upkeep is part of the cycle */
 };
 
-static const char *const kind_names[KIND_COUNT] = {
-    [KIND_NOTHING] = "listener poll, nothing new",
-    [KIND_OWNERS] = "  of which owners (elapsed)",
-    [KIND_RECHECK] = "with the look at the known holders (1/s)",
-    [KIND_CGROUP] = "with one new listener, found in its cgroup",
-    [KIND_EVERYWHERE] = "with one new listener, looked for everywhere",
-    [KIND_PROC] = "a plain look through /proc/PID/fd",
-    [KIND_SS] = "ss -tlnp",
+struct row {
+    const char *name;
+    double values[ROUNDS_MAX], first; /* the median in the first setting */
+    size_t count;
 };
-
-static void pause_ms(long ms)
-{
-    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-    (void)nanosleep(&time, NULL); /* no signal is expected */
-}
-
-static void open_listener(unsigned port)
-{
-    const struct sockaddr_in name = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 128) < 0)
-        die("listener");
-}
-
-static void allow_processes(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NPROC, &limit) < 0)
-        die("limit of processes");
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NPROC, &limit) < 0)
-        die("limit of processes");
-}
-
-/* Forks. In the child only ready, where an int tells the parent that all is
- * made or why not, is open besides the standard descriptors. */
-static pid_t fork_alone(int ready)
-{
-    pid_t pid = fork();
-
-    if (pid < 0)
-        die("fork");
-    if (pid > 0)
-        return pid;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || close_range(STDERR_FILENO + 1, (unsigned)ready - 1, 0) < 0 ||
-        close_range((unsigned)ready + 1, UINT_MAX, 0) < 0)
-        die("child");
-    return 0;
-}
-
-static void tell(int ready, int error)
-{
-    if (write(ready, &error, sizeof error) != sizeof error)
-        die("ready");
-}
-
-static void hold_descriptors(int ready, unsigned descriptors)
-{
-    int file = open("/dev/null", O_RDONLY);
-
-    if (file < 0 || close_range(STDIN_FILENO, STDOUT_FILENO, 0) < 0)
-        die("descriptors");
-    for (unsigned held = 3; held < descriptors; held++) { /* ready, file, standard error */
-        if (held < 3 + SOCKETS_PER_PROCESS ? socket(AF_UNIX, SOCK_DGRAM, 0) < 0 : dup(file) < 0)
-            die("descriptors");
-    }
-    tell(ready, 0);
-    for (;;)
-        (void)pause(); /* until it is killed */
-}
-
-static void start_processes(unsigned processes, unsigned descriptors)
-{
-    int ready[2], error;
-
-    if (pipe(ready) < 0)
-        die("pipe");
-    for (unsigned i = 0; i < processes; i++)
-        if (fork_alone(ready[1]) == 0)
-            hold_descriptors(ready[1], descriptors);
-    if (close(ready[1]) < 0)
-        die("pipe");
-    for (unsigned i = 0; i < processes; i++)
-        if (read(ready[0], &error, sizeof error) != sizeof error)
-            die("child");
-    if (close(ready[0]) < 0)
-        die("pipe");
-}
 
 struct bench {
     struct collectors *collectors;
-    struct listener_table *table;
+    const struct listener_table *table;
     struct policy policy;
-    char cgroup_mount[PATH_MAX];     /* "" where there is none */
-    bool looked;                     /* the last poll looked anew for the owners of the 60 listeners */
-    unsigned processes, descriptors; /* seen by the last look through /proc */
+    int64_t skipped_us;                  /* how far the made clock is ahead */
+    double longest, longest_unpreempted; /* step, in time that passed */
+    struct crowd crowd;
+    unsigned listeners;
+    unsigned seen_descriptors; /* by the last plain look */
+    struct cost mean;          /* of ten minutes */
+    const char *cgroup_mount;
+    char cgroup[128]; /* made below it */
+    int cgroup_error; /* why it could not be */
+    struct row rows[ROWS_MAX];
 };
 
-static const struct owner_set *owners_of(const struct listener_table *table, unsigned port)
+static int64_t made_clock_us(void *arg)
+{
+    const struct bench *b = arg;
+
+    return (int64_t)(clock_seconds(CLOCK_MONOTONIC) * 1e6) + b->skipped_us;
+}
+
+/* In how many milliseconds something is due; 0 or less: now. */
+static int64_t due_in_ms(struct bench *b)
+{
+    int64_t now_ms = made_clock_us(b) / 1000;
+
+    return collectors_due_ms(b->collectors, now_ms) - now_ms;
+}
+
+static void poll_once(struct bench *b)
+{
+    const struct listener_poll how = {.limit = 4096, .policy = &b->policy};
+    const struct budget clock = {.now_us = made_clock_us, .arg = b, .until_us = BUDGET_NO_END};
+    const struct listener_table *table;
+
+    if (collectors_poll_listeners(b->collectors, &how, &clock, &table) < 0)
+        die("poll");
+    if (!table)
+        return;
+    listener_table_unref(b->table);
+    b->table = table;
+}
+
+static void step(struct bench *b)
+{
+    const struct budget budget = {.now_us = made_clock_us, .arg = b, .until_us = made_clock_us(b) + STEP_US};
+    double started = clock_seconds(CLOCK_MONOTONIC), took;
+    struct rusage before, after;
+
+    (void)getrusage(RUSAGE_SELF, &before); /* cannot fail with these arguments */
+    collectors_step(b->collectors, &budget);
+    took = clock_seconds(CLOCK_MONOTONIC) - started;
+    (void)getrusage(RUSAGE_SELF, &after);
+    b->longest = took > b->longest ? took : b->longest;
+    if (took > b->longest_unpreempted && before.ru_nivcsw == after.ru_nivcsw)
+        b->longest_unpreempted = took;
+}
+
+static bool is_held_by(const struct bench *b, unsigned port, pid_t pid)
 {
     size_t count;
-    const struct listener *l =
-        table ? listener_table_port(table, PROTOCOL_TCP, (uint16_t)port, &count) : NULL;
+    const struct listener *l = listener_table_port(b->table, PROTOCOL_TCP, (uint16_t)port, &count);
+    const struct owner_set *owners = l ? l->members[0].owners : NULL;
 
-    return l ? l->members[0].owners : NULL;
+    return owners && owners->sight == SIGHT_SEEN && owners->holders[0].pid == (uint32_t)pid;
 }
 
-static bool is_seen(const struct bench *b, unsigned port)
+/* Seconds pass, and what falls due in each is done. Returns a second's mean. */
+static struct cost pass(struct bench *b, unsigned seconds)
 {
-    const struct owner_set *owners = owners_of(b->table, port);
+    int64_t since_us = made_clock_us(b);
+    struct cost sum = {.cycle = -own_cpu()};
+    double passed;
 
-    return owners && owners->sight == SIGHT_SEEN;
+    for (unsigned i = 0; i < seconds; i++) {
+        b->skipped_us += SECOND_US;
+        errno = 0;
+        if (b->table && due_in_ms(b) > 0)
+            die("no upkeep");
+        poll_once(b);
+        sum.upkeep -= own_cpu();
+        while (due_in_ms(b) <= 0)
+            step(b);
+        sum.upkeep += own_cpu();
+    }
+    sum.cycle += own_cpu();
+    passed = (double)(made_clock_us(b) - since_us) / SECOND_US;
+    return (struct cost){sum.cycle / passed, sum.upkeep / passed};
 }
 
-static double poll_listeners(struct bench *b)
+static double measure_search(struct bench *b, pid_t pid)
 {
-    const struct listener_poll how = {.limit = 4096, .policy = &b->policy, .previous = b->table};
-    struct listener_table *next;
+    int64_t until_us = made_clock_us(b) + (int64_t)MEAN_SECONDS * SECOND_US;
     double before = own_cpu();
 
-    if (collectors_poll_listeners(b->collectors, &how, &next) < 0)
-        die("poll");
-    before = own_cpu() - before;
-    /* What is found anew is kept in a set of its own. */
-    b->looked = owners_of(next, FIRST_PORT) != owners_of(b->table, FIRST_PORT);
-    listener_table_free(b->table);
-    b->table = next;
-    return before;
+    poll_once(b);
+    while (!is_held_by(b, CROWD_PORT, pid)) {
+        int64_t wait_ms = due_in_ms(b);
+
+        errno = ETIMEDOUT;
+        if (made_clock_us(b) > until_us)
+            die("no owner found");
+        b->skipped_us += wait_ms > 0 ? wait_ms * 1000 : 0;
+        step(b);
+        if (collectors_have_news(b->collectors))
+            poll_once(b);
+    }
+    return own_cpu() - before;
 }
 
-/* The collector's own measure, which is no CPU time; but it does not sleep. */
-static double owners_part(const struct bench *b)
+static double measure_known(struct bench *b, int order)
 {
-    struct collector_run runs[COLLECTOR_RUNS_MAX];
-    size_t count = collectors_runs(b->collectors, runs);
+    pid_t pid = b->crowd.pids[b->crowd.count - 1];
+    double cpu;
 
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(runs[i].name, "owners") == 0)
-            return runs[i].duration_seconds;
-    return 0;
+    (void)pass(b, CALM_SECONDS);
+    crowd_order(&b->crowd, pid, order);
+    cpu = measure_search(b, pid);
+    crowd_order(&b->crowd, pid, CROWD_STOP);
+    return cpu;
 }
 
-/* Puts the caller into a cgroup. Returns 0 or -errno. */
-static int join_cgroup(const char *directory)
+static int make_cgroup(struct bench *b, pid_t pid)
 {
-    char path[PATH_MAX + sizeof "/cgroup.procs"];
-    int fd, r = 0;
-
-    (void)snprintf(path, sizeof path, "%s/cgroup.procs", directory);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (write(fd, "0", 1) != 1)
-        r = -errno;
-    (void)close(fd); /* the write told already */
-    return r;
+    (void)snprintf(b->cgroup, sizeof b->cgroup, "%s/sockwatch-bench-XXXXXX", b->cgroup_mount);
+    return mkdtemp(b->cgroup) ? crowd_join_cgroup(b->cgroup, pid) : -errno;
 }
 
-/* Where cgroup2 is mounted, "" for nowhere; no path of it has blanks. */
-static void find_cgroup_mount(char ret_mount[static PATH_MAX])
+/* Returns 0 where it could have no cgroup. */
+static double measure_new(struct bench *b, bool in_cgroup)
 {
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    char line[2 * PATH_MAX], point[PATH_MAX];
-
-    *ret_mount = '\0';
-    while (file && !*ret_mount && fgets(line, sizeof line, file))
-        if (strstr(line, " - cgroup2 ") && sscanf(line, "%*s %*s %*s / %4095s", point) == 1)
-            memcpy(ret_mount, point, sizeof point);
-    if (file)
-        (void)fclose(file); /* it was only read */
-}
-
-/* A process that listens, in a cgroup of its own or in that of the bench. */
-struct newcomer {
+    double cpu = 0;
     pid_t pid;
-    char cgroup[PATH_MAX + 32]; /* "" for none */
-};
 
-static void listen_anew(int ready, const char *cgroup)
-{
-    int r = *cgroup ? join_cgroup(cgroup) : 0;
-
-    if (r == 0)
-        open_listener(NEW_PORT);
-    tell(ready, -r);
-    for (;;)
-        (void)pause(); /* until it is killed */
-}
-
-static void stop_newcomer(struct newcomer *n)
-{
-    int r = -1;
-
-    if (n->pid > 0 && (kill(n->pid, SIGKILL) < 0 || waitpid(n->pid, NULL, 0) < 0))
-        die("newcomer");
-    /* The process may be leaving it still. */
-    for (int i = 0; *n->cgroup && r < 0 && i < 1000; i++) {
-        r = rmdir(n->cgroup);
-        if (r < 0)
-            pause_ms(1);
+    (void)pass(b, CALM_SECONDS);
+    pid = crowd_start(&b->crowd, FEW_DESCRIPTORS);
+    crowd_await(&b->crowd, 1);
+    if (in_cgroup)
+        b->cgroup_error = make_cgroup(b, pid);
+    if (!in_cgroup || b->cgroup_error == 0) {
+        crowd_order(&b->crowd, pid, CROWD_LISTEN);
+        cpu = measure_search(b, pid);
     }
-    if (*n->cgroup && r < 0)
-        die(n->cgroup);
-}
-
-/* Returns 0, or -errno where its cgroup could not be made or joined. */
-static int start_newcomer(const struct bench *b, bool in_cgroup, struct newcomer *ret)
-{
-    int ready[2], error;
-
-    *ret = (struct newcomer){.pid = 0};
-    if (in_cgroup) {
-        char name[sizeof ret->cgroup];
-
-        (void)snprintf(name, sizeof name, "%s/sockwatch-bench-XXXXXX", b->cgroup_mount);
-        if (!mkdtemp(name))
-            return -errno;
-        memcpy(ret->cgroup, name, sizeof name);
-    }
-    if (pipe(ready) < 0)
-        die("pipe");
-    ret->pid = fork_alone(ready[1]);
-    if (ret->pid == 0)
-        listen_anew(ready[1], ret->cgroup);
-    if (close(ready[1]) < 0 || read(ready[0], &error, sizeof error) != sizeof error || close(ready[0]) < 0)
-        die("newcomer");
-    if (error != 0)
-        stop_newcomer(ret);
-    return -error;
-}
-
-/* Only a poll that found the new listener's owner counts: looking everywhere
- * may take no more than a tenth of the time, so some polls have to leave it. */
-static double measure_newcomer(struct bench *b, bool in_cgroup)
-{
-    for (int i = 0; i < RETRIES_MAX; i++) {
-        struct newcomer n;
-        int r = start_newcomer(b, in_cgroup, &n);
-        double cpu;
-        bool seen;
-
-        if (r < 0) {
-            errno = -r;
-            die("cgroup");
-        }
-        cpu = poll_listeners(b);
-        seen = is_seen(b, NEW_PORT);
-        stop_newcomer(&n);
-        (void)poll_listeners(b); /* forgets it */
-        if (seen)
-            return cpu;
-        pause_ms(RETRY_MS);
-    }
-    errno = ETIMEDOUT;
-    die("no owner found");
+    crowd_kill(pid);
+    while (in_cgroup && rmdir(b->cgroup) < 0 && errno == EBUSY)
+        (void)usleep(1000); /* the process is leaving it still */
+    return cpu;
 }
 
 static unsigned look_into(const char *pid)
@@ -322,156 +207,113 @@ static unsigned look_into(const char *pid)
     char path[PATH_MAX], target[PATH_MAX];
     const struct dirent *entry;
     unsigned links = 0;
-    DIR *descriptors;
+    DIR *fds;
 
     (void)snprintf(path, sizeof path, "/proc/%s/fd", pid);
-    descriptors = opendir(path);
-    while (descriptors && (entry = readdir(descriptors)))
-        links += readlinkat(dirfd(descriptors), entry->d_name, target, sizeof target) > 0;
-    if (descriptors)
-        (void)closedir(descriptors); /* it was only read */
+    fds = opendir(path);
+    while (fds && (entry = readdir(fds)))
+        links += readlinkat(dirfd(fds), entry->d_name, target, sizeof target) > 0;
+    if (fds)
+        (void)closedir(fds); /* it was only read */
     return links;
 }
 
-static double measure_proc(struct bench *b)
+static double measure_plain(struct bench *b)
 {
     double before = own_cpu();
     DIR *proc = opendir("/proc");
     const struct dirent *entry;
 
-    b->processes = b->descriptors = 0;
-    while (proc && (entry = readdir(proc)))
-        if (isdigit((unsigned char)entry->d_name[0])) {
-            b->descriptors += look_into(entry->d_name);
-            b->processes++;
-        }
-    if (proc)
-        (void)closedir(proc); /* it was only read */
+    if (!proc)
+        die("/proc");
+    b->seen_descriptors = 0;
+    while ((entry = readdir(proc)))
+        if (isdigit((unsigned char)*entry->d_name))
+            b->seen_descriptors += look_into(entry->d_name);
+    (void)closedir(proc); /* it was only read */
     return own_cpu() - before;
 }
 
-static void measure_round(struct bench *b, bool with_cgroup, double ret[KIND_COUNT])
+static void note(struct bench *b, const char *name, double value)
 {
-    pause_ms(ROUND_PAUSE_MS);
-    ret[KIND_RECHECK] = poll_listeners(b);
-    /* ss has walked everything and left the caches cold; what that costs is
-     * not the poll's. */
-    for (int i = 0; i < WARM_POLLS; i++)
-        ret[KIND_NOTHING] = poll_listeners(b);
-    ret[KIND_OWNERS] = owners_part(b);
-    ret[KIND_CGROUP] = with_cgroup ? measure_newcomer(b, true) : 0;
-    ret[KIND_EVERYWHERE] = measure_newcomer(b, false);
-    ret[KIND_PROC] = measure_proc(b);
-    ret[KIND_SS] = measure_ss("-tlnp");
+    struct row *r = b->rows;
+
+    while (r->name && strcmp(r->name, name) != 0)
+        r++;
+    r->name = name;
+    r->values[r->count++] = value;
 }
 
-static void measure(struct bench *b, bool with_cgroup, size_t rounds, double ret_medians[KIND_COUNT])
+static void measure_searches(struct bench *b)
 {
-    double *values[KIND_COUNT], one[KIND_COUNT];
+    note(b, "new listener, new process in its cgroup", measure_new(b, true));
+    note(b, "new listener, new process anywhere", measure_new(b, false));
+    note(b, "new listener, old process with one more", measure_known(b, CROWD_LISTEN));
+    note(b, "new listener, old process with as many", measure_known(b, CROWD_LISTEN_INSTEAD));
+    note(b, "ss -tlnp", measure_ss("-tlnp"));
+}
 
-    for (int kind = 0; kind < KIND_COUNT; kind++)
-        if (!(values[kind] = calloc(rounds, sizeof(double))))
-            die("memory");
+static void measure(struct bench *b, bool with_searches, size_t rounds)
+{
+    struct cost cost;
+
+    b->longest = b->longest_unpreempted = 0;
+    (void)pass(b, SETTLE_SECONDS);
     for (size_t i = 0; i < rounds; i++) {
-        measure_round(b, with_cgroup, one);
-        for (int kind = 0; kind < KIND_COUNT; kind++)
-            values[kind][i] = one[kind];
+        if (i == 0 || with_searches)
+            note(b, "a plain look through /proc/PID/fd", measure_plain(b));
+        (void)pass(b, WARM_SECONDS); /* that left the caches cold; what it costs is nobody's */
+        cost = pass(b, 1);
+        note(b, "cycle: poll and the owners' upkeep", cost.cycle);
+        note(b, "  of which the upkeep", cost.upkeep);
+        if (with_searches)
+            measure_searches(b);
     }
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        ret_medians[kind] = median(values[kind], rounds);
-        free(values[kind]);
-    }
+    (void)pass(b, CALM_SECONDS);
+    b->mean = pass(b, MEAN_SECONDS);
+    note(b, "cycles, a second's mean of ten minutes", b->mean.cycle);
+    note(b, "  of which the upkeep's mean", b->mean.upkeep);
+    note(b, "longest step, time that passed", b->longest);
+    note(b, "  unless another process interfered", b->longest_unpreempted);
+    errno = ESRCH;
+    if (!is_held_by(b, FIRST_PORT + b->listeners - 1, getpid()))
+        die("own listener");
 }
 
-/* Polls at a steady pace. The polls that looked for all owners anew are
- * counted apart, because what falls into these seconds is chance. */
-struct steady {
-    double seconds, plain_cpu, look_cpu;
-    unsigned polls, looks;
-};
-
-static struct steady poll_steadily(struct bench *b)
+/* And empties the rows. */
+static void print(struct bench *b)
 {
-    struct steady s = {.polls = 0};
-    double started = clock_seconds(CLOCK_MONOTONIC);
+    double plain = 0;
 
-    (void)poll_listeners(b); /* what went before is not part of it */
-    while (s.polls < STEADY_HZ * STEADY_MS / 1000) {
-        double cpu;
+    (void)printf("%u listeners, %u descriptors of processes: cycles take %.3f %% of a processor\n",
+                 b->listeners, b->seen_descriptors, b->mean.cycle * 100);
+    for (struct row *r = b->rows; r->name; r++) {
+        double value = r->count > 0 ? median(r->values, r->count) : 0;
 
-        pause_ms(1000 / STEADY_HZ);
-        cpu = poll_listeners(b);
-        s.polls++;
-        s.looks += b->looked;
-        *(b->looked ? &s.look_cpu : &s.plain_cpu) += cpu;
-    }
-    s.seconds = clock_seconds(CLOCK_MONOTONIC) - started;
-    return s;
-}
-
-static void print_medians(const struct bench *b, bool with_cgroup, size_t rounds,
-                          const double medians[KIND_COUNT])
-{
-    (void)printf("CPU time, median of %zu rounds, %d listeners, %u descriptors in %u processes\n", rounds,
-                 LISTENERS, b->descriptors, b->processes);
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        if (kind == KIND_CGROUP && !with_cgroup)
+        r->count = 0;
+        if (value == 0)
             continue;
-        (void)printf("%-47s %8.3f ms", kind_names[kind], medians[kind] * 1e3);
-        if (kind != KIND_OWNERS && kind != KIND_SS)
-            (void)printf("   ss costs %6.1f times that", medians[KIND_SS] / medians[kind]);
-        (void)printf("\n");
+        plain = plain > 0 ? plain : value; /* it comes first */
+        r->first = r->first > 0 ? r->first : value;
+        (void)printf("  %-41s %9.3f ms %9.5f times the plain look %6.2f times the first\n", r->name,
+                     value * 1e3, value / plain, value / r->first);
     }
-    (void)printf("one new listener, looked for everywhere, costs %.2f times the plain look\n",
-                 medians[KIND_EVERYWHERE] / medians[KIND_PROC]);
+    (void)fflush(stdout); /* or the next child prints it again */
 }
 
-static void print_steady(const struct steady *s)
+static void open_bench(struct bench *b, unsigned processes)
 {
-    (void)printf(
-        "%u polls in %.0f s cost %.3f ms a second, of which %.3f ms for looking everywhere (times: %u)\n",
-        s->polls, s->seconds, (s->plain_cpu + s->look_cpu) / s->seconds * 1e3, s->look_cpu / s->seconds * 1e3,
-        s->looks);
-    if (s->looks > 0)
-        (void)printf("later, when that comes once in %d s, it is %.3f ms a second\n", SELDOM_SECONDS,
-                     (s->plain_cpu / s->seconds + s->look_cpu / s->looks / SELDOM_SECONDS) * 1e3);
-}
+    static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+    int r;
 
-static bool is_in_root_cgroup(void)
-{
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    char line[PATH_MAX];
-    bool is_root = false;
-
-    while (file && fgets(line, sizeof line, file))
-        is_root |= strcmp(line, "0::/\n") == 0;
-    if (file)
-        (void)fclose(file); /* it was only read */
-    return is_root;
-}
-
-/* Leaves the cgroup in which the bench was started: all that are in it are
- * looked into first, and here nobody is to be found that way. */
-static void leave_cgroup(const struct bench *b)
-{
-    int r = *b->cgroup_mount && !is_in_root_cgroup() ? join_cgroup(b->cgroup_mount) : 0;
-
+    b->cgroup_mount = mounts[access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0];
+    /* All that are in the caller's are looked into first; nobody is to be found that way. */
+    r = crowd_join_cgroup(b->cgroup_mount, 0);
     if (r < 0)
-        (void)printf("cannot leave the caller's cgroup (%s): \"everywhere\" is within it\n", strerror(-r));
-}
-
-/* Whether a process can be put into a cgroup of its own here. */
-static bool can_have_cgroup(const struct bench *b)
-{
-    struct newcomer n;
-    int r = *b->cgroup_mount ? start_newcomer(b, true, &n) : -ENOENT;
-
-    if (r == 0)
-        stop_newcomer(&n);
-    else
-        (void)printf("left out: a listener in a cgroup of its own, as no cgroup can be made below %s: %s\n",
-                     *b->cgroup_mount ? b->cgroup_mount : "a cgroup2 mount", strerror(-r));
-    return r == 0;
+        (void)printf("stays in its cgroup (%s): \"anywhere\" begins there\n", strerror(-r));
+    crowd_open(&b->crowd, processes);
+    if (policy_seal(&b->policy) < 0 || collectors_open(&b->collectors) < 0)
+        die("netlink");
 }
 
 int main(int argc, char **argv)
@@ -479,36 +321,28 @@ int main(int argc, char **argv)
     unsigned processes = argc == 4 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
     unsigned descriptors = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     size_t rounds = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
-    double medians[KIND_COUNT], started;
-    struct bench b = {0};
-    struct steady steady;
-    bool with_cgroup;
+    struct bench b = {.table = NULL};
 
-    if (processes == 0 || descriptors < 4 + SOCKETS_PER_PROCESS || rounds == 0) {
+    if (processes == 0 || descriptors < FEW_DESCRIPTORS || rounds == 0 || rounds > ROUNDS_MAX) {
         (void)fprintf(stderr, "usage: bench_owners PROCESSES DESCRIPTORS ROUNDS\n");
         return 2;
     }
-    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* children must not print it again */
-    allow_processes();
-    find_cgroup_mount(b.cgroup_mount);
-    leave_cgroup(&b);
-    start_processes(processes, descriptors);
-    with_cgroup = can_have_cgroup(&b);
-    for (unsigned i = 0; i < LISTENERS; i++)
-        open_listener(FIRST_PORT + i); /* stays open to the end */
-    if (collectors_open(&b.collectors) < 0)
-        die("netlink");
-    started = clock_seconds(CLOCK_MONOTONIC);
-    (void)poll_listeners(&b);
-    measure(&b, with_cgroup, rounds, medians);
-    print_medians(&b, with_cgroup, rounds, medians);
-    while ((clock_seconds(CLOCK_MONOTONIC) - started) * 1e3 < STEADY_FROM_MS) {
-        pause_ms(1000 / STEADY_HZ);
-        (void)poll_listeners(&b); /* the listeners grow old by being polled */
+    open_bench(&b, processes);
+    (void)printf("CPU time, medians of %zu rounds, %u processes\n", rounds, processes);
+    (void)fflush(stdout); /* or the next child prints it again */
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        while (b.listeners < settings[i].listeners)
+            (void)open_listener(FIRST_PORT + b.listeners++); /* open to the end */
+        crowd_start_all(&b.crowd, descriptors * settings[i].times_descriptors);
+        measure(&b, i == 0, rounds);
+        print(&b);
     }
-    steady = poll_steadily(&b);
-    print_steady(&steady);
-    listener_table_free(b.table);
+    if (b.cgroup_error < 0)
+        (void)printf("left out: a process in a cgroup of its own, as there can be none below %s (%s)\n",
+                     b.cgroup_mount, strerror(-b.cgroup_error));
+    listener_table_unref(b.table);
     collectors_close(b.collectors);
+    policy_done(&b.policy);
+    free(b.crowd.pids);
     return 0;
 }
