@@ -56,17 +56,8 @@ static struct budget endless(struct bench *b)
 
 static void open_listeners(unsigned from, unsigned to)
 {
-    for (unsigned i = from; i < to; i++) {
-        const struct sockaddr_in name = {
-            .sin_family = AF_INET,
-            .sin_port = htons((uint16_t)(FIRST_PORT + i)),
-            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        };
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* open to the end */
-
-        if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 4096) < 0)
-            die("listener");
-    }
+    for (unsigned i = from; i < to; i++)
+        (void)open_listener(FIRST_PORT + i); /* open to the end */
 }
 
 /* Returns whether it found something new. */
