@@ -14,6 +14,7 @@ int dirents_open(struct dirents *d, int parent, const char *name)
 int dirents_next(struct dirents *d, const struct dirent64 **ret)
 {
     const struct dirent64 *entry;
+    const void *record;
 
     if (d->at == d->length) {
         ssize_t n = getdents64(d->fd, d->buffer, sizeof d->buffer);
@@ -24,7 +25,8 @@ int dirents_next(struct dirents *d, const struct dirent64 **ret)
         d->length = (size_t)n;
     }
     /* Aligned: the kernel pads every record to 8 bytes. */
-    entry = (const struct dirent64 *)(const void *)(d->buffer + d->at);
+    record = d->buffer + d->at;
+    entry = record;
     d->at += entry->d_reclen;
     *ret = entry;
     return 1;

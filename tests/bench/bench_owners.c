@@ -139,7 +139,7 @@ static struct cost pass(struct bench *b, unsigned seconds)
         sum.upkeep += own_cpu();
     }
     sum.cycle += own_cpu();
-    passed = (double)(made_clock_us(b) - since_us) / SECOND_US;
+    passed = (double)(made_clock_us(b) - since_us) / (double)SECOND_US;
     return (struct cost){sum.cycle / passed, sum.upkeep / passed};
 }
 

@@ -1004,7 +1004,7 @@ static void until_the_next_walk_what_the_last_one_said_stays(void **state)
         assert_nobody(&row, sights[i]);
         owners_refresh(*state);
         scans = machine.scans;
-        for (int k = 0; is_due(*state); k++) {
+        while (is_due(*state)) {
             poll(*state, &row, 1);
             assert_nobody(&row, sights[i]);
             assert_true(step(*state) >= 0);
