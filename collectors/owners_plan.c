@@ -85,6 +85,7 @@ enum level owners_level(const struct owners *o, const struct process *p)
 struct sum {
     uint64_t oldest, oldest_near; /* sockets due up to these were looked for in all, in all that are near */
     bool denied;
+    bool asked; /* whether /proc shows all, which only those that nobody has hang on */
 };
 
 static struct sum sum_up(const struct owners *o)
@@ -100,21 +101,29 @@ static struct sum sum_up(const struct owners *o)
             s.oldest_near = p->served;
         s.denied |= p->denied;
     }
-    s.denied |= !proc_scan_sees_all();
     return s;
 }
 
-static void conclude(struct owners *o, struct watched *w, const struct sum *s)
+/* Whether somebody may have a socket without having been seen. */
+static bool may_hide(struct sum *s)
+{
+    if (!s->denied && !s->asked)
+        s->denied = !proc_scan_sees_all();
+    s->asked = true;
+    return s->denied;
+}
+
+static void conclude(struct owners *o, struct watched *w, struct sum *s)
 {
     w->phase = PHASE_DONE;
     if (w->inode == 0)
         owners_set_sight(o, w, SIGHT_NONE);
     else if (w->pid_count == 0)
-        owners_set_sight(o, w, s->denied ? SIGHT_HIDDEN : SIGHT_NONE);
+        owners_set_sight(o, w, may_hide(s) ? SIGHT_HIDDEN : SIGHT_NONE);
     owners_schedule(o, w);
 }
 
-static void advance(struct owners *o, struct watched *w, const struct sum *s)
+static void advance(struct owners *o, struct watched *w, struct sum *s)
 {
     if (w->phase == PHASE_NEARBY && w->due <= s->oldest_near) {
         if (w->inode == 0 || (w->used && owners_path(o, w)))
