@@ -37,7 +37,6 @@ struct daemon {
     struct loop_idle *idle;   /* while something long goes on */
     struct told told;
     int last_error;    /* of polling and judging, last logged */
-    bool judge_anew;   /* the configuration is another one */
     int64_t polled_ms; /* when listeners were polled last, whatever came of it */
 };
 
@@ -74,8 +73,7 @@ static int publish(struct daemon *d, int r)
     if (r >= 0) {
         if (d->cycle.has_new_tables)
             tell_visibility(&d->told, &d->cycle);
-        r = cycle_judge(&d->cycle, d->config, &own, d->judge_anew, false, &d->subscribers);
-        d->judge_anew &= r < 0;
+        r = cycle_judge(&d->cycle, d->config, &own, false, &d->subscribers);
     }
     if (r > 0)
         post(d);
@@ -229,7 +227,7 @@ static int reload(struct daemon *d)
     }
     config_unref(d->config);
     d->config = next;
-    d->judge_anew = true;
+    cycle_judge_anew(&d->cycle);
     alerts_forget(&d->cycle.alerts, &d->config->policy, clock_now(), &d->subscribers);
     d->cycle.status.last_reload_success_ms = clock_now().wall_ms;
     collectors_refresh(d->cycle.collectors);

@@ -144,11 +144,11 @@ static void judged_done(struct judged *j)
 
 /* Makes a snapshot of the newest tables and judges it; a verdict about
  * listeners that are the same stays. */
-static int judge_tables(struct cycle *c, const struct config *config, const struct ip_ports *own, bool anew)
+static int judge_tables(struct cycle *c, const struct config *config, const struct ip_ports *own)
 {
     struct judged j = {.snapshot = snapshot_new(&c->host, 1)};
 
-    if (j.snapshot && (anew || c->has_new_listeners || !c->verdict))
+    if (j.snapshot && (c->has_new_listeners || !c->verdict))
         j.verdict = rules_judge(snapshot_host(j.snapshot), &config->policy, own);
     else if (j.snapshot)
         j.verdict = verdict_ref(c->verdict);
@@ -180,23 +180,28 @@ static int list_alerts(struct cycle *c)
     return 1;
 }
 
-int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool anew,
-                bool ignore_for, const struct subscribers *to)
+void cycle_judge_anew(struct cycle *c)
 {
-    bool has_new = anew || c->has_new_tables || !c->snapshot;
+    c->has_new_tables = c->has_new_listeners = true;
+}
+
+int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
+                const struct subscribers *to)
+{
+    bool has_new = c->has_new_tables || !c->snapshot;
     struct instant now = clock_now();
     int r = 0;
 
     if (!c->host.listeners)
         return 0;
     if (has_new)
-        r = judge_tables(c, config, own, anew);
+        r = judge_tables(c, config, own);
     if (r == 0 && (has_new || alerts_are_due(&c->alerts, now)))
         r = alerts_update(&c->alerts, c->verdict, now, ignore_for, to);
     if (r == 0)
         r = list_alerts(c);
     if (r < 0)
-        c->has_new_tables = c->has_new_listeners = true;
+        cycle_judge_anew(c);
     return r < 0 ? r : has_new || r > 0;
 }
 

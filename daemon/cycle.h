@@ -55,17 +55,20 @@ int cycle_step(struct cycle *c, const struct budget *budget);
 /* Whether a poll now would show something that was found out since the last. */
 bool cycle_has_news(const struct cycle *c);
 
+/* Lets the next judging judge all, also what is not new: the configuration is
+ * another one. */
+void cycle_judge_anew(struct cycle *c);
+
 /* Judges what is new, and moves the alerts on.
  *
- * anew         also what is not new: the configuration is another one
  * ignore_for   conditions fire at once
  * to           who is told of transitions; may be NULL
  *
  * Returns 1 when snapshot, verdict or alerts are others than before, 0 when
  * nothing changed and nothing was allocated, or -ENOMEM: what was judged before
  * stays, and is judged anew next time. */
-int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool anew,
-                bool ignore_for, const struct subscribers *to);
+int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
+                const struct subscribers *to);
 
 /* What a one-shot command shows; borrows from both. It has no history. */
 struct view cycle_view(const struct cycle *c, const struct config *config);

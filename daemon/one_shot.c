@@ -40,7 +40,7 @@ static int look(struct one_shot *o)
     }
     r = collect(o);
     if (r == 0)
-        r = cycle_judge(&o->cycle, o->config, &o->config->listen, false, true, NULL);
+        r = cycle_judge(&o->cycle, o->config, &o->config->listen, true, NULL);
     if (r < 0) {
         (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
         return r;

@@ -177,11 +177,11 @@ static int poll_of(struct world *w, const char *sockets)
     return cycle_poll_listeners(&w->cycle, &w->config, &usual);
 }
 
-static int judge_of(struct world *w, bool anew)
+static int judge_of(struct world *w)
 {
     static const struct ip_ports no_own;
 
-    return cycle_judge(&w->cycle, &w->config, &no_own, anew, false, &w->subscribers);
+    return cycle_judge(&w->cycle, &w->config, &no_own, false, &w->subscribers);
 }
 
 static int step_of(struct world *w, unsigned connections)
@@ -196,13 +196,13 @@ static void what_is_new_is_judged_and_told(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(judge_of(w, false), 0); /* nothing was polled yet */
+    assert_int_equal(judge_of(w), 0); /* nothing was polled yet */
     assert_null(w->cycle.snapshot);
     assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     assert_int_equal(w->cycle.alert_list->count, 0);
     assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     assert_int_equal(w->cycle.alert_list->count, 1);
     assert_int_equal(w->cycle.alert_list->items[0].key.rule, RULE_NOT_LISTENING);
     assert_int_equal(w->told, 1);
@@ -215,13 +215,13 @@ static void nothing_new_changes_nothing_and_allocates_nothing(void **state)
     const struct alert_list *alerts;
 
     assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     snapshot = w->cycle.snapshot;
     alerts = w->cycle.alert_list;
     refuse_nth(0);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(poll_of(w, NULL), 0);
-        assert_int_equal(judge_of(w, false), 0);
+        assert_int_equal(judge_of(w), 0);
     }
     assert_int_equal(refuse_count(), 0);
     assert_ptr_equal(w->cycle.snapshot, snapshot);
@@ -238,11 +238,11 @@ static void a_table_that_did_not_change_is_shared(void **state)
     const struct verdict *verdict;
 
     assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     kept = snapshot_ref(w->cycle.snapshot);
     verdict = w->cycle.verdict;
     assert_int_equal(step_of(w, 3), 1);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     before = snapshot_host(kept);
     after = snapshot_host(w->cycle.snapshot);
     assert_ptr_equal(before->listeners, after->listeners);
@@ -258,16 +258,16 @@ static void connections_that_are_the_same_are_nothing_new(void **state)
 
     assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
     assert_int_equal(step_of(w, 3), 1);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     assert_int_equal(step_of(w, 3), 1);
-    assert_int_equal(judge_of(w, false), 0);
+    assert_int_equal(judge_of(w), 0);
     assert_int_equal(w->cycle.status.polls[POLL_CONNECTIONS][RESULT_SUCCESS], 2);
     machine.caveats = (struct caveats){.route_localnet_known = true, .route_localnet = true};
     assert_int_equal(step_of(w, 3), 1);
-    assert_int_equal(judge_of(w, false), 1); /* the host has changed */
+    assert_int_equal(judge_of(w), 1); /* the host has changed */
     assert_true(snapshot_host(w->cycle.snapshot)->caveats.route_localnet);
     assert_int_equal(step_of(w, 4), 1);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
 }
 
 static void another_configuration_is_judged_by_anew(void **state)
@@ -275,12 +275,13 @@ static void another_configuration_is_judged_by_anew(void **state)
     struct world *w = *state;
 
     assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     assert_int_equal(w->cycle.alert_list->count, 1);
     policy_done(&w->config.policy);
     w->config.policy = policy_expecting("web=tcp/81");
-    assert_int_equal(judge_of(w, false), 0);
-    assert_int_equal(judge_of(w, true), 1);
+    assert_int_equal(judge_of(w), 0);
+    cycle_judge_anew(&w->cycle);
+    assert_int_equal(judge_of(w), 1);
     assert_int_equal(w->cycle.alert_list->count, 0);
     assert_int_equal(w->told, 2);
 }
@@ -291,13 +292,13 @@ static void an_alert_fires_when_its_time_has_come(void **state)
 
     w->config.policy.expects[0].for_ms = 30;
     assert_int_equal(poll_of(w, "0.0.0.0:81"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_PENDING);
-    while (judge_of(w, false) == 0) /* until the clock, which is a real one, has gone on */
+    while (judge_of(w) == 0) /* until the clock, which is a real one, has gone on */
         assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_PENDING);
     assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_FIRING);
     assert_int_equal(w->told, 2);
-    assert_int_equal(judge_of(w, false), 0);
+    assert_int_equal(judge_of(w), 0);
 }
 
 /* What was judged before stays, and the next attempt judges all. */
@@ -307,7 +308,7 @@ static void memory_may_be_refused_to_judging_at_any_step(void **state)
     size_t refused = 0;
 
     assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     for (size_t n = 1;; n++) {
         const struct snapshot *before;
         int r;
@@ -315,7 +316,7 @@ static void memory_may_be_refused_to_judging_at_any_step(void **state)
         assert_int_equal(poll_of(w, n % 2 ? "0.0.0.0:81" : "0.0.0.0:80"), 0);
         before = w->cycle.snapshot;
         refuse_nth(n);
-        r = judge_of(w, false);
+        r = judge_of(w);
         if (!refuse_stop()) {
             assert_int_equal(r, 1);
             break;
@@ -324,7 +325,7 @@ static void memory_may_be_refused_to_judging_at_any_step(void **state)
         if (r < 0) {
             assert_int_equal(r, -ENOMEM);
             assert_non_null(before);
-            assert_int_equal(judge_of(w, false), 1);
+            assert_int_equal(judge_of(w), 1);
         }
         assert_int_equal(w->cycle.alert_list->count, n % 2);
     }
@@ -336,14 +337,14 @@ static void a_poll_that_fails_is_counted_and_keeps_what_is_known(void **state)
     struct world *w = *state;
 
     assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
-    assert_int_equal(judge_of(w, false), 1);
+    assert_int_equal(judge_of(w), 1);
     machine.listeners_result = machine.connections_result = -ENOMEM;
     assert_int_equal(poll_of(w, NULL), -ENOMEM);
     assert_int_equal(cycle_step(&w->cycle, &(struct budget){.until_us = BUDGET_NO_END}), -ENOMEM);
     assert_int_equal(w->cycle.status.polls[POLL_LISTENERS][RESULT_FAILURE], 1);
     assert_int_equal(w->cycle.status.polls[POLL_CONNECTIONS][RESULT_FAILURE], 1);
     assert_non_null(w->cycle.host.listeners);
-    assert_int_equal(judge_of(w, false), 0);
+    assert_int_equal(judge_of(w), 0);
     machine.listeners_result = 0;
     machine.saw_anything = false; /* nothing could be read */
     assert_int_equal(poll_of(w, ""), 0);
