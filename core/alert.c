@@ -17,7 +17,12 @@ const char *alert_state_name(enum alert_state state)
     return "unknown";
 }
 
-static int compare_keys(const struct alert_key *a, const struct alert_key *b)
+struct alert_series alert_series_of(const struct alert_key *key)
+{
+    return (struct alert_series){key->rule, key->name, key->protocol, key->has_port, key->port};
+}
+
+int alert_series_compare(const struct alert_series *a, const struct alert_series *b)
 {
     int r = (int)a->rule - (int)b->rule;
 
@@ -27,8 +32,14 @@ static int compare_keys(const struct alert_key *a, const struct alert_key *b)
         r = (int)a->protocol - (int)b->protocol;
     if (r == 0)
         r = (int)a->has_port - (int)b->has_port;
-    if (r == 0)
-        r = (int)a->port - (int)b->port;
+    return r != 0 ? r : (int)a->port - (int)b->port;
+}
+
+static int compare_keys(const struct alert_key *a, const struct alert_key *b)
+{
+    const struct alert_series x = alert_series_of(a), y = alert_series_of(b);
+    int r = alert_series_compare(&x, &y);
+
     if (r == 0)
         r = (int)a->has_endpoint - (int)b->has_endpoint;
     if (r == 0)

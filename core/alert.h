@@ -32,6 +32,22 @@ struct alert_labels {
     size_t count;
 };
 
+/* What a series of metrics tells of alerts: those about several listeners of one
+ * port share it. */
+struct alert_series {
+    enum rule rule;
+    const char *name; /* borrowed */
+    enum protocol protocol;
+    bool has_port;
+    uint16_t port;
+};
+
+/* Borrows from the key. */
+struct alert_series alert_series_of(const struct alert_key *key);
+
+/* The order of alerts, as far as it goes. */
+int alert_series_compare(const struct alert_series *a, const struct alert_series *b);
+
 /* rule, name, protocol, severity; port where there is one; family, address and
  * interface of an alert about one listener. */
 void alert_labels(const struct alert *alert, struct alert_labels *ret);

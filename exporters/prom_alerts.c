@@ -1,20 +1,10 @@
 #include "exporters/prom_parts.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Series of sockwatch_alert_firing that differ in their severity only. Alerts
- * about several listeners of one port share one. */
-struct series_key {
-    enum rule rule;
-    const char *name;
-    enum protocol protocol;
-    bool has_port;
-    uint16_t port;
-};
-
+/* Series of sockwatch_alert_firing that differ in their severity only. */
 struct series {
-    struct series_key key;
+    struct alert_series key;
     struct {
         bool there, firing, essential;
     } severities[SEVERITY_COUNT];
@@ -22,7 +12,7 @@ struct series {
 
 /* An expected service on one of its ports. */
 struct service {
-    struct series_key key; /* but for the rule */
+    struct alert_series key; /* but for the rule */
     enum severity severity;
     uint32_t rules; /* mask of 1 << rule: those that it uses */
 };
@@ -37,28 +27,9 @@ struct standing {
     size_t next; /* service, or class of Blind */
 };
 
-/* The order in which alerts are sorted, as far as it goes. */
-static int compare_keys(const struct series_key *a, const struct series_key *b)
-{
-    int r = (int)a->rule - (int)b->rule;
-
-    if (r == 0)
-        r = strcmp(a->name, b->name);
-    if (r == 0)
-        r = (int)a->protocol - (int)b->protocol;
-    if (r == 0)
-        r = (int)a->has_port - (int)b->has_port;
-    return r != 0 ? r : (int)a->port - (int)b->port;
-}
-
 static int compare_services(const void *a, const void *b)
 {
-    return compare_keys(&((const struct service *)a)->key, &((const struct service *)b)->key);
-}
-
-static struct series_key alert_key(const struct alert *a)
-{
-    return (struct series_key){a->key.rule, a->key.name, a->key.protocol, a->key.has_port, a->key.port};
+    return alert_series_compare(&((const struct service *)a)->key, &((const struct service *)b)->key);
 }
 
 /* Returns owned, in order; NULL when memory runs out. */
@@ -85,7 +56,7 @@ static struct service *sort_services(const struct view *view)
 }
 
 /* Fills in where the walk has come to. Returns false at its end. */
-static bool standing_now(struct standing *s, struct series_key *ret_key, enum severity *ret_severity)
+static bool standing_now(struct standing *s, struct alert_series *ret_key, enum severity *ret_severity)
 {
     for (; s->rule != RULE_BLIND; s->rule++, s->next = 0) {
         for (; s->next < s->service_count; s->next++) {
@@ -102,7 +73,7 @@ static bool standing_now(struct standing *s, struct series_key *ret_key, enum se
     for (; s->next < PROTOCOL_COUNT; s->next++) {
         if (!s->classes[s->next].needed)
             continue;
-        *ret_key = (struct series_key){.rule = RULE_BLIND, .name = "", .protocol = (enum protocol)s->next};
+        *ret_key = (struct alert_series){.rule = RULE_BLIND, .name = "", .protocol = (enum protocol)s->next};
         *ret_severity = s->classes[s->next].severity;
         return true;
     }
@@ -115,9 +86,9 @@ _Static_assert(RULE_BLIND == RULE_COUNT - 1, "the walk ends with the classes");
 static void take_standing(struct series *series, struct standing *standing)
 {
     enum severity severity;
-    struct series_key key;
+    struct alert_series key;
 
-    while (standing_now(standing, &key, &severity) && compare_keys(&key, &series->key) == 0) {
+    while (standing_now(standing, &key, &severity) && alert_series_compare(&key, &series->key) == 0) {
         series->severities[severity].there = true;
         series->severities[severity].essential = true;
         standing->next++;
@@ -129,9 +100,9 @@ static void take_alerts(struct series *series, const struct alert_list *alerts, 
 {
     for (; *index < alerts->count; (*index)++) {
         const struct alert *a = &alerts->items[*index];
-        const struct series_key key = alert_key(a);
+        const struct alert_series key = alert_series_of(&a->key);
 
-        if (compare_keys(&key, &series->key) != 0)
+        if (alert_series_compare(&key, &series->key) != 0)
             return;
         series->severities[a->severity].there = true;
         series->severities[a->severity].firing |= a->state == ALERT_FIRING;
@@ -178,9 +149,9 @@ void prom_render_alert_firing(struct prom *p)
         bool stands = standing_now(&standing, &series.key, &severity);
 
         if (next < alerts->count) {
-            const struct series_key key = alert_key(&alerts->items[next]);
+            const struct alert_series key = alert_series_of(&alerts->items[next].key);
 
-            if (!stands || compare_keys(&key, &series.key) < 0)
+            if (!stands || alert_series_compare(&key, &series.key) < 0)
                 series.key = key;
         } else if (!stands) {
             break;
