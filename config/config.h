@@ -8,6 +8,7 @@
 #define SOCKWATCH_CONFIG_CONFIG_H
 
 #include "core/buf.h"
+#include "core/limits.h"
 #include "core/policy.h"
 #include "core/ref.h"
 
@@ -24,8 +25,7 @@ struct config {
     int64_t poll_connections_ms;
     struct ip_ports listen;
     struct policy policy; /* sealed */
-    int64_t limit_listeners;
-    int64_t limit_series;
+    struct limits limits;
 };
 
 /* Returns owned (a reference): the configuration without any file; NULL when

@@ -80,20 +80,22 @@ static const struct schema_key web_keys[] = {
     {0},
 };
 
+#define LIMIT(key, field, least, most, usual)                                                               \
+    {                                                                                                       \
+        .name = (key), .type = SCHEMA_INT, .offset = offsetof(struct config, limits.field), .min = (least), \
+        .max = (most), .initial = (usual), .expected = "a number " SCHEMA_RANGE                             \
+    }
+
 static const struct schema_key limits_keys[] = {
-    {.name = "listeners",
-     .type = SCHEMA_INT,
-     .offset = offsetof(struct config, limit_listeners),
-     .min = 1,
-     .max = 65536,
-     .initial = "4096",
-     .expected = "a number " SCHEMA_RANGE},
-    {.name = "series",
-     .type = SCHEMA_INT,
-     .offset = offsetof(struct config, limit_series),
-     .max = 1000000,
-     .initial = "20000",
-     .expected = "a number " SCHEMA_RANGE},
+    LIMIT("listeners", listeners, 1, 65536, "4096"),
+    LIMIT("listeners_per_port", port_listeners, 1, 65536, "256"),
+    LIMIT("members", members, 1, 4096, "64"),
+    LIMIT("holders", holders, 1, 1024, "16"),
+    LIMIT("history", history, 0, 65536, "4096"),
+    LIMIT("alerts", alerts, 1, 65536, "1000"),
+    LIMIT("page_rows", page_rows, 1, 65536, "500"),
+    LIMIT("log_lines", log_lines, 1, 100000, "600"),
+    LIMIT("series", series, 0, 1000000, "20000"),
     {0},
 };
 

@@ -4,6 +4,7 @@
 #define SOCKWATCH_CORE_STATUS_H
 
 #include "core/instant.h"
+#include "core/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@ struct status {
     uint64_t polls[POLL_COUNT][RESULT_COUNT]; /* since the start */
     struct collector_run runs[COLLECTOR_RUNS_MAX];
     size_t run_count;
+    uint64_t dropped[DROPPED_COUNT]; /* what limits left out, since the start */
     bool last_reload_successful;
     int64_t last_reload_success_ms; /* wall clock */
 };

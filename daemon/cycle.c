@@ -59,7 +59,7 @@ static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
 int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
 {
     const struct listener_poll poll = {
-        .limit = (size_t)config->limit_listeners,
+        .limit = (size_t)config->limits.listeners,
         .policy = &config->policy,
         .services = c->services,
         .history = c->history,
@@ -213,7 +213,7 @@ struct view cycle_view(const struct cycle *c, const struct config *config)
         .verdict = c->verdict,
         .alerts = c->alert_list,
         .status = &c->status,
-        .series_limit = (size_t)config->limit_series,
+        .limits = config->limits,
         .version = SOCKWATCH_VERSION,
         .revision = SOCKWATCH_REVISION,
     };

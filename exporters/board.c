@@ -118,7 +118,7 @@ int board_look(struct board *b, struct look *ret)
         .alerts = ret->posting.alerts,
         .status = &ret->status,
         .has_history = true,
-        .series_limit = (size_t)ret->posting.config->limit_series,
+        .limits = ret->posting.config->limits,
         .version = b->version,
         .revision = b->revision,
     };

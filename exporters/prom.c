@@ -259,7 +259,16 @@ static void sample_restarts(struct prom *p, const struct listener *l, size_t ind
         prom_listener_count(p, index, l->restarts);
 }
 
-static void render_dropped(struct prom *p);
+static void render_series_dropped(struct prom *p);
+
+static void render_dropped(struct prom *p)
+{
+    for (int what = 0; what < DROPPED_COUNT; what++) {
+        exposition_begin_essential(&p->x);
+        exposition_label(&p->x, "what", dropped_name((enum dropped)what));
+        exposition_count(&p->x, p->view->status->dropped[what]);
+    }
+}
 
 /* All families, in the order of enum prom_family, which is that of the
  * exposition. */
@@ -342,6 +351,8 @@ static const struct {
      .of_listener = sample_restarts,
      .limited = true},
     {{"sockwatch_series_dropped_total", "counter", "Series left out of an exposition because of limits."},
+     .render = render_series_dropped},
+    {{"sockwatch_dropped_total", "counter", "What else limits left out, by what it was."},
      .render = render_dropped},
 };
 
@@ -354,7 +365,7 @@ static void count_cut_listeners(struct prom *p)
         p->cut->series[PROM_LISTENER_INFO] += view_class(p->view, (enum protocol)protocol)->cut;
 }
 
-static void render_dropped(struct prom *p)
+static void render_series_dropped(struct prom *p)
 {
     count_cut_listeners(p);
     for (size_t i = 0; i < PROM_FAMILY_COUNT; i++) {
@@ -382,7 +393,7 @@ void prom_render(const struct view *view, const struct prom_dropped *before, str
 {
     struct prom p = {
         .view = view,
-        .x = {.out = out, .series_left = view->series_limit},
+        .x = {.out = out, .series_left = (size_t)view->limits.series},
         .before = before,
         .cut = ret_cut,
     };

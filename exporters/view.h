@@ -6,6 +6,7 @@
 
 #include "core/alert.h"
 #include "core/buf.h"
+#include "core/limits.h"
 #include "core/status.h"
 
 #define VIEW_UNKNOWN UINT64_MAX
@@ -19,7 +20,7 @@ struct view {
     bool has_history;         /* listeners' restarts were counted from poll to poll */
     const uint64_t *restarts; /* where they were not: what the daemon has counted, per listener, or
                                  VIEW_UNKNOWN; may be NULL */
-    size_t series_limit;
+    struct limits limits;
     const char *version;
     const char *revision;
 };

@@ -46,8 +46,8 @@ static inline const struct config *posting_config(unsigned n, int64_t series)
     struct config *config = config_new();
 
     assert_non_null(config);
-    config->limit_listeners = n;
-    config->limit_series = series;
+    config->limits.listeners = n;
+    config->limits.series = series;
     config->policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
     assert_int_equal(policy_seal(&config->policy), 0);
     return config;

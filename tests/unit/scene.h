@@ -57,7 +57,7 @@ static inline void scene_init(struct scene *s)
     s->view = (struct view){
         .policy = &s->policy,
         .status = &s->status,
-        .series_limit = 20000,
+        .limits.series = 20000,
         .version = "0.1.0",
         .revision = "0123abc",
     };

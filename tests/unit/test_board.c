@@ -44,7 +44,7 @@ static void what_was_posted_is_what_one_sees(void **state)
     assert_ptr_equal(look.view.verdict, p.verdict);
     assert_ptr_equal(look.view.alerts, p.alerts);
     assert_ptr_equal(look.view.policy, &p.config->policy);
-    assert_int_equal(look.view.series_limit, 100);
+    assert_int_equal(look.view.limits.series, 100);
     assert_true(look.view.has_history);
     assert_string_equal(look.view.version, "1.2.3");
     assert_string_equal(look.view.revision, "abc");
@@ -137,7 +137,7 @@ static void a_look_outlives_what_comes_after_it(void **state)
     assert_int_equal(listeners_seen(&look), posting_listener_count(1));
     assert_int_equal(look.view.verdict->count, posting_listener_count(1));
     assert_int_equal(look.view.alerts->count, posting_listener_count(1));
-    assert_int_equal(look.posting.config->limit_listeners, 1);
+    assert_int_equal(look.posting.config->limits.listeners, 1);
     look_done(&look);
 }
 

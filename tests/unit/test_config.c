@@ -160,8 +160,8 @@ static void assert_is_default(const struct config *config)
 
     assert_int_equal(config->poll_listeners_ms, 1000);
     assert_int_equal(config->poll_connections_ms, 10000);
-    assert_int_equal(config->limit_listeners, 4096);
-    assert_int_equal(config->limit_series, 20000);
+    assert_int_equal(config->limits.listeners, 4096);
+    assert_int_equal(config->limits.series, 20000);
     assert_int_equal(config->listen.count, 2);
     ip_port_format(&config->listen.items[0], text);
     assert_string_equal(text, "127.0.0.1:10066");
@@ -242,8 +242,8 @@ static void every_key_is_read(void **state)
     assert_int_equal(f->config->listen.items[0].port, 80);
     assert_int_equal(f->config->listen.items[1].address.version, 6);
     assert_int_equal(f->config->listen.items[2].port, 65535);
-    assert_int_equal(f->config->limit_listeners, 1);
-    assert_int_equal(f->config->limit_series, 0);
+    assert_int_equal(f->config->limits.listeners, 1);
+    assert_int_equal(f->config->limits.series, 0);
     policy = &f->config->policy;
     assert_int_equal(policy->expect_count, 2);
     e = &policy->expects[0];
@@ -621,7 +621,8 @@ static void refuses_unknown_keys(void **state)
         {"unexpected: { enabled = true; };",
          "1: unexpected.enabled: is not a known key, expected one of: severity, for, ignore_loopback"},
         {"limits: { sockets = 1; };",
-         "1: limits.sockets: is not a known key, expected one of: listeners, series"},
+         "1: limits.sockets: is not a known key, expected one of: listeners, listeners_per_port, members, "
+         "holders, history, alerts, page_rows, log_lines, series"},
     };
 
     assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
@@ -855,7 +856,7 @@ static void the_last_line_may_be_a_comment_without_an_end(void **state)
     struct fixture *f = *state;
 
     assert_loads(f, "limits: { series = 7; }; # the end");
-    assert_int_equal(f->config->limit_series, 7);
+    assert_int_equal(f->config->limits.series, 7);
 }
 
 static void includes_files_beside_the_main_one(void **state)
@@ -865,7 +866,7 @@ static void includes_files_beside_the_main_one(void **state)
 
     write_file(f, "more.conf", text, strlen(text));
     assert_loads(f, "@include \"more.conf\"\npoll: { listeners = \"2s\"; };\n");
-    assert_int_equal(f->config->limit_series, 7);
+    assert_int_equal(f->config->limits.series, 7);
     assert_int_equal(f->config->poll_listeners_ms, 2000);
 }
 
@@ -952,7 +953,7 @@ static void includes_may_be_ten_deep(void **state)
         write_file(f, name, text, strlen(text));
     }
     assert_loads(f, "@include \"1.conf\"\n");
-    assert_int_equal(f->config->limit_series, 7);
+    assert_int_equal(f->config->limits.series, 7);
     write_file(f, "10.conf", "@include \"11.conf\"\n", strlen("@include \"11.conf\"\n"));
     write_file(f, "11.conf", "\n", 1);
     assert_int_equal(load(f, "@include \"1.conf\"\n"), ERR_CONFIG);

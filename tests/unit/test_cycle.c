@@ -118,8 +118,8 @@ static int set_up(void **state)
     if (!w)
         return -1;
     machine = (struct machine){.saw_anything = true};
-    w->config.limit_listeners = 100;
-    w->config.limit_series = 1000;
+    w->config.limits.listeners = 100;
+    w->config.limits.series = 1000;
     w->config.policy = policy_expecting("web=tcp/80");
     subscribers_add(&w->subscribers, count_transition, &w->told);
     *state = w;

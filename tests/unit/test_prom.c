@@ -513,7 +513,7 @@ static void a_limit_cuts_counts_and_spares_what_is_expected(void **state)
     for (size_t limit = 0; limit <= all + 1; limit++) {
         struct prom_dropped dropped = {{0}};
 
-        s.view.series_limit = limit;
+        s.view.limits.series = (int64_t)limit;
         e = render_and_count(&s, &dropped);
         assert_int_equal(e.sample_count + sum_dropped(&dropped), all);
         assert_true(e.sample_count >= limit || limit > all);
@@ -534,7 +534,7 @@ static void what_was_cut_is_counted_over_all_renderings(void **state)
 
     (void)state;
     scene_of_a_mixed_host(&s);
-    s.view.series_limit = 0;
+    s.view.limits.series = 0;
     e = render_and_count(&s, &dropped);
     once = dropped.series[PROM_LISTENER_INFO];
     assert_true(once > 0);
@@ -547,7 +547,7 @@ static void what_was_cut_is_counted_over_all_renderings(void **state)
         e = render_and_count(&s, &dropped);
     }
     parsed_done(&e);
-    s.view.series_limit = 20000;
+    s.view.limits.series = 20000;
     e = render_and_count(&s, &dropped);
     assert_int_equal(dropped.series[PROM_LISTENER_INFO], 4 * once);
     parsed_done(&e);
@@ -573,7 +573,7 @@ static void expected_ports_come_before_others_where_a_limit_cuts(void **state)
     scene_count(&s, PROTOCOL_TCP, 60000, STATE_ESTABLISHED, 1);
     scene_count(&s, PROTOCOL_TCP, 60000, STATE_TIME_WAIT, 1);
     scene_seal(&s);
-    s.view.series_limit = 50;
+    s.view.limits.series = 50;
     e = render_and_count(&s, &dropped);
     assert_true(dropped.series[PROM_CONNECTIONS] > 0);
     assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"60000\",state=\"established\"} 1");
@@ -616,7 +616,7 @@ static void listeners_cut_from_the_table_are_counted(void **state)
     assert_int_equal(sum_dropped(&dropped), 3);
     parsed_done(&e);
 
-    s.view.series_limit = 0; /* both limits cut, and both count */
+    s.view.limits.series = 0; /* both limits cut, and both count */
     e = render_and_count(&s, &dropped);
     assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 106");
     assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 1);
@@ -645,7 +645,7 @@ static void series_of_expected_listeners_are_never_cut(void **state)
     scene_listen(&s, "0.0.0.0:60000", "0/5");
     scene_listen(&s, "[::1]:60000", "2/5");
     scene_seal(&s);
-    s.view.series_limit = 0;
+    s.view.limits.series = 0;
     e = render_and_count(&s, &dropped);
     for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
         for (size_t k = 0; k < ARRAY_LENGTH(services); k++) {

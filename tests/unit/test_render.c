@@ -157,7 +157,7 @@ static void one_snapshot_rendered_three_times_is_three_times_the_same(void **sta
         struct scene s;
 
         scenes[i](&s);
-        s.view.series_limit = 20; /* cuts, and says how much */
+        s.view.limits.series = 20; /* cuts, and says how much */
         for (size_t k = 0; k < ARRAY_LENGTH(renderers); k++) {
             char *first = text_of(renderers[k], &s.view);
 

@@ -191,8 +191,8 @@ static void defaults_are_as_in_the_contract(void **state)
     schema_set_defaults(schema_root(), &config);
     assert_int_equal(config.poll_listeners_ms, 1000);
     assert_int_equal(config.poll_connections_ms, 10000);
-    assert_int_equal(config.limit_listeners, 4096);
-    assert_int_equal(config.limit_series, 20000);
+    assert_int_equal(config.limits.listeners, 4096);
+    assert_int_equal(config.limits.series, 20000);
     assert_false(config.policy.unexpected.enabled);
     assert_int_equal(config.policy.unexpected.severity, SEVERITY_WARNING);
     assert_int_equal(config.policy.unexpected.for_ms, 0);

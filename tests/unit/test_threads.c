@@ -166,7 +166,7 @@ static void have_seen(struct crowd *c, unsigned n)
 /* Which posting it is; every part of it must be of the same. */
 static const char *inspect(const struct look *look, unsigned *ret_n)
 {
-    unsigned n = (unsigned)look->posting.config->limit_listeners;
+    unsigned n = (unsigned)look->posting.config->limits.listeners;
     uint64_t polls = look->view.status->polls[POLL_LISTENERS][RESULT_SUCCESS];
     size_t count;
     const struct listener *listeners = view_listeners(&look->view, &count);
@@ -309,7 +309,7 @@ static void *download(void *arg)
             count_text(held[format], "\nsockwatch_alert_firing{rule=\"UnexpectedListener\"") != shown[format])
             a->complaint = "alerts and listeners are of two postings";
         if (board_look(a->crowd->board, &look) == 0) {
-            n = (unsigned)look.posting.config->limit_listeners;
+            n = (unsigned)look.posting.config->limits.listeners;
             have_seen(a->crowd, n);
             look_done(&look);
         }
