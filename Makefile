@@ -83,8 +83,8 @@ $(O)/%.o: %.c
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/listener core/generation \
-	core/history core/listener_table core/conn_table core/snapshot core/text core/buf
-RULES := core/rules core/judge_expect core/judge_other core/err
+	core/history core/socket_store core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
+RULES := core/rules core/judge_expect core/judge_other core/uid_counts core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
@@ -100,6 +100,7 @@ NEEDS_test_conn_table := core/conn_table
 NEEDS_test_port_index := core/port_index core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
+NEEDS_test_choice := $(CORE_MODEL)
 NEEDS_test_history := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
 NEEDS_test_status := core/status
@@ -154,7 +155,7 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # Functions that a test puts itself in front of; those of memory for the tests
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
-REFUSING := test_array test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
+REFUSING := test_array test_choice test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
 	test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare

@@ -1,10 +1,12 @@
 #include "collectors/collectors.h"
 #include "collectors/source.h"
+#include "core/choice.h"
 #include "core/err.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* What is known of addresses and interfaces is asked for anew after this time,
  * also where no change was told. */
@@ -12,6 +14,9 @@
 
 /* So long a poll that finds something new looks for owners itself. */
 #define OWNERS_AT_ONCE_US INT64_C(2000)
+
+/* Owners are looked for of so many sockets for each listener that may be shown. */
+enum { OWNERS_PER_LISTENER = 4 };
 
 static const struct source_type registry[] = {
     {"tcp", POLL_LISTENERS, false, &listener_source, PROTOCOL_TCP},
@@ -33,17 +38,20 @@ struct collectors {
     struct source *owners, *connections; /* of sources: those that are long */
     struct host_watch *watch;            /* NULL: the kernel does not tell */
     int64_t host_until_ms;               /* when to ask about addresses anew */
-    uint64_t owners_version;             /* of the last table */
-    bool stale;                          /* the next poll yields a table in any case */
+    uint64_t owners_version;             /* of the last inventory */
+    struct inventory inventory;          /* of the last poll that found something new */
+    bool stale;                          /* the next poll tells all in any case */
     bool owners_turn;                    /* of the long ones that are due */
 };
 
 /* Everything is asked for anew where the kernel does not tell what changes. */
 static int open_shared(struct collectors *c)
 {
-    static const struct policy no_policy;
+    uint64_t secret[2];
 
-    c->shared.builder = listener_builder_new(0, &no_policy);
+    if (getrandom(secret, sizeof secret, 0) != sizeof secret)
+        return -EIO; /* which the kernel does not do for so few bytes */
+    c->shared.builder = listener_builder_new(1, secret);
     c->shared.counter = conn_counter_new();
     c->shared.local = local_addresses_new();
     if (!c->shared.builder || !c->shared.counter || !c->shared.local)
@@ -157,7 +165,8 @@ static void believe_host(struct collectors *c, int64_t now_ms)
 static void read_listeners(struct collectors *c, const struct listener_poll *how,
                            const struct budget *endless)
 {
-    listener_builder_begin(c->shared.builder, how->limit, how->policy);
+    listener_builder_begin(c->shared.builder, (size_t)how->limits->members);
+    local_addresses_begin(c->shared.local);
     c->shared.auto_ports = how->auto_ports;
     believe_host(c, budget_now_ms(endless));
     for (size_t i = 0; i < SOURCE_COUNT; i++)
@@ -186,27 +195,39 @@ static bool read_owners(struct collectors *c, bool wait, const struct budget *en
     return begin_source(c->owners, now_ms); /* the rows get what was found */
 }
 
+/* Ends the look, and chooses what is shown of it. Returns 0 or -ENOMEM. */
+static int take_stock(struct collectors *c, const struct listener_poll *how)
+{
+    struct inventory *inv = &c->inventory;
+    int r = listener_builder_finish(c->shared.builder, inv);
+
+    if (r == 0)
+        r = choice_make(inv, how->policy, how->limits, how->history);
+    if (r == 0)
+        inventory_name(inv, how->services);
+    c->shared.inventory = inv;
+    c->shared.owners_wanted = OWNERS_PER_LISTENER * (size_t)how->limits->listeners;
+    return r;
+}
+
 int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
-                              const struct budget *clock, const struct listener_table **ret)
+                              const struct budget *clock, const struct inventory **ret)
 {
     const struct budget endless = {.now_us = clock->now_us, .arg = clock->arg, .until_us = BUDGET_NO_END};
-    const struct listener_table *table;
-    bool have_owners;
+    int r;
 
     read_listeners(c, how, &endless);
-    if (!c->stale && owners_version(c->shared.owners) == c->owners_version &&
+    if (!how->anew && !c->stale && owners_version(c->shared.owners) == c->owners_version &&
         listener_builder_is_same(c->shared.builder)) {
         *ret = NULL;
         return 0;
     }
-    have_owners = read_owners(c, how->wait_for_owners, &endless);
+    r = take_stock(c, how);
+    c->stale = r < 0 || !read_owners(c, how->wait_for_owners, &endless);
     c->owners_version = owners_version(c->shared.owners);
-    table = listener_table_seal(c->shared.builder, how->services, how->history);
-    c->stale = !table || !have_owners;
-    if (!table)
-        return -ENOMEM;
-    *ret = table;
-    return 0;
+    if (r == 0)
+        *ret = &c->inventory;
+    return r;
 }
 
 bool collectors_have_news(const struct collectors *c)

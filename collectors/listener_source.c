@@ -162,15 +162,12 @@ static int look_again(struct source *s)
 {
     const struct listeners *l = s->state;
     int64_t missing = 0;
-    int r;
 
     if (l->look == LOOK_FIRST)
         missing = listener_builder_missing(s->shared->builder, s->type->protocol);
     if (missing == 0 || missing == -ENOMEM)
         return (int)missing;
-    r = listener_builder_look_again(s->shared->builder, s->type->protocol);
-    if (r < 0)
-        return r;
+    listener_builder_look_again(s->shared->builder, s->type->protocol);
     begin_look(s, LOOK_SECOND);
     return 1;
 }

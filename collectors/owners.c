@@ -92,32 +92,32 @@ void owners_free(struct owners *o)
     free(o);
 }
 
-static struct watched *add_row(struct owners *o, const struct listener_row *row)
+static struct watched *add_member(struct owners *o, const struct member *m)
 {
-    struct watched *w = sockets_add(&o->sockets, row->cookie, row->inode);
+    struct watched *w = sockets_add(&o->sockets, m->cookie, m->inode);
 
     if (!w)
         return NULL;
-    w->uid = row->uid;
-    w->cgroup_id = row->cgroup_id;
+    w->uid = m->uid;
+    w->cgroup_id = m->cgroup_id;
     w->refresh_ms = INT64_MAX;
     owners_make_due(o, w);
     return w;
 }
 
-/* Returns what is known of a row's socket, or NULL when memory runs out. */
-static const struct owner_set *note_row(struct owners *o, const struct listener_row *row)
+/* Returns what is known of a socket, or NULL when memory runs out. */
+static const struct owner_set *note_member(struct owners *o, const struct member *m)
 {
-    struct watched *w = sockets_find(&o->sockets, row->cookie, row->inode);
+    struct watched *w = sockets_find(&o->sockets, m->cookie, m->inode);
     uint64_t version = o->version;
 
     if (!w)
-        w = add_row(o, row);
+        w = add_member(o, m);
     if (!w)
         return NULL;
     w->round = o->round;
-    if (w->uid != row->uid) { /* somebody gave it away, fchown(2) */
-        w->uid = row->uid;
+    if (w->uid != m->uid) { /* somebody gave it away, fchown(2) */
+        w->uid = m->uid;
         owners_make_due(o, w);
         (void)owners_publish_one(o, w); /* what was published stays */
     }
@@ -128,21 +128,38 @@ static const struct owner_set *note_row(struct owners *o, const struct listener_
     return w->set;
 }
 
-int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms)
+/* Attaches the sockets of the listeners from first to last, by their place in
+ * each. Returns 0 or -ENOMEM. */
+static int attach_members(struct owners *o, const struct inventory *inv, uint32_t first, uint32_t last,
+                          size_t *left)
 {
     int r = 0;
 
-    o->round++;
-    o->now_ms = now_ms;
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        size_t count;
-        struct listener_row *rows = listener_builder_rows(b, (enum protocol)protocol, &count);
+    for (size_t part = 0; part < inv->part_count; part++) {
+        const struct inventory_part *p = &inv->parts[part];
+        struct member *members = p->members;
 
-        for (size_t i = 0; i < count; i++) {
-            rows[i].owners = note_row(o, &rows[i]);
-            r = rows[i].owners ? r : -ENOMEM;
+        for (size_t i = 0; i < p->count; members += p->listeners[i++].followed) {
+            const struct listener *l = &p->listeners[i];
+
+            for (uint32_t k = first; l->chosen && k < l->followed && k <= last && *left > 0; k++, (*left)--) {
+                members[k].owners = note_member(o, &members[k]);
+                r = members[k].owners ? r : -ENOMEM;
+            }
         }
     }
+    return r;
+}
+
+int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, int64_t now_ms)
+{
+    size_t left = limit;
+    int r, more;
+
+    o->round++;
+    o->now_ms = now_ms;
+    r = attach_members(o, inv, 0, 0, &left);
+    more = attach_members(o, inv, 1, UINT32_MAX, &left);
     if (sockets_keep(&o->sockets, o->round))
         o->needs_stale = o->plan_stale = true;
     if (o->sockets.count == 0)
@@ -151,7 +168,7 @@ int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms)
         o->upkeep.complete_ms = now_ms + OWNERS_COMPLETE_MS;
     if (o->needs_stale)
         owners_measure(o);
-    return r;
+    return r < 0 ? r : more;
 }
 
 /* What the search needs next. A new socket comes first, but what it needs to

@@ -12,6 +12,7 @@
 #include "collectors/local_address.h"
 #include "collectors/owners.h"
 #include "core/conn_table.h"
+#include "core/listener_builder.h"
 #include "core/status.h"
 
 struct source;
@@ -49,6 +50,8 @@ struct source_shared {
     struct interfaces interfaces;
     struct owners *owners;
     struct listener_builder *builder; /* filled by the listeners' */
+    struct inventory *inventory;      /* what they found */
+    size_t owners_wanted;             /* of so many sockets at most */
     bool auto_ports;                  /* also datagram sockets whose port the kernel chose */
     struct conn_counter *counter;     /* filled by the connections' */
     bool counted;                     /* and it is whole */

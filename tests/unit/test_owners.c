@@ -59,12 +59,6 @@ struct users {
     char name[USER_TEXT_MAX];
 };
 
-/* What the poll found. */
-struct listener_builder {
-    struct listener_row *rows;
-    size_t count;
-};
-
 /* Grows by as little as possible, so that there are many steps at which memory
  * may run out. */
 void *array_grow(void *items, size_t *capacity, size_t wanted, size_t size)
@@ -84,13 +78,6 @@ void *array_grow(void *items, size_t *capacity, size_t wanted, size_t size)
 
 static struct cgroups the_cgroups;
 static struct users the_users;
-
-struct listener_row *listener_builder_rows(struct listener_builder *b, enum protocol protocol,
-                                           size_t *ret_count)
-{
-    *ret_count = protocol == PROTOCOL_UDP ? b->count : 0;
-    return b->rows;
-}
 
 static void take(int64_t us)
 {
@@ -400,9 +387,9 @@ static void add_cgroup(uint64_t id, const char *path)
 }
 
 /* Sockets have equal cookies and inodes here, unless a test says otherwise. */
-static struct listener_row socket_of(uint32_t inode, uint64_t cgroup_id)
+static struct member socket_of(uint32_t inode, uint64_t cgroup_id)
 {
-    return (struct listener_row){.cookie = inode, .inode = inode, .cgroup_id = cgroup_id, .uid = 33};
+    return (struct member){.cookie = inode, .inode = inode, .cgroup_id = cgroup_id, .uid = 33};
 }
 
 static int set_up(void **state)
@@ -456,13 +443,26 @@ static bool is_due(const struct owners *o)
     return owners_due_ms(o, now_ms()) <= now_ms();
 }
 
-static void poll(struct owners *o, struct listener_row *rows, size_t count)
+/* Each of them is a listener of its own. */
+static int attach_all(struct owners *o, struct member *rows, size_t count)
 {
-    struct listener_builder b = {rows, count};
+    struct listener *listeners = calloc(count + 1, sizeof *listeners);
+    struct inventory inv = {.parts = {{listeners, count, rows}}, .part_count = 1, .total = count};
+    int r;
 
+    assert_non_null(listeners);
+    for (size_t i = 0; i < count; i++)
+        listeners[i] = (struct listener){.sockets = 1, .followed = 1, .chosen = true, .members = &rows[i]};
+    r = owners_attach(o, &inv, SIZE_MAX, now_ms());
+    free(listeners);
+    return r;
+}
+
+static void poll(struct owners *o, struct member *rows, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         rows[i].owners = NULL; /* rows are new at every poll */
-    assert_int_equal(owners_attach(o, &b, now_ms()), 0);
+    assert_int_equal(attach_all(o, rows, count), 0);
     for (size_t i = 0; i < count; i++)
         assert_non_null(rows[i].owners);
 }
@@ -497,7 +497,7 @@ static void run(struct owners *o, int64_t ms)
 }
 
 /* A poll, what it gives rise to, and what the next one is told of it. */
-static void attach_many(struct owners *o, struct listener_row *rows, size_t count)
+static void attach_many(struct owners *o, struct member *rows, size_t count)
 {
     *machine.did = '\0';
     poll(o, rows, count);
@@ -506,7 +506,7 @@ static void attach_many(struct owners *o, struct listener_row *rows, size_t coun
     assert_false(is_due(o));
 }
 
-static void attach(struct owners *o, struct listener_row *row)
+static void attach(struct owners *o, struct member *row)
 {
     attach_many(o, row, 1);
 }
@@ -522,7 +522,7 @@ static void assert_did(const char *wanted)
 }
 
 /* "10 11": the PIDs of a socket's holders. */
-static void assert_holders(const struct listener_row *row, const char *wanted)
+static void assert_holders(const struct member *row, const char *wanted)
 {
     const struct owner_set *set = row->owners;
     char have[64] = "";
@@ -534,7 +534,7 @@ static void assert_holders(const struct listener_row *row, const char *wanted)
     assert_int_equal(set->sight == SIGHT_SEEN, set->count > 0);
 }
 
-static void assert_nobody(const struct listener_row *row, enum sight sight)
+static void assert_nobody(const struct member *row, enum sight sight)
 {
     assert_int_equal(row->owners->count, 0);
     assert_int_equal(row->owners->sight, sight);
@@ -544,7 +544,7 @@ static void assert_nobody(const struct listener_row *row, enum sight sight)
 
 static void a_new_socket_is_looked_for_in_its_cgroup(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     const struct holder *holder;
 
     start(10, "web", WEB_ID, 100)->unit = "web.service";
@@ -565,7 +565,7 @@ static void a_new_socket_is_looked_for_in_its_cgroup(void **state)
 
 static void what_its_cgroup_does_not_hold_is_looked_for_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 0);
     start(30, "adopter", ELSEWHERE, 100);
@@ -582,7 +582,7 @@ static void without_a_cgroup_it_is_looked_for_everywhere(void **state)
 
     start(10, "web", ELSEWHERE, 100);
     for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
-        struct listener_row row = socket_of(100, ids[i]);
+        struct member row = socket_of(100, ids[i]);
 
         row.cookie = i;
         pass_ms(1000);
@@ -596,9 +596,8 @@ static void without_a_cgroup_it_is_looked_for_everywhere(void **state)
 /* One look for all of them. */
 static void many_new_sockets_are_one_look(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(500, ELSEWHERE),
-                                  socket_of(101, WEB_ID), socket_of(200, MAIL_ID),
-                                  socket_of(102, WEB_ID), socket_of(501, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID),  socket_of(500, ELSEWHERE), socket_of(101, WEB_ID),
+                            socket_of(200, MAIL_ID), socket_of(102, WEB_ID),    socket_of(501, ELSEWHERE)};
     struct process *web = start(10, "web", WEB_ID, 102);
 
     web->sockets[0] = 100;
@@ -619,7 +618,7 @@ static void many_new_sockets_are_one_look(void **state)
 /* A resumed dump may repeat a socket, which is told apart later. */
 static void a_socket_that_was_dumped_twice_has_its_owner_twice(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(100, WEB_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(100, WEB_ID)};
 
     start(10, "web", WEB_ID, 100);
     for (size_t i = 0; i < 3; i++) {
@@ -634,7 +633,7 @@ static void a_socket_that_was_dumped_twice_has_its_owner_twice(void **state)
 
 static void a_socket_without_inode_has_no_holder_and_costs_no_walk(void **state)
 {
-    struct listener_row rows[] = {socket_of(0, ELSEWHERE), socket_of(0, ELSEWHERE)};
+    struct member rows[] = {socket_of(0, ELSEWHERE), socket_of(0, ELSEWHERE)};
 
     rows[0].cookie = 5;
     rows[1].cookie = 6;
@@ -654,7 +653,7 @@ static void a_socket_without_inode_has_no_holder_and_costs_no_walk(void **state)
 
 static void nothing_new_is_no_look(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -672,7 +671,7 @@ static void nothing_new_is_no_look(void **state)
 static void it_is_looked_for_ever_more_seldom(void **state)
 {
     static const int64_t looks_ms[] = {1000, 3000, 7000, 15000, 31000, 63000, 123000, 183000, 243000};
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     size_t look = 0;
 
     start(10, "web", WEB_ID, 100);
@@ -698,7 +697,7 @@ static void it_is_looked_for_ever_more_seldom(void **state)
 /* Where no cgroup tells who joined, a refresh is a list of all. */
 static void without_a_cgroup_a_refresh_looks_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     start(10, "web", ELSEWHERE, 100);
     attach(*state, &row);
@@ -712,7 +711,7 @@ static void without_a_cgroup_a_refresh_looks_everywhere(void **state)
 
 static void a_refresh_finds_who_joined_the_cgroup(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -726,7 +725,7 @@ static void a_refresh_finds_who_joined_the_cgroup(void **state)
 
 static void only_what_is_due_is_looked_for(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
 
     start(10, "web", WEB_ID, 100);
     start(20, "mail", MAIL_ID, 200);
@@ -748,7 +747,7 @@ static void some_holders_gone_is_a_look_nearby(void **state)
     static const uint64_t ids[] = {WEB_ID, ELSEWHERE};
 
     for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
-        struct listener_row row = socket_of(100 + (uint32_t)i, ids[i]);
+        struct member row = socket_of(100 + (uint32_t)i, ids[i]);
 
         start(10, "web", ids[i], row.inode);
         start(11, "web-worker", ids[i], row.inode);
@@ -774,7 +773,7 @@ static void some_holders_gone_is_a_look_nearby(void **state)
 
 static void all_holders_gone_is_a_look_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -790,7 +789,7 @@ static void all_holders_gone_is_a_look_everywhere(void **state)
 
 static void a_successor_in_the_cgroup_is_found_there(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -808,7 +807,7 @@ static void a_successor_in_the_cgroup_is_found_there(void **state)
 /* exec(2): the same process, the same descriptor, another name. */
 static void a_holder_with_another_name_is_looked_at_again(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *process = start(10, "sh", WEB_ID, 100);
 
     attach(*state, &row);
@@ -825,7 +824,7 @@ static void a_holder_with_another_name_is_looked_at_again(void **state)
 /* dup(2) and close(2): it may have the socket under another descriptor. */
 static void a_holder_with_another_descriptor_stays(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *web = start(10, "web", WEB_ID, 100);
 
     attach(*state, &row);
@@ -841,7 +840,7 @@ static void a_holder_with_another_descriptor_stays(void **state)
 
 static void a_socket_that_nobody_has_any_more_is_nobodys(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -855,7 +854,7 @@ static void a_socket_that_nobody_has_any_more_is_nobodys(void **state)
 /* fchown(2) */
 static void a_socket_of_another_user_is_looked_for_at_once(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -875,7 +874,7 @@ static void a_socket_of_another_user_is_looked_for_at_once(void **state)
 
 static void where_only_an_activator_has_it_it_is_looked_for_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, INIT_ID);
+    struct member row = socket_of(100, INIT_ID);
 
     start(1, "systemd", INIT_ID, 100)->unit = "init.scope";
     attach(*state, &row);
@@ -916,7 +915,7 @@ static void start_many(uint32_t first, uint32_t count, uint32_t descriptors)
  * other without a pause. */
 static void after_a_rest_a_long_search_runs_through(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t before_us;
 
     start_many(1000, 50, 20000);
@@ -932,7 +931,7 @@ static void after_a_rest_a_long_search_runs_through(void **state)
  * without end. What it owes it makes good before the next one. */
 static void a_search_goes_into_debt_and_makes_it_good(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
     int64_t began_us = machine.now_us;
 
     start_many(1000, 50, 20000);
@@ -956,7 +955,7 @@ static void a_search_goes_into_debt_and_makes_it_good(void **state)
 /* However many new sockets there are, that is a tenth of the time. */
 static void looking_takes_at_most_a_tenth_of_the_time(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t began_us = machine.now_us, end_us = began_us + INT64_C(1000000000);
 
     start_many(1000, 20, 2500);
@@ -975,7 +974,7 @@ static void looking_takes_at_most_a_tenth_of_the_time(void **state)
 /* Who has it, too, is found without debt. */
 static void completing_does_not_go_into_debt(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t began_us = machine.now_us;
 
     start_many(1000, 100, 20000);
@@ -995,7 +994,7 @@ static void until_the_next_walk_what_the_last_one_said_stays(void **state)
 
     start_many(1000, 20, 1000);
     for (size_t i = 0; i < ARRAY_LENGTH(sights); i++) {
-        struct listener_row row = socket_of(100 + (uint32_t)i, WEB_ID);
+        struct member row = socket_of(100 + (uint32_t)i, WEB_ID);
         size_t scans;
 
         machine.processes[0].error = sights[i] == SIGHT_HIDDEN ? -EPERM : 0;
@@ -1018,7 +1017,7 @@ static void until_the_next_walk_what_the_last_one_said_stays(void **state)
 /* One that was held may have been passed on: that is not to be told yet. */
 static void until_the_next_walk_a_holder_that_has_gone_leaves_it_open(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
     bool was_open = false;
 
     start_many(1000, 20, 1000);
@@ -1059,7 +1058,7 @@ static void who_was_not_found_may_be_hidden(void **state)
     start(10, "web", WEB_ID, 0);
     start(20, "mail", MAIL_ID, 200);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+        struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
 
         rows[0].cookie = 100 + i; /* new each time */
         other->error = cases[i].error;
@@ -1075,7 +1074,7 @@ static void who_was_not_found_may_be_hidden(void **state)
 
 static void without_proc_nothing_is_told(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.list_error = -ENOENT;
     poll(*state, &row, 1);
@@ -1099,7 +1098,7 @@ static void without_proc_nothing_is_told(void **state)
 
 static void the_tree_is_walked_when_a_cgroup_is_not_known(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID), socket_of(300, 50)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID), socket_of(300, 50)};
 
     attach(*state, &rows[0]);
     assert_int_equal(machine.trees, 1);
@@ -1114,7 +1113,7 @@ static void the_tree_is_walked_when_a_cgroup_is_not_known(void **state)
 
 static void a_cgroup_that_becomes_known_names_the_unit(void **state)
 {
-    struct listener_row row = socket_of(100, 50);
+    struct member row = socket_of(100, 50);
 
     start(10, "late", 50, 100);
     attach(*state, &row);
@@ -1133,7 +1132,7 @@ static void a_cgroup_that_becomes_known_names_the_unit(void **state)
 /* Its last process has gone, and the socket was passed on. */
 static void the_unit_of_a_cgroup_that_is_gone_stays(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     start(30, "heir", ELSEWHERE, 100);
@@ -1150,7 +1149,7 @@ static void the_unit_of_a_cgroup_that_is_gone_stays(void **state)
 
 static void a_socket_that_vanished_is_forgotten(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
 
     start(10, "web", WEB_ID, 100);
     start(20, "mail", MAIL_ID, 200);
@@ -1174,7 +1173,7 @@ static void a_socket_that_vanished_is_forgotten(void **state)
 /* The kernel uses inodes again, but no cookie. */
 static void an_inode_used_again_is_a_new_socket(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -1190,7 +1189,7 @@ static void an_inode_used_again_is_a_new_socket(void **state)
 /* Sockets that are read in /proc have their inode for a cookie. */
 static void equal_cookies_of_different_inodes_are_two_sockets(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(500, MAIL_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(500, MAIL_ID)};
 
     rows[1].cookie = 100;
     start(10, "web", WEB_ID, 100);
@@ -1204,7 +1203,7 @@ static void equal_cookies_of_different_inodes_are_two_sockets(void **state)
 
 static void what_a_table_keeps_stays_as_it_was(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     const struct owner_set *kept;
 
     start(10, "web", WEB_ID, 100);
@@ -1222,7 +1221,7 @@ static void what_a_table_keeps_stays_as_it_was(void **state)
 
 static void a_refresh_lets_everything_be_looked_for_anew(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
 
     start(10, "web", WEB_ID, 100);
     start(20, "mail", ELSEWHERE, 200);
@@ -1249,7 +1248,7 @@ static void a_refresh_lets_everything_be_looked_for_anew(void **state)
 /* A process with many descriptors is looked through in many steps, once. */
 static void a_step_keeps_to_its_budget_and_the_next_goes_on_there(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     size_t steps = 0;
 
     machine.clock_takes_us = 1;
@@ -1270,7 +1269,7 @@ static void a_step_keeps_to_its_budget_and_the_next_goes_on_there(void **state)
 
 static void a_list_of_many_processes_is_read_in_steps(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.clock_takes_us = 1;
     machine.descriptor_takes_us = machine.listed_takes_us = 20;
@@ -1293,7 +1292,7 @@ static void a_list_of_many_processes_is_read_in_steps(void **state)
 static void a_step_whose_budget_is_spent_already_does_nothing(void **state)
 {
     const struct budget spent = {.now_us = clock_us, .until_us = START_US};
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     poll(*state, &row, 1);
     assert_int_equal(owners_step(*state, &spent), 1);
@@ -1303,7 +1302,7 @@ static void a_step_whose_budget_is_spent_already_does_nothing(void **state)
 
 static void without_sockets_nothing_is_ever_due(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     assert_true(owners_due_ms(*state, now_ms()) == INT64_MAX);
     assert_int_equal(step(*state), 0);
@@ -1318,7 +1317,7 @@ static void without_sockets_nothing_is_ever_due(void **state)
 
 static void what_is_due_next_is_known_to_the_millisecond(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -1335,8 +1334,7 @@ static void what_is_due_next_is_known_to_the_millisecond(void **state)
  * time, and each does something. */
 static void no_step_is_in_vain(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE),
-                                  socket_of(300, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE), socket_of(300, ELSEWHERE)};
     int64_t end_us;
     size_t steps = 0;
 
@@ -1362,7 +1360,7 @@ static void no_step_is_in_vain(void **state)
  * looked through for another, and that goes on where it was. */
 static void a_new_socket_does_not_wait_for_a_long_look(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
 
     machine.descriptor_takes_us = 5;
     start(10, "crowd", ELSEWHERE, 100)->others = 100000;
@@ -1388,7 +1386,7 @@ static void a_new_socket_does_not_wait_for_a_long_look(void **state)
  * walk, not one each. */
 static void sockets_that_come_in_the_middle_share_the_next_walk(void **state)
 {
-    struct listener_row rows[40];
+    struct member rows[40];
 
     start_many(1000, 100, 200);
     for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++)
@@ -1405,7 +1403,7 @@ static void sockets_that_come_in_the_middle_share_the_next_walk(void **state)
 
 static void the_first_holder_is_told_before_the_search_ends(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     uint64_t version;
 
     start_many(1000, 10, 1000);
@@ -1427,7 +1425,7 @@ static void the_first_holder_is_told_before_the_search_ends(void **state)
 
 static void the_cheapest_are_looked_through_first(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     start(10, "a", ELSEWHERE, 0)->others = 1000;
     start(11, "b", ELSEWHERE, 0)->others = 10;
@@ -1439,7 +1437,7 @@ static void the_cheapest_are_looked_through_first(void **state)
 
 static void where_the_number_is_unknown_they_go_by_pid(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.uncounted = true;
     start(10, "a", ELSEWHERE, 0)->others = 1000;
@@ -1451,7 +1449,7 @@ static void where_the_number_is_unknown_they_go_by_pid(void **state)
 /* Whoever has a new listener has one descriptor more. */
 static void whoever_has_changed_is_looked_through_first(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
     struct process *web;
 
     start(10, "a", ELSEWHERE, 100)->others = 2;
@@ -1471,7 +1469,7 @@ static void whoever_has_changed_is_looked_through_first(void **state)
  * most expensive process. */
 static void whoever_keeps_asking_does_not_keep_others_waiting_for_ever(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
 
     start_many(1000, 20, 100);
     start(10, "crowd", ELSEWHERE, 100)->others = 3000;
@@ -1489,7 +1487,7 @@ static void whoever_keeps_asking_does_not_keep_others_waiting_for_ever(void **st
 /* With every process that is looked into come two new ones. */
 static void a_search_ends_although_processes_come_faster_than_they_are_read(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     for (uint32_t pid = 10; pid < 20; pid++)
         start(pid, "idle", ELSEWHERE, 0);
@@ -1506,7 +1504,7 @@ static void a_search_ends_although_processes_come_faster_than_they_are_read(void
  * and however many of them listen. */
 static void upkeep_of_a_process_costs_the_same_whatever_it_has(void **state)
 {
-    static struct listener_row rows[ROWS_MAX];
+    static struct member rows[ROWS_MAX];
     struct process *process = start(10, "web", WEB_ID, 0);
     size_t scans, rechecks;
 
@@ -1530,7 +1528,7 @@ static void upkeep_of_a_process_costs_the_same_whatever_it_has(void **state)
 /* Sockets that came at different times are refreshed together in the end. */
 static void one_list_of_processes_serves_many_sockets(void **state)
 {
-    struct listener_row rows[200];
+    struct member rows[200];
     size_t lists;
 
     start(10, "web", ELSEWHERE, 0);
@@ -1548,7 +1546,7 @@ static void one_list_of_processes_serves_many_sockets(void **state)
 /* The next descriptor each time: in the end none is passed over. */
 static void each_look_is_at_another_descriptor(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID), socket_of(102, WEB_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID), socket_of(102, WEB_ID)};
     struct process *process = start(10, "web", WEB_ID, 100);
 
     process->sockets[0] = 101;
@@ -1567,7 +1565,7 @@ static void each_look_is_at_another_descriptor(void **state)
 
 static void of_thousands_of_holders_the_looks_are_spread(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     int64_t began_us;
 
     for (uint32_t pid = 10; pid < 3010; pid++)
@@ -1585,7 +1583,7 @@ static void of_thousands_of_holders_the_looks_are_spread(void **state)
  * more of them than it had. */
 static void a_descriptor_passed_on_is_found_by_a_complete_look(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *heir;
 
     start(10, "web", WEB_ID, 100);
@@ -1604,7 +1602,7 @@ static void a_descriptor_passed_on_is_found_by_a_complete_look(void **state)
 
 static void complete_looks_take_at_most_a_hundredth_of_the_time(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t began_us;
 
     start_many(1000, 10, 50000);
@@ -1623,7 +1621,7 @@ static void complete_looks_take_at_most_a_hundredth_of_the_time(void **state)
  * known: it has one descriptor more. */
 static void one_that_arrives_somewhere_is_found_by_the_number_of_descriptors(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     struct process *process = start(10, "web", ELSEWHERE, 0);
 
     start(20, "idle", ELSEWHERE, 0)->others = 7;
@@ -1640,7 +1638,7 @@ static void one_that_arrives_somewhere_is_found_by_the_number_of_descriptors(voi
 static void who_cannot_be_looked_into_now_keeps_what_is_known(void **state)
 {
     static const int errors[] = {-EMFILE, -ENFILE, -EIO};
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *process = start(10, "web", WEB_ID, 100);
 
     attach(*state, &row);
@@ -1667,7 +1665,7 @@ static void who_cannot_be_looked_into_now_keeps_what_is_known(void **state)
 
 static void what_is_told_changes_only_when_something_else_is_known(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
     struct process *web = start(10, "web", WEB_ID, 100);
     uint64_t version;
 
@@ -1685,8 +1683,7 @@ static void what_is_told_changes_only_when_something_else_is_known(void **state)
 
 static void to_the_end_everything_is_looked_for_whatever_it_takes(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE),
-                                  socket_of(300, WEB_ID)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE), socket_of(300, WEB_ID)};
 
     start_many(1000, 100, 50000);
     start(10, "web", ELSEWHERE, 100);
@@ -1708,7 +1705,7 @@ static void to_the_end_everything_is_looked_for_whatever_it_takes(void **state)
 
 static void to_the_end_without_proc_ends_with_the_reason(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.list_error = -ENOENT;
     poll(*state, &row, 1);
@@ -1721,7 +1718,7 @@ static void to_the_end_without_proc_ends_with_the_reason(void **state)
 
 static void of_many_holders_each_is_looked_at_once_a_second(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     for (uint32_t pid = 10; pid < 20; pid++)
         start(pid, "web", WEB_ID, 100);
@@ -1740,7 +1737,7 @@ static void of_many_holders_each_is_looked_at_once_a_second(void **state)
 
 static void a_look_without_memory_leaves_what_is_known(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100)->error = -ENOMEM;
     poll(*state, &row, 1);
@@ -1780,8 +1777,7 @@ static void memory_may_run_out_at_any_step(void **state)
 
     owners_free(*state);
     for (; r < 0; given++, failures += r < 0) {
-        struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE), socket_of(300, 50)};
-        struct listener_builder b = {rows, 3};
+        struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE), socket_of(300, 50)};
 
         assert_int_equal(set_up(state), 0);
         start(10, "web", WEB_ID, 100);
@@ -1789,7 +1785,7 @@ static void memory_may_run_out_at_any_step(void **state)
         start(20, "mail", ELSEWHERE, 200);
         machine.memory_ends = true;
         machine.memory_left = given;
-        r = owners_attach(*state, &b, now_ms());
+        r = attach_all(*state, rows, 3);
         for (int i = 0; r >= 0 && i < 5; i++, pass_ms(1000)) {
             while (r >= 0 && is_due(*state))
                 r = step(*state);

@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -17,9 +18,9 @@ static struct expect expect_of(const char *name, struct port_range *ports, enum 
 }
 
 /* With every class seen. */
-static struct listener_builder *builder(const char *sockets, const struct policy *policy)
+static struct listener_builder *builder(const char *sockets)
 {
-    struct listener_builder *b = listener_builder_new(100, policy);
+    struct listener_builder *b = listener_builder_new(1000, NULL);
 
     assert_non_null(b);
     add_rows(b, sockets, 1);
@@ -35,10 +36,10 @@ static const struct verdict *judge_builder(struct listener_builder *b, struct po
     const struct verdict *v;
 
     assert_int_equal(policy_seal(policy), 0);
-    space.listeners = listener_table_seal(b, NULL, NULL);
+    space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);
-    v = rules_judge(&space, policy, &no_own);
+    v = judge_space(&space, policy, &no_own);
     assert_non_null(v);
     listener_table_unref(space.listeners);
     policy_unseal(policy);
@@ -47,14 +48,14 @@ static const struct verdict *judge_builder(struct listener_builder *b, struct po
 
 static const struct verdict *judge(const char *sockets, struct policy *policy)
 {
-    return judge_builder(builder(sockets, policy), policy);
+    return judge_builder(builder(sockets), policy);
 }
 
 /* One socket, whose holder cannot be seen. */
 static const struct verdict *judge_hidden(const char *socket, struct policy *policy)
 {
     struct owner_set *owners = owners_of("0:root:", "");
-    struct listener_builder *b = builder("", policy);
+    struct listener_builder *b = builder("");
     struct listener_row row = row_of(socket);
     const struct verdict *v;
 
@@ -155,7 +156,7 @@ static void nothing_is_told_of_a_service_that_could_not_be_seen(void **state)
 {
     struct expect e = expect_of("web", port_80, SEVERITY_WARNING);
     struct policy policy = {.expects = &e, .expect_count = 1};
-    struct listener_builder *b = builder("0.0.0.0:80", &policy);
+    struct listener_builder *b = builder("0.0.0.0:80");
     const struct verdict *v;
 
     (void)state;
@@ -265,7 +266,7 @@ static void a_class_is_seen_complete_and_needed_or_not(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases) * ARRAY_LENGTH(policies); i++) {
         size_t c = i / ARRAY_LENGTH(policies), which = i % ARRAY_LENGTH(policies);
         const bool needed[] = {cases[c].needed_by_expect, cases[c].needed_by_unexpected, false};
-        struct listener_builder *b = builder("", policies[which]);
+        struct listener_builder *b = builder("");
         const struct verdict *v;
 
         listener_builder_set_class(b, PROTOCOL_TCP, cases[c].visibility, -EIO);
@@ -321,7 +322,7 @@ static void there_is_no_verdict_without_memory(void **state)
     struct expect expects[] = {expect_of("web", port_80, SEVERITY_WARNING),
                                expect_of("many", many, SEVERITY_WARNING)};
     struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
-    struct listener_builder *b = builder("127.0.0.1:80 0.0.0.0:81", &policy);
+    struct listener_builder *b = builder("127.0.0.1:80 0.0.0.0:81");
     struct space space = {.name = ""};
     const struct verdict *v = NULL;
     size_t refused;
@@ -329,12 +330,12 @@ static void there_is_no_verdict_without_memory(void **state)
     (void)state;
     expects[0].match.scope = WANT_PUBLIC;
     assert_int_equal(policy_seal(&policy), 0);
-    space.listeners = listener_table_seal(b, NULL, NULL);
+    space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);
     for (refused = 0; !v; refused++) {
         refuse_nth(refused + 1);
-        v = rules_judge(&space, &policy, &no_own);
+        v = judge_space(&space, &policy, &no_own);
         assert_int_equal(refuse_stop(), v == NULL); /* one was refused, or none had to be */
     }
     assert_true(refused > 8); /* the verdict and its parts, notes, text, findings in three sizes; then none */
