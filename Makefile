@@ -132,7 +132,7 @@ NEEDS_test_share := collectors/share
 NEEDS_test_process_table := collectors/process_table core/array
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/array core/text core/buf
 NEEDS_test_owners := $(OWNERS) core/owner core/text core/buf
-NEEDS_test_collectors := collectors/collectors collectors/listener_source collectors/connection_source collectors/owner_source \
+NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock $(NEEDS_test_alert)

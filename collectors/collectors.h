@@ -27,9 +27,11 @@ struct listener_poll {
     const struct policy *policy;
     const struct services *services; /* may be NULL; must outlive what is made of it */
     const struct history *history;   /* tells who was shown before; may be NULL */
-    bool auto_ports;                 /* also datagram sockets whose port the kernel chose */
-    bool wait_for_owners;            /* look for all owners first */
-    bool anew;                       /* what was found is wanted also where it is the same */
+    const struct listener_table
+        *previous;        /* what was shown before, which stays where a look takes longer; may be NULL */
+    bool auto_ports;      /* also datagram sockets whose port the kernel chose */
+    bool wait_for_owners; /* look for all owners first */
+    bool anew;            /* what was found is wanted also where it is the same */
 };
 
 /* Reads all listeners, chooses those that are shown one by one, and tells what

@@ -128,26 +128,39 @@ static const struct owner_set *note_member(struct owners *o, const struct member
     return w->set;
 }
 
-/* Attaches the sockets of the listeners from first to last, by their place in
- * each. Returns 0 or -ENOMEM. */
-static int attach_members(struct owners *o, const struct inventory *inv, uint32_t first, uint32_t last,
-                          size_t *left)
+/* Which of a listener's sockets are attached, by their place. */
+struct places {
+    uint32_t first, last;
+};
+
+/* Returns 0 or -ENOMEM. */
+static int attach_part(struct owners *o, const struct inventory_part *part, struct places places,
+                       size_t *left)
+{
+    struct member *members = part->members;
+    int r = 0;
+
+    for (size_t i = 0; i < part->count; members += part->listeners[i++].followed) {
+        const struct listener *l = &part->listeners[i];
+
+        if (!l->chosen)
+            continue;
+        for (uint32_t k = places.first; k < l->followed && k <= places.last && *left > 0; k++, (*left)--) {
+            members[k].owners = note_member(o, &members[k]);
+            r = members[k].owners ? r : -ENOMEM;
+        }
+    }
+    return r;
+}
+
+static int attach_places(struct owners *o, const struct inventory *inv, struct places places, size_t *left)
 {
     int r = 0;
 
-    for (size_t part = 0; part < inv->part_count; part++) {
-        const struct inventory_part *p = &inv->parts[part];
-        struct member *members = p->members;
-
-        for (size_t i = 0; i < p->count; members += p->listeners[i++].followed) {
-            const struct listener *l = &p->listeners[i];
-
-            for (uint32_t k = first; l->chosen && k < l->followed && k <= last && *left > 0; k++, (*left)--) {
-                members[k].owners = note_member(o, &members[k]);
-                r = members[k].owners ? r : -ENOMEM;
-            }
-        }
-    }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        for (size_t k = 0; k < INVENTORY_PARTS; k++)
+            if (attach_part(o, &inv->parts[i][k], places, left) < 0)
+                r = -ENOMEM;
     return r;
 }
 
@@ -158,8 +171,8 @@ int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, i
 
     o->round++;
     o->now_ms = now_ms;
-    r = attach_members(o, inv, 0, 0, &left);
-    more = attach_members(o, inv, 1, UINT32_MAX, &left);
+    r = attach_places(o, inv, (struct places){0, 0}, &left);
+    more = attach_places(o, inv, (struct places){1, UINT32_MAX}, &left);
     if (sockets_keep(&o->sockets, o->round))
         o->needs_stale = o->plan_stale = true;
     if (o->sockets.count == 0)

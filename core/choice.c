@@ -140,27 +140,30 @@ static size_t port_end(const struct inventory_part *part, size_t first)
     const struct listener *l = part->listeners;
     size_t end = first + 1;
 
-    while (end < part->count && l[end].port == l[first].port && l[end].protocol == l[first].protocol)
+    while (end < part->count && l[end].port == l[first].port)
         end++;
     return end;
 }
 
-/* Ranks all listeners. */
-static void rank_all(struct choice *c, const struct policy *policy, const struct history *history)
+static void rank_part(struct choice *c, const struct inventory_part *part, const struct policy *policy,
+                      const struct history *history)
 {
     struct history_cursor cursor = {0};
+    size_t end;
 
-    for (size_t i = 0; i < c->inv->part_count; i++) {
-        const struct inventory_part *part = &c->inv->parts[i];
-        size_t end;
+    for (size_t first = 0; first < part->count; first = end) {
+        const struct listener *l = &part->listeners[first];
 
-        for (size_t first = 0; first < part->count; first = end) {
-            const struct listener *l = &part->listeners[first];
-
-            end = port_end(part, first);
-            rank_port(c, l, end - first, policy_expects_port(policy, l->protocol, l->port), history, &cursor);
-        }
+        end = port_end(part, first);
+        rank_port(c, l, end - first, policy_expects_port(policy, l->protocol, l->port), history, &cursor);
     }
+}
+
+static void rank_all(struct choice *c, const struct policy *policy, const struct history *history)
+{
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        for (size_t k = 0; k < INVENTORY_PARTS; k++)
+            rank_part(c, &c->inv->parts[i][k], policy, history);
 }
 
 static int count_all(struct choice *c)

@@ -1,5 +1,7 @@
 #include "core/inventory.h"
 
+#include <string.h>
+
 void inventory_number(struct inventory *inv)
 {
     struct inventory_cursor cursor = {0};
@@ -10,13 +12,27 @@ void inventory_number(struct inventory *inv)
         l->index = (uint32_t)inv->total++;
 }
 
+static struct listener *head_of(const struct inventory *inv, const struct inventory_cursor *cursor,
+                                size_t part)
+{
+    const struct inventory_part *p = &inv->parts[cursor->protocol][part];
+
+    return cursor->next[part] < p->count ? &p->listeners[cursor->next[part]] : NULL;
+}
+
 struct listener *inventory_next(const struct inventory *inv, struct inventory_cursor *cursor)
 {
-    while (cursor->part < inv->part_count && cursor->next == inv->parts[cursor->part].count) {
-        cursor->part++;
-        cursor->next = 0;
+    for (; cursor->protocol < PROTOCOL_COUNT;
+         *cursor = (struct inventory_cursor){.protocol = cursor->protocol + 1}) {
+        struct listener *expected = head_of(inv, cursor, 0), *other = head_of(inv, cursor, 1);
+        bool is_other = other && (!expected || other->port < expected->port);
+
+        if (!expected && !other)
+            continue;
+        cursor->next[is_other]++;
+        return is_other ? other : expected;
     }
-    return cursor->part < inv->part_count ? &inv->parts[cursor->part].listeners[cursor->next++] : NULL;
+    return NULL;
 }
 
 struct listener *inventory_next_chosen(const struct inventory *inv, struct inventory_cursor *cursor)
@@ -41,26 +57,20 @@ void inventory_name(struct inventory *inv, const struct services *services)
     }
 }
 
-static uint32_t place_of(enum protocol protocol, uint16_t port)
-{
-    return (uint32_t)protocol << 16 | port;
-}
-
-static const struct listener *part_port(const struct inventory_part *part, uint32_t wanted, size_t *ret_count)
+static const struct listener *part_port(const struct inventory_part *part, uint16_t port, size_t *ret_count)
 {
     size_t low = 0, high = part->count, end;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct listener *l = &part->listeners[middle];
 
-        if (place_of(l->protocol, l->port) < wanted)
+        if (part->listeners[middle].port < port)
             low = middle + 1;
         else
             high = middle;
     }
     for (end = low; end < part->count; end++)
-        if (place_of(part->listeners[end].protocol, part->listeners[end].port) != wanted)
+        if (part->listeners[end].port != port)
             break;
     *ret_count = end - low;
     return end > low ? &part->listeners[low] : NULL;
@@ -69,12 +79,9 @@ static const struct listener *part_port(const struct inventory_part *part, uint3
 const struct listener *inventory_port(const struct inventory *inv, enum protocol protocol, uint16_t port,
                                       size_t *ret_count)
 {
-    const struct listener *found = NULL;
+    const struct listener *found = part_port(&inv->parts[protocol][0], port, ret_count);
 
-    *ret_count = 0;
-    for (size_t i = 0; !found && i < inv->part_count; i++)
-        found = part_port(&inv->parts[i], place_of(protocol, port), ret_count);
-    return found;
+    return found ? found : part_port(&inv->parts[protocol][1], port, ret_count);
 }
 
 void inventory_count(const struct inventory *inv, struct listener_totals *ret)
@@ -83,8 +90,18 @@ void inventory_count(const struct inventory *inv, struct listener_totals *ret)
     const struct listener *l;
 
     *ret = (struct listener_totals){.scopes = {{0}}};
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        ret->known[i] =
+            inv->classes[i].visibility == VISIBILITY_OK && inv->classes[i].others == VISIBILITY_OK;
     while ((l = inventory_next(inv, &cursor))) {
         ret->scopes[l->protocol][l->scope]++;
         ret->owner_unseen[l->protocol] += listener_sight(l) < SIGHT_NONE;
+    }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+        if (!inv->behind[i] || !inv->before)
+            continue;
+        ret->known[i] = inv->before->known[i];
+        memcpy(ret->scopes[i], inv->before->scopes[i], sizeof ret->scopes[i]);
+        ret->owner_unseen[i] = inv->before->owner_unseen[i];
     }
 }

@@ -16,25 +16,36 @@ enum visibility {
 };
 
 struct class_view {
-    enum visibility visibility;
-    int error;       /* why, when VISIBILITY_FAILED */
+    enum visibility visibility; /* of the sockets on expected ports, at least */
+    int error;                  /* why, when VISIBILITY_FAILED */
+    enum visibility others;     /* of those on other ports, which may take longer */
+    int others_error;
     uint64_t unread; /* sockets that there was no room for: no rule has seen them */
 };
 
-/* One sorted run of them. */
+/* Those of one class on expected ports, or on others. */
 struct inventory_part {
     struct listener *listeners; /* by key */
     size_t count;
     struct member *members; /* of all of them, one after the other */
 };
 
-enum { INVENTORY_PARTS_MAX = PROTOCOL_COUNT };
+/* How many there are, whatever limits cut. */
+struct listener_totals {
+    bool known[PROTOCOL_COUNT];
+    uint64_t scopes[PROTOCOL_COUNT][SCOPE_COUNT];
+    uint64_t owner_unseen[PROTOCOL_COUNT]; /* it cannot be seen which process holds them */
+};
+
+/* Expected ports first. */
+enum { INVENTORY_PARTS = 2 };
 
 struct inventory {
-    struct inventory_part parts[INVENTORY_PARTS_MAX]; /* one after the other by key */
-    size_t part_count;
+    struct inventory_part parts[PROTOCOL_COUNT][INVENTORY_PARTS]; /* no port is in both of a class */
     size_t total;
     struct class_view classes[PROTOCOL_COUNT];
+    bool behind[PROTOCOL_COUNT];          /* the look at other ports goes on; they are as shown before */
+    const struct listener_totals *before; /* of these, as told before; borrowed, may be NULL */
 };
 
 /* Numbers all listeners, in their order. */
@@ -50,7 +61,7 @@ void inventory_name(struct inventory *inv, const struct services *services);
 
 /* Where a walk over all listeners is; begins as {0}. */
 struct inventory_cursor {
-    size_t part, next;
+    size_t protocol, next[INVENTORY_PARTS];
 };
 
 /* The next listener, in the order of keys. Returns NULL after the last. */
@@ -59,12 +70,7 @@ struct listener *inventory_next(const struct inventory *inv, struct inventory_cu
 /* Likewise of those that are chosen. */
 struct listener *inventory_next_chosen(const struct inventory *inv, struct inventory_cursor *cursor);
 
-/* How many there are, whatever limits cut. */
-struct listener_totals {
-    uint64_t scopes[PROTOCOL_COUNT][SCOPE_COUNT];
-    uint64_t owner_unseen[PROTOCOL_COUNT]; /* it cannot be seen which process holds them */
-};
-
+/* Those of a class that is behind are told as before. */
 void inventory_count(const struct inventory *inv, struct listener_totals *ret);
 
 #endif

@@ -77,20 +77,24 @@ static void survey_port(struct evaluation *ev, const struct listener *l, size_t 
     }
 }
 
+static void survey_part(struct evaluation *ev, const struct inventory_part *part)
+{
+    const struct listener *l = part->listeners;
+    size_t end;
+
+    for (size_t first = 0; first < part->count; first = end) {
+        for (end = first + 1; end < part->count; end++)
+            if (l[end].port != l[first].port)
+                break;
+        survey_port(ev, &l[first], end - first);
+    }
+}
+
 void judge_survey(struct evaluation *ev)
 {
-    for (size_t i = 0; i < ev->inv->part_count; i++) {
-        const struct inventory_part *part = &ev->inv->parts[i];
-        const struct listener *l = part->listeners;
-        size_t end;
-
-        for (size_t first = 0; first < part->count; first = end) {
-            for (end = first + 1; end < part->count; end++)
-                if (l[end].port != l[first].port || l[end].protocol != l[first].protocol)
-                    break;
-            survey_port(ev, &l[first], end - first);
-        }
-    }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        for (size_t k = 0; k < INVENTORY_PARTS; k++)
+            survey_part(ev, &ev->inv->parts[i][k]);
 }
 
 /* An entry on one of its ports, the listeners there that concern it, and what

@@ -167,12 +167,20 @@ static int raise_objection(struct evaluation *ev, const struct listener *l, cons
     return 0;
 }
 
+/* Whether the sockets of which it is one were read to the end. */
+static bool was_read(const struct evaluation *ev, const struct listener *l)
+{
+    const struct class_view *view = &ev->inv->classes[l->protocol];
+
+    return (ev->verdict->listeners[l->index].expected ? view->visibility : view->others) == VISIBILITY_OK;
+}
+
 int judge_other(struct evaluation *ev, const struct listener *l)
 {
     struct objection objection;
 
-    if (!ev->verdict->classes[l->protocol].seen || !ev->classes[l->protocol].others ||
-        ev->notes[l->index].covered || l->auto_port || rules_is_own(ev->own, l))
+    if (!was_read(ev, l) || !ev->classes[l->protocol].others || ev->notes[l->index].covered || l->auto_port ||
+        rules_is_own(ev->own, l))
         return 0;
     objection = judge_by_allows(ev->policy, l);
     return objection.rule == RULE_COUNT ? 0 : raise_objection(ev, l, &objection);
@@ -203,20 +211,31 @@ static void describe_untold(struct evaluation *ev, enum protocol protocol)
                         : "no process here does");
 }
 
+/* Which part of a class is to be complained of: what rules need and cannot see. */
+static enum visibility worst_visibility(const struct class_view *view, bool others, int *ret_error)
+{
+    bool of_others = others && view->visibility == VISIBILITY_OK && view->others != VISIBILITY_UNKNOWN;
+
+    *ret_error = of_others ? view->others_error : view->error;
+    return of_others ? view->others : view->visibility;
+}
+
 int judge_class(struct evaluation *ev, enum protocol protocol)
 {
     const struct class_view *view = &ev->inv->classes[protocol];
     const struct class_verdict *class = &ev->verdict->classes[protocol];
+    int error;
+    enum visibility visibility = worst_visibility(view, ev->classes[protocol].others, &error);
     bool confirm = false;
     struct finding *f;
 
-    if (view->visibility == VISIBILITY_UNKNOWN || !class->needed)
+    if (visibility == VISIBILITY_UNKNOWN || !class->needed)
         return 0;
     buf_truncate(&ev->text, 0);
-    if (view->visibility != VISIBILITY_OK) {
+    if (visibility != VISIBILITY_OK) {
         buf_fmt(&ev->text, "%s sockets cannot be read: %s", protocol_name(protocol),
-                err_str(view->visibility == VISIBILITY_FAILED ? view->error : ERR_UNSUPPORTED));
-        confirm = view->visibility == VISIBILITY_FAILED; /* it may be read again at once */
+                err_str(visibility == VISIBILITY_FAILED ? error : ERR_UNSUPPORTED));
+        confirm = visibility == VISIBILITY_FAILED; /* it may be read again at once */
     } else if (view->unread > 0 && (ev->classes[protocol].others || ev->classes[protocol].unsure)) {
         buf_fmt(&ev->text, "%llu %s sockets are more than can be held, and are not judged",
                 (unsigned long long)view->unread, protocol_name(protocol));

@@ -151,8 +151,18 @@ uint64_t listener_table_dropped(const struct listener_table *t, enum dropped wha
 
 void listener_table_inventory(const struct listener_table *t, struct inventory *ret)
 {
-    *ret = (struct inventory){.part_count = 1, .total = t->count};
-    ret->parts[0] = (struct inventory_part){t->listeners, t->count, t->members};
+    size_t member = 0;
+
+    *ret = (struct inventory){.total = t->count};
+    for (size_t i = 0, end; i < t->count; i = end) {
+        enum protocol protocol = t->listeners[i].protocol;
+
+        ret->parts[protocol][1] =
+            (struct inventory_part){.listeners = &t->listeners[i], .members = &t->members[member]};
+        for (end = i; end < t->count && t->listeners[end].protocol == protocol; end++)
+            member += t->listeners[end].followed;
+        ret->parts[protocol][1].count = end - i;
+    }
     memcpy(ret->classes, t->classes, sizeof ret->classes);
 }
 

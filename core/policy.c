@@ -106,6 +106,44 @@ bool policy_expects_port(const struct policy *policy, enum protocol protocol, ui
     return policy_next_expect(policy, &walk) != NULL;
 }
 
+/* Joins ranges that are no further apart than gap. Returns how many there are,
+ * which may be more than there is room for. */
+static size_t join_ranges(const struct port_index *index, enum protocol protocol, uint32_t gap,
+                          struct port_range *ret, size_t max)
+{
+    struct port_range *last = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < index->count; i++) {
+        const struct port_span *span = &index->spans[i];
+        uint16_t first = (uint16_t)span->first, end = (uint16_t)span->last;
+
+        if (span->first >> 16 != (uint32_t)protocol)
+            continue;
+        if (last && first <= last->last + gap) {
+            last->last = end > last->last ? end : last->last;
+            continue;
+        }
+        if (count++ == max)
+            return count;
+        last = &ret[count - 1];
+        *last = (struct port_range){first, end};
+    }
+    return count;
+}
+
+size_t policy_expected_ranges(const struct policy *policy, enum protocol protocol, struct port_range *ret,
+                              size_t max)
+{
+    uint32_t gap = 1;
+    size_t count;
+
+    assert(policy_is_sealed(policy) && max > 0);
+    while ((count = join_ranges(&policy->by_port.expects, protocol, gap, ret, max)) > max)
+        gap *= 2;
+    return count;
+}
+
 enum want_scope matcher_scope(const struct matcher *match)
 {
     return match->has_address && ip_addr_is_loopback(match->address) ? WANT_LOOPBACK : match->scope;

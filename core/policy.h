@@ -79,6 +79,12 @@ const char *want_scope_name(enum want_scope scope);
 /* Whether some expect entry names this port. */
 bool policy_expects_port(const struct policy *policy, enum protocol protocol, uint16_t port);
 
+/* The expected ports of a protocol as ranges, of which there is room for max. Where
+ * there are more, those that are nearest to each other are joined, with what is
+ * between them. Returns their number. */
+size_t policy_expected_ranges(const struct policy *policy, enum protocol protocol, struct port_range *ret,
+                              size_t max);
+
 /* Begin a walk over the entries that are about a port, each once, in no
  * particular order. */
 void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,

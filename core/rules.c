@@ -191,7 +191,8 @@ static int begin_verdict(struct evaluation *ev)
         const struct class_view *view = &ev->inv->classes[i];
 
         v->classes[i].seen = view->visibility == VISIBILITY_OK;
-        v->classes[i].complete = v->classes[i].seen && view->unread == 0;
+        v->classes[i].complete =
+            v->classes[i].seen && view->others == VISIBILITY_OK && view->unread == 0 && !ev->inv->behind[i];
     }
     find_needs(ev);
     judge_survey(ev);

@@ -518,8 +518,11 @@ int socket_store_finish(struct socket_store *s)
     struct member *members, *place;
     int r;
 
-    if (s->finished)
+    if (s->finished) {
+        for (size_t i = 0; i < s->member_count; i++)
+            s->members[i].owners = NULL; /* they were borrowed for the time before */
         return 0;
+    }
     members = place = calloc(s->member_count + 1, sizeof *members);
     r = members ? sort_listeners(s) : -ENOMEM;
     if (r < 0) {

@@ -122,7 +122,7 @@ int64_t socket_store_missing(struct socket_store *s);
 bool socket_store_is_same(const struct socket_store *s);
 
 /* Puts all into order: the listeners by key, their members by cookie. Nothing
- * may be added then. Returns 0, or -ENOMEM: it may be tried again. */
+ * may be added then. Done again, it only forgets the owners. Returns 0, or -ENOMEM: it may be tried again. */
 int socket_store_finish(struct socket_store *s);
 
 #endif

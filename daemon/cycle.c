@@ -63,6 +63,7 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         .policy = &config->policy,
         .services = c->services,
         .history = c->history,
+        .previous = c->host.listeners,
         .auto_ports = how->auto_ports,
         .wait_for_owners = how->wait_for_owners,
         .anew = c->has_new_listeners, /* which were not judged yet */

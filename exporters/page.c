@@ -79,7 +79,7 @@ static void render_numbers(const struct view *view, struct buf *out)
         buf_str(out, "<tr>");
         cell(out, protocol_name((enum protocol)protocol));
         buf_str(out, "<td>");
-        if (view->verdict->classes[protocol].seen)
+        if (totals->known[protocol])
             buf_u64(out, count_of(totals, (enum protocol)protocol));
         else
             buf_str(out, "cannot be read on this host");

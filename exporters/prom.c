@@ -140,7 +140,7 @@ static void render_listener_totals(struct prom *p)
     const struct listener_totals *totals = view_totals(p->view);
 
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        for (int scope = 0; p->view->verdict->classes[protocol].seen && scope < SCOPE_COUNT; scope++) {
+        for (int scope = 0; totals->known[protocol] && scope < SCOPE_COUNT; scope++) {
             exposition_begin_essential(&p->x);
             exposition_label(&p->x, "protocol", protocol_name((enum protocol)protocol));
             exposition_label(&p->x, "scope", scope_name((enum scope)scope));
@@ -154,7 +154,7 @@ static void render_owner_unseen(struct prom *p)
     const struct listener_totals *totals = view_totals(p->view);
 
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        if (!p->view->verdict->classes[protocol].seen)
+        if (!totals->known[protocol])
             continue;
         exposition_begin_essential(&p->x);
         exposition_label(&p->x, "protocol", protocol_name((enum protocol)protocol));

@@ -79,7 +79,7 @@ static void make_policy(struct policy *policy, const struct bench_case *c)
 
 static const struct listener_table *make_table(const struct policy *policy, const struct bench_case *c)
 {
-    struct listener_builder *b = must(listener_builder_new(1000, NULL));
+    struct listener_builder *b = must(new_builder(1000));
     const struct listener_table *table;
 
     for (size_t i = 0; i < c->listeners; i++) {
@@ -94,7 +94,7 @@ static const struct listener_table *make_table(const struct policy *policy, cons
             die("listener");
     }
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     table = seal_all(b);
     listener_builder_free(b);
     if (!table)

@@ -75,14 +75,14 @@ static void add_listener(struct listener_builder *b, size_t index)
 
 static const struct listener_table *make_table(const struct policy *policy, size_t count)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *table;
     size_t left;
 
     if (!b)
         die("memory");
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     for (size_t i = 0; i < count; i++)
         add_listener(b, i);
     table = seal_all(b);

@@ -21,6 +21,27 @@ static inline struct limits limits_of(int64_t n)
                            .series = 1000000};
 }
 
+/* Begins to look at everything, and ends; rows may be added, and how the classes
+ * could be seen may be told once more. */
+static inline void begin_looks(struct listener_builder *b, size_t members)
+{
+    listener_builder_set(b, members, NULL);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_begin(b, (enum protocol)i, PART_ALL);
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_UNKNOWN, 0);
+}
+
+/* A builder that has begun to look at everything; NULL when memory runs out. */
+static inline struct listener_builder *new_builder(size_t members)
+{
+    struct listener_builder *b = listener_builder_new(NULL);
+
+    if (b)
+        begin_looks(b, members);
+    return b;
+}
+
 /* Ends a look, and chooses what is shown of it. Returns 0 or -ENOMEM. */
 static inline int finish_look(struct listener_builder *b, const struct limits *limits,
                               const struct policy *policy, const struct services *services,

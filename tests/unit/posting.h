@@ -20,7 +20,7 @@ static inline size_t posting_listener_count(unsigned n)
 
 static inline const struct snapshot *posting_snapshot(unsigned n)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     struct space host = {.name = ""};
     const struct snapshot *s;
 
@@ -31,7 +31,7 @@ static inline const struct snapshot *posting_snapshot(unsigned n)
         (void)snprintf(socket, sizeof socket, "0.0.0.0:%zu", POSTING_FIRST_PORT + i);
         add_rows(b, socket, i + 1);
     }
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
     host.listeners = seal_all(b);
     assert_non_null(host.listeners);
     s = snapshot_new(&host, 1);

@@ -43,16 +43,16 @@ static inline void scene_init(struct scene *s)
 {
     *s = (struct scene){.next_cookie = 1};
     s->policy.expects = calloc(SCENE_EXPECTS_MAX, sizeof *s->policy.expects);
-    s->builder = listener_builder_new(1000, NULL);
+    s->builder = new_builder(1000);
     s->counter = conn_counter_new();
     assert_non_null(s->policy.expects);
     assert_non_null(s->builder);
     assert_non_null(s->counter);
-    listener_builder_set_class(s->builder, PROTOCOL_TCP, VISIBILITY_OK, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_UDP, VISIBILITY_OK, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_UDPLITE, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_SCTP, VISIBILITY_UNSUPPORTED, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_RAW, VISIBILITY_OK, 0);
+    listener_builder_end(s->builder, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    listener_builder_end(s->builder, PROTOCOL_UDP, PART_ALL, VISIBILITY_OK, 0);
+    listener_builder_end(s->builder, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(s->builder, PROTOCOL_SCTP, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(s->builder, PROTOCOL_RAW, PART_ALL, VISIBILITY_OK, 0);
     s->status.last_reload_successful = true;
     s->status.last_reload_success_ms = SCENE_WALL_MS;
     s->view = (struct view){

@@ -22,14 +22,14 @@ static const struct port_range local_ports = {32768, 60999};
 
 static const struct listener_table *table_of(const struct owned *sockets, size_t count)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     struct owner_set *sets[SOCKETS_MAX];
     const struct listener_table *t;
 
     assert_non_null(b);
     assert_in_range(count, 0, SOCKETS_MAX);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     for (size_t i = 0; i < count; i++) {
         struct listener_row row = row_of(sockets[i].socket);
 

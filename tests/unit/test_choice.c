@@ -15,7 +15,7 @@ struct host {
 
 static struct host host_of(void)
 {
-    struct host h = {listener_builder_new(1000, NULL), history_new(), 1};
+    struct host h = {new_builder(1000), history_new(), 1};
 
     assert_non_null(h.builder);
     assert_non_null(h.history);
@@ -47,7 +47,7 @@ static const struct listener_table *show(struct host *h, const struct limits *li
     const struct listener_table *t = seal_look(h->builder, limits, policy, NULL, h->history);
 
     assert_non_null(t);
-    listener_builder_begin(h->builder, 1000);
+    begin_looks(h->builder, 1000);
     return t;
 }
 

@@ -411,11 +411,12 @@ int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, i
     kernel.attached++;
     kernel.attached_rows = 0;
     kernel.calls_before_attach = kernel.call_count;
-    for (size_t part = 0; part < inv->part_count; part++) {
-        struct member *m = inv->parts[part].members;
+    for (size_t p = 0; p < PROTOCOL_COUNT * INVENTORY_PARTS; p++) {
+        const struct inventory_part *part = &inv->parts[p / INVENTORY_PARTS][p % INVENTORY_PARTS];
+        struct member *m = part->members;
 
-        for (size_t i = 0; i < inv->parts[part].count; i++) {
-            for (uint32_t k = 0; k < inv->parts[part].listeners[i].followed; k++, m++) {
+        for (size_t i = 0; i < part->count; i++) {
+            for (uint32_t k = 0; k < part->listeners[i].followed; k++, m++) {
                 if (kernel.attached_rows++ == 0)
                     kernel.attached_row = *m;
                 if (kernel.owners_result == 0)

@@ -144,12 +144,12 @@ static int tear_down(void **state)
 static void listening(const char *sockets)
 {
     static const struct policy no_policy;
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     const struct limits limits = limits_of(100);
 
     assert_non_null(b);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     add_rows(b, sockets, 1);
     assert_int_equal(finish_look(b, &limits, &no_policy, NULL, NULL, &machine.inventory), 0);
     machine.builder = b;

@@ -29,7 +29,7 @@ static struct host host_of(size_t limit, const struct policy *policy)
         .limit = limit,
         .shown = 1000000,
         .members = 1000,
-        .builder = listener_builder_new(1000, NULL),
+        .builder = new_builder(1000),
         .history = history_new(),
     };
 
@@ -43,9 +43,9 @@ static struct host host_of(size_t limit, const struct policy *policy)
 /* Returns the builder for the next poll; borrowed. */
 static struct listener_builder *host_begin(struct host *h)
 {
-    listener_builder_begin(h->builder, h->members);
+    begin_looks(h->builder, h->members);
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(h->builder, (enum protocol)i, h->visibilities[i], 0);
+        listener_builder_end(h->builder, (enum protocol)i, PART_ALL, h->visibilities[i], 0);
     return h->builder;
 }
 

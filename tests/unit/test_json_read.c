@@ -340,7 +340,7 @@ static void nesting_without_end_is_refused(void **state)
 /* Of so many listeners, each on a port of its own, in reverse. */
 static const struct listener_table *table_of_many(void)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *table;
 
     assert_non_null(b);

@@ -9,7 +9,7 @@ static const struct policy no_policy;
 
 static struct listener_builder *builder(void)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
 
     assert_non_null(b);
     return b;
@@ -40,7 +40,7 @@ static const struct listener_table *seal(struct listener_builder *b)
 static void sees_all(struct listener_builder *b)
 {
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
 }
 
 static const struct listener_table *table_of(const char *sockets)
@@ -431,7 +431,7 @@ static void a_table_has_what_is_chosen_and_knows_how_many_there_are(void **state
 /* Of a great group so many are told one by one; all are counted and summed. */
 static void a_group_follows_some_of_its_sockets_and_sums_all(void **state)
 {
-    struct listener_builder *b = listener_builder_new(3, NULL);
+    struct listener_builder *b = new_builder(3);
     const struct listener_table *t;
     const struct listener *l;
     size_t count;
@@ -462,14 +462,14 @@ static void the_look_that_saw_more_of_a_group_counts(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(looks); i++) {
-        struct listener_builder *b = listener_builder_new(2, NULL);
+        struct listener_builder *b = new_builder(2);
         const struct listener_table *t;
         size_t count;
 
         assert_non_null(b);
         for (uint32_t k = 1; k <= looks[i][0]; k++)
             adds_a_member(b, k, 1, 9, 0);
-        listener_builder_look_again(b, PROTOCOL_TCP);
+        listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
         for (uint32_t k = 1; k <= looks[i][1]; k++)
             adds_a_member(b, k, 1, 9, 0);
         t = seal(b);
@@ -508,11 +508,11 @@ static void what_a_builder_holds_has_an_end_but_each_class_has_room(void **state
     (void)state;
     adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + MORE);
     adds_services(b, PROTOCOL_TCP, 5); /* more sockets of services that are there */
-    adds_services(b, PROTOCOL_UDP, BUILDER_SERVICES_OF_CLASS + 1);
+    adds_services(b, PROTOCOL_UDP, BUILDER_SERVICES_OF_PART + 1);
     t = seal_some(b, 10);
     assert_int_equal(unread(t, PROTOCOL_TCP), MORE);
     assert_int_equal(unread(t, PROTOCOL_UDP), 1);
-    assert_int_equal(listener_table_total(t), BUILDER_SERVICES_MAX + BUILDER_SERVICES_OF_CLASS);
+    assert_int_equal(listener_table_total(t), BUILDER_SERVICES_MAX + BUILDER_SERVICES_OF_PART);
     listener_table_unref(t);
 }
 
@@ -525,7 +525,7 @@ static void a_flood_leaves_nothing_behind(void **state)
     (void)state;
     adds_services(b, PROTOCOL_TCP, 100000);
     for (int i = 0; i < 3; i++) {
-        listener_builder_begin(b, 1000);
+        begin_looks(b, 1000);
         add_rows(b, "0.0.0.0:80 0.0.0.0:81 *:80", 1);
         assert_int_equal(listener_builder_is_same(b), i > 0);
     }
@@ -542,7 +542,7 @@ static void dropping_takes_back_one_class(void **state)
     (void)state;
     adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + 1);
     add_rows(b, "udp/0.0.0.0:53", 1);
-    listener_builder_drop(b, PROTOCOL_TCP);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
     t = seal(b);
     assert_listeners(t, "udp/0.0.0.0:53");
     assert_int_equal(unread(t, PROTOCOL_TCP), 0);
@@ -556,8 +556,8 @@ static void after_a_drop_the_class_may_be_added_again(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:1 udp/0.0.0.0:1 0.0.0.0:2 udp/0.0.0.0:2 0.0.0.0:3", 1);
-    listener_builder_drop(b, PROTOCOL_TCP);
-    listener_builder_drop(b, PROTOCOL_SCTP);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
+    listener_builder_drop(b, PROTOCOL_SCTP, PART_ALL);
     add_rows(b, "0.0.0.0:2", 3);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:2 udp/0.0.0.0:1 udp/0.0.0.0:2");
@@ -572,7 +572,7 @@ static struct listener_builder *builder_after(const char *sockets)
 
     sees_all(b);
     add_rows(b, sockets, 1);
-    listener_builder_begin(b, 1000);
+    begin_looks(b, 1000);
     sees_all(b);
     return b;
 }
@@ -599,9 +599,9 @@ static void missing_counts_the_sockets_that_are_not_there_again(void **state)
         struct listener_builder *b = builder_after("0.0.0.0:80 0.0.0.0:80 0.0.0.0:22 udp/0.0.0.0:53");
 
         add_rows(b, cases[i].sockets, cases[i].first_cookie);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), cases[i].tcp);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP), cases[i].udp);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_SCTP), 0);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), cases[i].tcp);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP, PART_ALL), cases[i].udp);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_SCTP, PART_ALL), 0);
         listener_builder_free(b);
     }
 }
@@ -614,7 +614,7 @@ static void missing_is_not_fooled_by_repeated_sockets(void **state)
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:80", 1);
     add_rows(b, "0.0.0.0:80 0.0.0.0:80", 1);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1);
     listener_builder_free(b);
 }
 
@@ -625,14 +625,14 @@ static void without_a_look_before_it_cannot_be_told_what_is_missing(void **state
     struct listener_builder *b = builder();
 
     (void)state;
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), -ENOENT);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), -ENOENT);
     for (size_t i = 0; i < ARRAY_LENGTH(unseen); i++) {
         sees_all(b);
         add_rows(b, "0.0.0.0:80 udp/0.0.0.0:53", 1);
-        listener_builder_set_class(b, PROTOCOL_TCP, unseen[i], 0);
-        listener_builder_begin(b, 1000);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), -ENOENT);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP), 1);
+        listener_builder_end(b, PROTOCOL_TCP, PART_ALL, unseen[i], 0);
+        begin_looks(b, 1000);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), -ENOENT);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP, PART_ALL), 1);
     }
     listener_builder_free(b);
 }
@@ -643,11 +643,11 @@ static void sockets_are_missing_until_they_have_gone(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:81#2", 0);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1);
-    listener_builder_begin(b, 1000);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1); /* the other one */
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1);
+    begin_looks(b, 1000);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1); /* the other one */
     add_rows(b, "0.0.0.0:81#2", 0);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 0);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 0);
     listener_builder_free(b);
 }
 
@@ -658,9 +658,9 @@ static void refused_memory_does_not_tell_what_is_missing(void **state)
     (void)state;
     add_rows(b, "0.0.0.0:81#2", 0);
     refuse_nth(1);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), -ENOMEM);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), -ENOMEM);
     assert_true(refuse_stop());
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1);
     listener_builder_free(b);
 }
 
@@ -675,7 +675,7 @@ static void a_second_look_adds_only_what_the_first_missed(void **state)
     adds_a_member(b, 1, 1, 9, 0);
     adds_a_member(b, 3, 1, 9, 0);
     add_rows(b, "udp/0.0.0.0:53", 1);
-    listener_builder_look_again(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     adds_a_member(b, 1, 4, 9, 0); /* what the first look saw counts */
     adds_a_member(b, 2, 1, 9, 0);
     adds_a_member(b, 2, 1, 9, 0); /* a repetition within the second look */
@@ -695,7 +695,7 @@ static void a_second_look_passes_over_no_unknown_cookie(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:80", 0);
-    listener_builder_look_again(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     add_rows(b, "0.0.0.0:81", 0);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81");
@@ -708,12 +708,12 @@ static void second_looks_go_from_protocol_to_protocol(void **state)
     const struct listener_table *t;
 
     (void)state;
-    listener_builder_look_again(b, PROTOCOL_TCP); /* after nothing at all */
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL); /* after nothing at all */
     add_rows(b, "0.0.0.0:80", 1);
-    listener_builder_look_again(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
     add_rows(b, "udp/0.0.0.0:53", 1);
-    listener_builder_look_again(b, PROTOCOL_UDP);
+    listener_builder_look_again(b, PROTOCOL_UDP, PART_ALL);
     add_rows(b, "udp/0.0.0.0:53 udp/0.0.0.0:67", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81 udp/0.0.0.0:53 udp/0.0.0.0:67");
@@ -727,8 +727,8 @@ static void a_drop_ends_a_second_look(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
-    listener_builder_look_again(b, PROTOCOL_TCP);
-    listener_builder_drop(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
     add_rows(b, "0.0.0.0:80", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80");
@@ -742,8 +742,8 @@ static void the_next_look_passes_over_nothing(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
-    listener_builder_look_again(b, PROTOCOL_TCP);
-    listener_builder_begin(b, 1000);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
+    begin_looks(b, 1000);
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81");
@@ -757,7 +757,7 @@ static void what_both_looks_cut_is_counted_once(void **state)
 
     (void)state;
     adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + 7);
-    listener_builder_look_again(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + 7);
     t = seal_some(b, 10);
     assert_int_equal(unread(t, PROTOCOL_TCP), 7);
@@ -770,11 +770,11 @@ static void classes_are_kept_apart(void **state)
     const struct listener_table *t;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
-    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EACCES);
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_FAILED, -EIO);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_FAILED, -EACCES);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
     t = seal(b);
     assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->visibility, VISIBILITY_OK);
     assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->visibility, VISIBILITY_FAILED);
@@ -854,7 +854,7 @@ static void members_can_be_completed_before_they_are_sealed(void **state)
     (void)state;
     add_rows(b, "0.0.0.0:81#3 0.0.0.0:80#2 0.0.0.0:80#1", 1);
     assert_int_equal(finish_look(b, &limits, &no_policy, NULL, NULL, &inv), 0);
-    inv.parts[PROTOCOL_TCP].members[1].owners = owners; /* the second of the first */
+    inv.parts[PROTOCOL_TCP][1].members[1].owners = owners; /* the second of the first */
     t = listener_table_cut(&inv, NULL, &limits, &no_policy);
     assert_non_null(t);
     l = listener_table_all(t, &count);
@@ -915,7 +915,7 @@ static void a_builder_only_borrows_owners(void **state)
     (void)state;
     adds_an_owned_socket(b, "0.0.0.0:80#1", owners);
     assert_int_equal(owners->ref.count, 1);
-    listener_builder_drop(b, PROTOCOL_TCP);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
     assert_int_equal(owners->ref.count, 1);
     adds_an_owned_socket(b, "0.0.0.0:80#1", owners);
     listener_builder_free(b);
@@ -993,7 +993,7 @@ static void change_row(struct listener_row *row, size_t which)
  * saw before. */
 static bool sees_again(struct listener_builder *b, const struct listener_row *row)
 {
-    listener_builder_begin(b, 1000);
+    begin_looks(b, 1000);
     sees_all(b);
     assert_int_equal(listener_builder_add(b, row), 0);
     return listener_builder_is_same(b);
@@ -1066,7 +1066,7 @@ static void what_could_be_seen_makes_a_difference(void **state)
         for (int visibility = VISIBILITY_UNKNOWN; visibility <= VISIBILITY_FAILED; visibility++) {
             struct listener_builder *b = builder_after("");
 
-            listener_builder_set_class(b, (enum protocol)i, (enum visibility)visibility, 0);
+            listener_builder_end(b, (enum protocol)i, PART_ALL, (enum visibility)visibility, 0);
             assert_int_equal(listener_builder_is_same(b), visibility == VISIBILITY_OK);
             listener_builder_free(b);
         }
@@ -1075,9 +1075,9 @@ static void what_could_be_seen_makes_a_difference(void **state)
 /* Looks in vain at TCP sockets. */
 static void fails_to_see(struct listener_builder *b, int error)
 {
-    listener_builder_begin(b, 1000);
+    begin_looks(b, 1000);
     sees_all(b);
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_FAILED, error);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_FAILED, error);
 }
 
 static void why_a_class_failed_makes_a_difference(void **state)
@@ -1105,11 +1105,11 @@ static void after_a_failed_class_the_same_rows_are_not_the_same(void **state)
     assert_false(listener_builder_is_same(b));
     assert_false(sees_again(b, &row));
     assert_true(sees_again(b, &row));
-    listener_builder_begin(b, 1000); /* one that fails half-way */
+    begin_looks(b, 1000); /* one that fails half-way */
     sees_all(b);
     assert_int_equal(listener_builder_add(b, &row), 0);
-    listener_builder_drop(b, PROTOCOL_TCP);
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_FAILED, -EIO);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_FAILED, -EIO);
     assert_false(listener_builder_is_same(b));
     assert_false(sees_again(b, &row));
     listener_builder_free(b);
@@ -1124,7 +1124,7 @@ static void what_was_cut_makes_a_difference(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(floods); i++) {
-        listener_builder_begin(b, 1000);
+        begin_looks(b, 1000);
         adds_services(b, PROTOCOL_TCP, floods[i]);
         assert_int_equal(listener_builder_is_same(b), i % 2 == 1);
     }
@@ -1140,10 +1140,10 @@ static void a_builder_that_finds_the_same_again_and_again_allocates_nothing(void
     for (int look = 0; look < 1000; look++) {
         if (look == 2)
             refuse_nth(0);
-        listener_builder_begin(b, 1000);
+        begin_looks(b, 1000);
         sees_all(b);
         add_rows(b, sockets, 0);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), look > 0 ? 0 : -ENOENT);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), look > 0 ? 0 : -ENOENT);
         assert_int_equal(listener_builder_is_same(b), look > 0);
     }
     assert_int_equal(refuse_count(), 0);
@@ -1158,7 +1158,7 @@ static void a_look_takes_its_own_limit_of_members(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:80 0.0.0.0:80", 1);
-    listener_builder_begin(b, 2);
+    begin_looks(b, 2);
     add_rows(b, "0.0.0.0:80 0.0.0.0:80 0.0.0.0:80", 1);
     t = seal(b);
     assert_int_equal(listener_table_all(t, &count)->sockets, 3);
@@ -1172,7 +1172,7 @@ static void a_table_has_nothing_of_the_look_before(void **state)
     const struct listener_table *t;
 
     (void)state;
-    listener_builder_begin(b, 1000);
+    begin_looks(b, 1000);
     add_rows(b, "0.0.0.0:82", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:82");
@@ -1189,7 +1189,7 @@ static void one_builder_makes_table_after_table(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
-        listener_builder_begin(b, 1000);
+        begin_looks(b, 1000);
         adds_an_owned_socket(b, i == 2 ? "0.0.0.0:81#2" : "0.0.0.0:80#1", owners);
         tables[i] = seal_all(b);
         assert_non_null(tables[i]);

@@ -57,7 +57,7 @@ static void log_transition(void *arg, const struct transition *t)
 static void watch_init(struct watch *w, const struct policy *policy, const struct services *services)
 {
     *w = (struct watch){.policy = policy, .services = services};
-    w->builder = listener_builder_new(1000, NULL);
+    w->builder = new_builder(1000);
     w->counter = conn_counter_new();
     w->history = history_new();
     assert_true(w->builder && w->counter && w->history);
@@ -91,16 +91,16 @@ static int collect_listeners(struct watch *w, const struct look *look)
     int64_t missing;
     int r;
 
-    listener_builder_begin(b, 1000);
+    begin_looks(b, 1000);
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, look->visibilities[i], -EIO);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, look->visibilities[i], -EIO);
     r = add_all(b, look);
-    listener_builder_look_again(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     if (r == 0)
         r = add_all(b, look);
     if (r < 0)
         return r;
-    missing = listener_builder_missing(b, PROTOCOL_TCP);
+    missing = listener_builder_missing(b, PROTOCOL_TCP, PART_ALL);
     return missing == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -510,7 +510,7 @@ static void without_memory_nothing_begins(void **state)
 {
     (void)state;
     refuse_nth(1);
-    assert_null(listener_builder_new(1000, NULL));
+    assert_null(new_builder(1000));
     assert_true(refuse_stop());
     refuse_nth(1);
     assert_null(conn_counter_new());

@@ -447,10 +447,11 @@ static bool is_due(const struct owners *o)
 static int attach_all(struct owners *o, struct member *rows, size_t count)
 {
     struct listener *listeners = calloc(count + 1, sizeof *listeners);
-    struct inventory inv = {.parts = {{listeners, count, rows}}, .part_count = 1, .total = count};
+    struct inventory inv = {.total = count};
     int r;
 
     assert_non_null(listeners);
+    inv.parts[PROTOCOL_UDP][1] = (struct inventory_part){listeners, count, rows};
     for (size_t i = 0; i < count; i++)
         listeners[i] = (struct listener){.sockets = 1, .followed = 1, .chosen = true, .members = &rows[i]};
     r = owners_attach(o, &inv, SIZE_MAX, now_ms());

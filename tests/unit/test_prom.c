@@ -374,7 +374,7 @@ static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state
         scene_init(&s);
         scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
         scene_expect(&s, "dns", PROTOCOL_UDP, "53", WANT_ANY);
-        listener_builder_set_class(s.builder, PROTOCOL_TCP, unseen[i], -EPERM);
+        listener_builder_end(s.builder, PROTOCOL_TCP, PART_ALL, unseen[i], -EPERM);
         scene_listen(&s, "udp/0.0.0.0:53", NULL);
         scene_seal(&s);
         e = render(&s);
@@ -398,7 +398,7 @@ static void a_class_not_asked_for_yet_is_not_called_invisible(void **state)
 
     (void)state;
     scene_init(&s);
-    listener_builder_set_class(s.builder, PROTOCOL_TCP, VISIBILITY_UNKNOWN, 0);
+    listener_builder_end(s.builder, PROTOCOL_TCP, PART_ALL, VISIBILITY_UNKNOWN, 0);
     scene_seal(&s);
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_socket_class_visible{class=\"tcp\"}"), 0);

@@ -30,12 +30,12 @@ static struct expect expect_of(const char *name, const struct matcher *match)
 
 static struct listener_builder *builder(const char *sockets)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
 
     assert_non_null(b);
     add_rows(b, sockets, 1);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     return b;
 }
 
@@ -522,7 +522,7 @@ static void a_class_that_was_not_read_yields_no_findings_but_blind(void **state)
 
         e.match.protocol = PROTOCOL_UDP;
         b = builder("udp/0.0.0.0:54");
-        listener_builder_set_class(b, PROTOCOL_UDP, cases[i].visibility, -EIO);
+        listener_builder_end(b, PROTOCOL_UDP, PART_ALL, cases[i].visibility, -EIO);
         assert_judged(b, &policy, &no_own, cases[i].findings);
     }
 }
@@ -537,7 +537,7 @@ static void blindness_is_reported_only_where_a_rule_needs_to_see(void **state)
     (void)state;
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         if (i != PROTOCOL_TCP)
-            listener_builder_set_class(b, (enum protocol)i, VISIBILITY_FAILED, -EIO);
+            listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_FAILED, -EIO);
     assert_judged(b, &policy, &no_own, "");
 }
 
@@ -547,8 +547,8 @@ static void an_absent_protocol_hides_no_unexpected_listener(void **state)
     struct listener_builder *b = builder("");
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
     assert_judged(b, &policy, &no_own, "Blind(udplite)");
 }
 
@@ -684,10 +684,10 @@ static void a_verdict_says_which_classes_were_seen(void **state)
     const struct verdict *v;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EIO);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_UNKNOWN, 0);
+    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_UNKNOWN, 0);
     v = judge(b, &policy, &no_own);
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
         assert_int_equal(v->classes[i].seen, i == PROTOCOL_TCP);
@@ -741,7 +741,7 @@ static void keys_say_what_a_finding_is_about(void **state)
     const struct verdict *v;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_FAILED, -EIO);
     v = judge(b, &policy, &no_own);
     assert_int_equal(v->count, 3);
     key = &v->findings[0].key;
@@ -827,7 +827,7 @@ static void summaries_about_one_listener_name_it(void **state)
                    "udp [::1]:4000 listens, but is neither expected nor allowed");
     assert_summary(builder("*:80"), &policy,
                    "tcp *:80 (http) is bound beyond loopback, allowed only on loopback");
-    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EACCES);
+    listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_FAILED, -EACCES);
     assert_summary(b, &policy, "raw sockets cannot be read: Permission denied");
 }
 
@@ -935,7 +935,7 @@ static void assert_needs(struct policy *policy, const struct need_case *cases, s
         const struct class_verdict *class;
         const struct verdict *v;
 
-        listener_builder_set_class(b, cases[i].protocol, cases[i].visibility, -EIO);
+        listener_builder_end(b, cases[i].protocol, PART_ALL, cases[i].visibility, -EIO);
         v = judge(b, policy, &no_own);
         class = &v->classes[cases[i].protocol];
         assert_int_equal(class->needed, cases[i].needed);
@@ -1108,7 +1108,7 @@ static void every_finding_can_be_produced(void **state)
         struct listener_builder *b = builder(sockets[i]);
         const struct verdict *v;
 
-        listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
+        listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_FAILED, -EIO);
         v = judge(b, &policy, &no_own);
         assert_int_equal(policy_seal(&policy), 0);
         for (size_t k = 0; k < v->count; k++) {
@@ -1155,7 +1155,7 @@ static void no_policy_finds_nothing(void **state)
     struct listener_builder *b = builder("0.0.0.0:80 *:22 udp/0.0.0.0:53");
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_FAILED, -EIO);
     assert_judged(b, &policy, &no_own, "");
 }
 

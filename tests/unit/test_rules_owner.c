@@ -34,13 +34,13 @@ static struct owner_set *make_owners(const struct owned *o)
 /* All classes are seen. */
 static const struct listener_table *table_of(const struct owned *sockets)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     struct owner_set *sets[SOCKETS_MAX] = {NULL};
     const struct listener_table *t;
 
     assert_non_null(b);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     for (size_t i = 0; i < SOCKETS_MAX && sockets[i].socket; i++) {
         struct listener_row row = row_of(sockets[i].socket);
 
@@ -427,7 +427,7 @@ static void blindness_says_what_would_help(void **state)
 /* A queue holds one connection more than its limit. */
 static const struct listener_table *queues(const char *const *sockets)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *t;
 
     for (uint64_t i = 0; sockets[i]; i++) {
@@ -443,7 +443,7 @@ static const struct listener_table *queues(const char *const *sockets)
         row.cookie = i + 1;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
     t = seal_all(b);
     listener_builder_free(b);
     assert_non_null(t);
@@ -561,7 +561,7 @@ static void kernel_chosen_ports_concern_no_rule(void **state)
 {
     struct expect e = mysql("", "", "");
     struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     struct listener_row row = row_of("udp/0.0.0.0:3306");
     const struct verdict *v;
 
@@ -570,7 +570,7 @@ static void kernel_chosen_ports_concern_no_rule(void **state)
     row.auto_port = true;
     assert_int_equal(policy_seal(&policy), 0);
     assert_int_equal(listener_builder_add(b, &row), 0);
-    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_OK, 0);
+    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_OK, 0);
     v = judge_table(seal_all(b), &policy);
     listener_builder_free(b);
     assert_int_equal(v->count, 1);

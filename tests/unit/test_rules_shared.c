@@ -105,7 +105,7 @@ static void world_done(struct world *w)
 static const struct verdict *judge(struct world *w, const struct listener_table **ret_table)
 {
     struct policy policy = {.expects = w->expects, .expect_count = w->count, .unexpected.enabled = true};
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     struct space space = {.name = ""};
     const struct verdict *v;
 
@@ -118,7 +118,7 @@ static const struct verdict *judge(struct world *w, const struct listener_table 
     for (size_t i = 0; i < w->row_count; i++)
         assert_int_equal(listener_builder_add(b, &w->rows[i]), 0);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);

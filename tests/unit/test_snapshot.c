@@ -21,7 +21,7 @@ static const struct conn_table *connections(void)
 
 static const struct listener_table *listeners(const char *sockets)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *t;
 
     assert_non_null(b);

@@ -20,12 +20,12 @@ static struct expect expect_of(const char *name, struct port_range *ports, enum 
 /* With every class seen. */
 static struct listener_builder *builder(const char *sockets)
 {
-    struct listener_builder *b = listener_builder_new(1000, NULL);
+    struct listener_builder *b = new_builder(1000);
 
     assert_non_null(b);
     add_rows(b, sockets, 1);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     return b;
 }
 
@@ -160,7 +160,7 @@ static void nothing_is_told_of_a_service_that_could_not_be_seen(void **state)
     const struct verdict *v;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_FAILED, -EIO);
     v = judge_builder(b, &policy);
     assert_int_equal(v->service_count, 1);
     assert_false(v->services[0].seen);
@@ -269,7 +269,7 @@ static void a_class_is_seen_complete_and_needed_or_not(void **state)
         struct listener_builder *b = builder("");
         const struct verdict *v;
 
-        listener_builder_set_class(b, PROTOCOL_TCP, cases[c].visibility, -EIO);
+        listener_builder_end(b, PROTOCOL_TCP, PART_ALL, cases[c].visibility, -EIO);
         v = judge_builder(b, policies[which]);
         assert_int_equal(v->classes[PROTOCOL_TCP].seen, cases[c].seen);
         assert_int_equal(v->classes[PROTOCOL_TCP].complete, cases[c].seen);
