@@ -111,10 +111,12 @@ NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
-NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
-NEEDS_test_config := config/load config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+NEEDS_test_config := config/load config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+NEEDS_test_error_list := config/error_list core/buf
+NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
 NEEDS_test_route_parse := collectors/route_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
@@ -143,7 +145,7 @@ NEEDS_test_table := exporters/table exporters/view core/alert core/transition $(
 NEEDS_test_render := exporters/page exporters/table $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
 	core/duration core/status core/alert \
 	core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_bodies := exporters/bodies $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
