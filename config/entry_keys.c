@@ -113,6 +113,19 @@ static void print_ports(const void *field, struct buf *out)
     buf_char(out, '"');
 }
 
+/* Whether "port" says as much as "ports". */
+static bool is_one_port(const void *field)
+{
+    const struct matcher *match = field;
+
+    return match->port_count == 1 && match->ports[0].first == match->ports[0].last;
+}
+
+static void print_port(const void *field, struct buf *out)
+{
+    buf_fmt(out, "%u", ((const struct matcher *)field)->ports[0].first);
+}
+
 static int parse_protocol(void *field, const char *text)
 {
     return protocol_parse(text, field);
@@ -250,6 +263,8 @@ static const struct schema_key matcher_keys[] = {
      .max = PORT_MAX,
      .expected = "a port " SCHEMA_RANGE,
      .store = store_port,
+     .print = print_port,
+     .is_set = is_one_port,
      .required = "ports"},
     {.name = "ports",
      .type = SCHEMA_TEXT,

@@ -255,6 +255,64 @@ static void serves_on_no_more_addresses_than_each_listener_can_be_compared_with(
     assert_reported(f, r, &wanted, 1);
 }
 
+static void shown_again(struct fixture *f, struct buf *ret)
+{
+    buf_init(ret);
+    config_show(f->config, ret);
+    assert_int_equal(load_bytes(f, buf_text(ret), ret->len), 0);
+}
+
+/* With all defaults it would be eight times as large. */
+static void a_large_configuration_is_shown_so_that_it_loads_again(void **state)
+{
+    static const char head[] =
+        "limits: { series = 7; }; unexpected: {};\n"
+        "allow = ({ port = 22; address = \"192.0.2.1\"; process = \"a b\\\\\"; });\n"
+        "expect = ({ name = \"x \\\"y\"; ports = \"1,3-5\"; protocol = \"sctp\"; for = \"5s\"; "
+        "families = [ \"ipv4\", \"ipv6\" ]; accept_queue = 0.5; },\n";
+    struct fixture *f = *state;
+    struct buf first, second;
+    const struct expect *e;
+
+    assert_int_equal(load_groups(f, head, 20000, distinct_port, ",", ");"), 0);
+    shown_again(f, &first);
+    e = f->config->policy.expects;
+    assert_int_equal(f->config->policy.expect_count, 20001);
+    assert_string_equal(e[0].name, "x \"y");
+    assert_int_equal(e[0].match.port_count, 2);
+    assert_true(e[0].families[0] && e[0].families[1]);
+    assert_int_equal(e[0].for_ms, 5000);
+    assert_int_equal(e[20000].match.ports[0].first, 20000);
+    assert_int_equal(e[20000].severity, SEVERITY_CRITICAL);
+    assert_string_equal(f->config->policy.allows[0].match.owner.process, "a b\\");
+    assert_int_equal(f->config->limits.series, 7);
+    assert_int_equal(f->config->limits.listeners, 4096);
+    assert_true(f->config->policy.unexpected.enabled);
+    shown_again(f, &second);
+    assert_string_equal(buf_text(&first), buf_text(&second));
+    buf_done(&first);
+    buf_done(&second);
+}
+
+/* To the last byte: the shortest file that says so. */
+static void shortest_entry(struct buf *text, size_t n)
+{
+    (void)n;
+    buf_str(text, "{port=1}");
+}
+
+static void the_shortest_file_is_shown_no_longer(void **state)
+{
+    const size_t count = ((1u << 20) - strlen("allow=()")) / strlen(",{port=1}");
+    struct fixture *f = *state;
+    struct buf shown;
+
+    assert_int_equal(load_groups(f, "allow=(", count, shortest_entry, ",", ")"), 0);
+    shown_again(f, &shown);
+    assert_int_equal(f->config->policy.allow_count, count);
+    buf_done(&shown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +326,8 @@ int main(void)
         WITH_FILES(all_files_together_have_a_size),
         WITH_FILES(keys_of_included_files_are_counted_together),
         WITH_FILES(serves_on_no_more_addresses_than_each_listener_can_be_compared_with),
+        WITH_FILES(a_large_configuration_is_shown_so_that_it_loads_again),
+        WITH_FILES(the_shortest_file_is_shown_no_longer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
