@@ -236,6 +236,7 @@ check-threads: all $(THREAD_TESTS:%=$(O)/tests/unit/%)
 bench: all $(BENCHMARKS)
 	@tests/bench/run $(O)/tests/bench/bench_poll 200
 	@tests/bench/run $(O)/tests/bench/bench_owners 2000 25 20
+	@$(O)/tests/bench/bench_config 7
 	@$(O)/tests/bench/bench_judge 200
 	@$(O)/tests/bench/bench_render 4000 100
 	@tests/bench/run tests/bench/bench_visibility.py $(abspath $(O)) 200000 20 20 100
@@ -299,7 +300,7 @@ help:
 	@echo "make check-threads      the tests that have threads, for a build with SANITIZE=thread"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
-	@echo "make bench              what polls, owners, judging and rendering cost, each beside a reference"
+	@echo "make bench              what polls, owners, configurations, judging and rendering cost, each beside a reference"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
