@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -415,6 +416,7 @@ static int load(struct loader *l)
     if (!l->scan.unparsable)
         parse(l, text);
     free(text);
+    (void)malloc_trim(0); /* libconfig's tree is many times as large as what is kept, and lies between that */
     return l->errors.count > 0 ? ERR_CONFIG : policy_seal(&l->config->policy);
 }
 
