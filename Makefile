@@ -116,6 +116,7 @@ NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_error_list := config/error_list core/buf
+NEEDS_test_entry_pairs := config/entry_pairs core/net core/array
 NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
 NEEDS_test_route_parse := collectors/route_parse core/net core/array
@@ -157,7 +158,7 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
 REFUSING := test_array test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
-	test_verdict
+	test_entry_pairs test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
 WRAPS_test_render := malloc calloc realloc reallocarray

@@ -236,8 +236,10 @@ static void find_element(struct check_context *context, size_t item)
 {
     config_setting_t *list = context->list->setting;
 
-    if (item < context->item)
-        context->item = 0, context->index = 0;
+    if (item < context->item) {
+        context->item = 0;
+        context->index = 0;
+    }
     for (;; context->index++) {
         if (!config_setting_is_group(config_setting_get_elem(list, (unsigned)context->index)))
             continue;
