@@ -58,7 +58,7 @@ static void add_include(void *arg, unsigned line, const char *name);
 static void scan_one(struct file_scan *scan, const char *name, bool is_main, const char *text, size_t length)
 {
     struct scanned file = {scan, name, is_main};
-    const struct scan_callbacks callbacks = {add_problem, add_include, &file, &scan->shape};
+    const struct scan_callbacks callbacks = {add_problem, add_include, &file, &scan->shape, !is_main};
 
     scan->bytes += length;
     if (!scan_text(text, length, &callbacks))

@@ -231,20 +231,21 @@ struct check_context {
     int index;   /* as libconfig does */
 };
 
-/* Moves to the element that an item was read from. */
-static void find_element(struct check_context *context, size_t item)
+/* The element that an item was read from. */
+static struct place find_element(struct check_context *context, size_t item)
 {
-    config_setting_t *list = context->list->setting;
+    struct place element;
 
     if (item < context->item) {
         context->item = 0;
         context->index = 0;
     }
     for (;; context->index++) {
-        if (!config_setting_is_group(config_setting_get_elem(list, (unsigned)context->index)))
+        element = element_of(context->list, context->index);
+        if (!config_setting_is_group(element.setting))
             continue;
         if (context->item == item)
-            return;
+            return element;
         context->item++;
     }
 }
@@ -254,14 +255,11 @@ __attribute__((format(printf, 4, 5))) static void report_check(void *arg, size_t
 {
     struct check_context *context = arg;
     struct loader *l = context->loader;
-    struct place element, place;
+    const struct place element = find_element(context, item);
+    struct place place = {config_setting_get_member(element.setting, name), NULL, &element, name, 0};
     char what[WHAT_MAX];
     va_list args;
 
-    find_element(context, item);
-    element = element_of(context->list, context->index);
-    place = (struct place){
-        .setting = config_setting_get_member(element.setting, name), .parent = &element, .name = name};
     if (!place.setting)
         place.setting = element.setting;
     va_start(args, format);
@@ -346,9 +344,8 @@ static void report_missing(struct loader *l, const struct schema_key *keys, cons
 
         if (key->type == SCHEMA_INCLUDE)
             report_missing(l, key->children, group);
-        if (!key->required || has_other || config_setting_get_member(group->setting, key->name))
-            continue;
-        if (!is_told(l))
+        if (!key->required || has_other || config_setting_get_member(group->setting, key->name) ||
+            !is_told(l))
             continue;
         schema_expected(key, expected);
         report_at(l, &place, "is missing, expected %s", expected);

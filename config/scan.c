@@ -24,6 +24,7 @@ struct scanner {
     unsigned line;
     char key[KEY_MAX]; /* the last setting name seen */
     enum token last;
+    bool too_long; /* something was */
     const struct scan_callbacks *callbacks;
 };
 
@@ -229,17 +230,38 @@ static void scan_token(struct scanner *s)
     s->last = token;
 }
 
+/* A new line, or blanks within a line. */
+static void skip_blank(struct scanner *s)
+{
+    do
+        step(s);
+    while (s->p < s->end && s->p[-1] != '\n' && *s->p != '\n' && isspace((unsigned char)*s->p));
+}
+
+static void check_length(struct scanner *s, size_t length)
+{
+    if (!s->callbacks->included || length <= SCAN_TOKEN_MAX || s->too_long)
+        return;
+    s->too_long = true;
+    s->callbacks->problem(s->callbacks->arg, s->line, "",
+                          "a text, comment or blank that ends here is too long",
+                          "at most " TEXT_OF(SCAN_TOKEN_MAX) " bytes in a file that is included");
+}
+
 static void scan_tokens(struct scanner *s)
 {
     while (s->p < s->end) {
+        const char *start = s->p;
+
         if (*s->p == '#' || at(s, "//"))
             skip_line(s);
         else if (at(s, "/*"))
             skip_block_comment(s);
         else if (isspace((unsigned char)*s->p))
-            step(s);
+            skip_blank(s);
         else
             scan_token(s);
+        check_length(s, (size_t)(s->p - start));
     }
 }
 
@@ -275,5 +297,6 @@ bool scan_text(const char *text, size_t length, const struct scan_callbacks *cal
     s.p = text;
     s.line = 1;
     scan_tokens(&s);
-    return callbacks->shape->values <= SCAN_VALUES_MAX && callbacks->shape->comparisons <= COMPARISONS_MAX;
+    return !s.too_long && callbacks->shape->values <= SCAN_VALUES_MAX &&
+           callbacks->shape->comparisons <= COMPARISONS_MAX;
 }

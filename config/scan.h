@@ -7,8 +7,9 @@
  * that are included.
  *
  * It also says which text libconfig would take too long for: it looks through
- * all keys of a group for each new one, and makes a tree of many times the size
- * of the shortest settings.
+ * all keys of a group for each new one, makes a tree of many times the size of
+ * the shortest settings, and of a file that is included it reads a long text or
+ * comment again from its start for every block.
  * Pure; any thread. */
 #ifndef SOCKWATCH_CONFIG_SCAN_H
 #define SOCKWATCH_CONFIG_SCAN_H
@@ -17,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCAN_GROUP_KEYS_MAX 5000 /* when all stand in one group; the more groups, the more in all */
+#define SCAN_GROUP_KEYS_MAX 5000  /* when all stand in one group; the more groups, the more in all */
+#define SCAN_TOKEN_MAX      65536 /* bytes, in a file that is included */
 #define SCAN_VALUES_MAX     400000
 #define SCAN_DEPTH_MAX      6000 /* libconfig's parser gives up long before */
 
@@ -36,6 +38,7 @@ struct scan_callbacks {
     void (*include)(void *arg, unsigned line, const char *path);
     void *arg;
     struct scan_shape *shape; /* updated */
+    bool included;            /* texts, comments and blanks have to be short */
 };
 
 /* Returns whether libconfig can read the text in time; when not that was said. */

@@ -224,6 +224,34 @@ static void all_files_together_have_a_size(void **state)
     assert_reported(f, load_groups(f, "", 3, one_include, "", ""), &wanted, 1);
 }
 
+/* libconfig would read them again for every block of 8 KiB. */
+static void texts_of_included_files_are_not_endless(void **state)
+{
+    static const struct {
+        const char *head;
+        char byte;
+        const char *tail;
+    } cases[] = {{"", ' ', ""}, {"#", 'x', "\n"}, {"a = \"", 'x', "\";"}, {"", 'x', " = 1;"}};
+    const char *wanted = "part.conf:1: a text, comment or blank that ends here is too long";
+    char *text = malloc(1 << 20);
+    struct fixture *f = *state;
+
+    assert_non_null(text);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        size_t head = strlen(cases[i].head), tail = strlen(cases[i].tail);
+
+        for (size_t length = 65000; length <= 66000; length += 1000) {
+            memset(text, cases[i].byte, head + length);
+            memcpy(text, cases[i].head, head);
+            memcpy(text + head + length, cases[i].tail, tail);
+            write_file(f, "part.conf", text, head + length + tail);
+            (void)load(f, "@include \"part.conf\"\n");
+            assert_int_equal(strstr(buf_text(&f->errors), wanted) != NULL, length > 65536);
+        }
+    }
+    free(text);
+}
+
 /* They all stand in one group. */
 static void keys_of_included_files_are_counted_together(void **state)
 {
@@ -324,6 +352,7 @@ int main(void)
         WITH_FILES(refuses_what_libconfig_would_take_too_long_for),
         WITH_FILES(includes_a_thousand_files_at_most),
         WITH_FILES(all_files_together_have_a_size),
+        WITH_FILES(texts_of_included_files_are_not_endless),
         WITH_FILES(keys_of_included_files_are_counted_together),
         WITH_FILES(serves_on_no_more_addresses_than_each_listener_can_be_compared_with),
         WITH_FILES(a_large_configuration_is_shown_so_that_it_loads_again),

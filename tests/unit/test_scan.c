@@ -31,7 +31,7 @@ static void note_include(void *arg, unsigned line, const char *path)
 static void scan(const char *text, size_t length, struct report *ret)
 {
     struct scan_shape shape = {.values = 0};
-    const struct scan_callbacks callbacks = {note_problem, note_include, ret, &shape};
+    const struct scan_callbacks callbacks = {note_problem, note_include, ret, &shape, false};
     char *exact = malloc(length > 0 ? length : 1);
 
     assert_non_null(exact);
@@ -316,7 +316,7 @@ static struct scan_shape shape_of(const char *text)
 {
     struct scan_shape shape = {.values = 0};
     struct report ignored = {.text = ""};
-    const struct scan_callbacks callbacks = {note_problem, note_include, &ignored, &shape};
+    const struct scan_callbacks callbacks = {note_problem, note_include, &ignored, &shape, false};
 
     assert_true(scan_text(text, strlen(text), &callbacks));
     return shape;
