@@ -112,10 +112,13 @@ NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
-NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
-NEEDS_test_config := config/load config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+NEEDS_test_config := config/load config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+NEEDS_test_error_list := config/error_list core/buf
+NEEDS_test_entry_pairs := config/entry_pairs core/net core/array
+NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
 NEEDS_test_route_parse := collectors/route_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
@@ -144,7 +147,7 @@ NEEDS_test_table := exporters/table exporters/view core/alert core/transition $(
 NEEDS_test_render := exporters/page exporters/table $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
 	core/duration core/status core/alert \
 	core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_bodies := exporters/bodies $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
@@ -156,7 +159,7 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
 REFUSING := test_array test_choice test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
-	test_verdict
+	test_entry_pairs test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
 WRAPS_test_render := malloc calloc realloc reallocarray
@@ -235,6 +238,7 @@ check-threads: all $(THREAD_TESTS:%=$(O)/tests/unit/%)
 bench: all $(BENCHMARKS)
 	@tests/bench/run $(O)/tests/bench/bench_poll 200
 	@tests/bench/run $(O)/tests/bench/bench_owners 2000 25 20
+	@$(O)/tests/bench/bench_config 7
 	@$(O)/tests/bench/bench_judge 200
 	@$(O)/tests/bench/bench_render 4000 100
 	@tests/bench/run tests/bench/bench_visibility.py $(abspath $(O)) 200000 20 20 100
@@ -298,7 +302,7 @@ help:
 	@echo "make check-threads      the tests that have threads, for a build with SANITIZE=thread"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
-	@echo "make bench              what polls, owners, judging and rendering cost, each beside a reference"
+	@echo "make bench              what polls, owners, configurations, judging and rendering cost, each beside a reference"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"

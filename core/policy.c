@@ -1,15 +1,24 @@
 #include "core/policy.h"
+#include "core/ref.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+static void matcher_done(const struct matcher *match)
+{
+    free(match->ports);
+    free(ref_unseal(match->owner.process));
+    free(ref_unseal(match->owner.user));
+    free(ref_unseal(match->owner.unit));
+}
 
 void policy_done(struct policy *policy)
 {
     policy_unseal(policy);
     for (size_t i = 0; i < policy->expect_count; i++)
-        free(policy->expects[i].match.ports);
+        matcher_done(&policy->expects[i].match);
     for (size_t i = 0; i < policy->allow_count; i++)
-        free(policy->allows[i].match.ports);
+        matcher_done(&policy->allows[i].match);
     free(policy->expects);
     free(policy->allows);
     *policy = (struct policy){0};

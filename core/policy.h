@@ -19,11 +19,11 @@ enum want_scope { WANT_ANY, WANT_PUBLIC, WANT_LOOPBACK };
 struct matcher {
     enum protocol protocol;
     struct port_range *ports; /* owned */
-    size_t port_count, port_capacity;
+    size_t port_count;
     enum want_scope scope;
     bool has_address;
     struct ip_addr address;
-    struct owner_pattern owner;
+    struct owner_pattern owner; /* its texts are owned */
 };
 
 /* A service that must be there, on every one of its ports. */
@@ -59,6 +59,7 @@ struct policy {
     } by_port; /* owned; of all entries once sealed */
 };
 
+/* Frees the entries and all that they own. */
 void policy_done(struct policy *policy);
 
 /* Indexes the entries by port, once all are there; a policy with entries is

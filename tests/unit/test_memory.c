@@ -226,7 +226,8 @@ static struct policy strict_policy(void)
     struct policy policy = policy_unsealed("web=tcp/80-82 db=tcp/83 dns=udp/53,84-86 ntp=udp/87");
 
     policy.expects[0].match.scope = WANT_PUBLIC;
-    (void)snprintf(policy.expects[0].match.owner.process, PROCESS_TEXT_MAX, "nginx*");
+    policy.expects[0].match.owner.process = strdup("nginx*");
+    assert_non_null(policy.expects[0].match.owner.process);
     policy.expects[0].accept_queue = 0.5;
     policy.expects[1].match.scope = WANT_LOOPBACK;
     policy.expects[2].families[0] = policy.expects[2].families[1] = true;

@@ -99,9 +99,7 @@ static struct expect mysql(const char *process, const char *user, const char *un
     struct expect e = {
         .name = "mysql", .match = {.ports = port_3306, .port_count = 1}, .severity = SEVERITY_CRITICAL};
 
-    (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "%s", process);
-    (void)snprintf(e.match.owner.user, sizeof e.match.owner.user, "%s", user);
-    (void)snprintf(e.match.owner.unit, sizeof e.match.owner.unit, "%s", unit);
+    e.match.owner = (struct owner_pattern){process, user, unit};
     return e;
 }
 

@@ -49,8 +49,7 @@ static struct expect some_expect(uint32_t *seed, size_t number)
     if (e.match.has_address)
         e.match.address = some_address(seed);
     if (next_random(seed) % 3 == 0)
-        (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "%s",
-                       next_random(seed) % 2 ? "nginx" : "apache2");
+        e.match.owner.process = next_random(seed) % 2 ? "nginx" : "apache2";
     return e;
 }
 

@@ -142,7 +142,7 @@ static void an_owner_that_cannot_be_told_breaks_nothing(void **state)
     const struct verdict *v;
 
     (void)state;
-    (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "nginx");
+    e.match.owner.process = "nginx";
     v = judge_hidden("0.0.0.0:80", &policy);
     assert_int_equal(v->findings[0].key.rule, RULE_WRONG_OWNER);
     assert_true(v->findings[0].undetermined);
@@ -232,7 +232,7 @@ static void blindness_about_a_listener_has_the_severity_of_its_class(void **stat
     struct policy policy = {.expects = expects, .expect_count = 2};
 
     (void)state;
-    (void)snprintf(expects[0].match.owner.process, sizeof expects[0].match.owner.process, "nginx");
+    expects[0].match.owner.process = "nginx";
     for (int i = 0; i < SEVERITY_COUNT; i++) {
         const struct verdict *v;
 
