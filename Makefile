@@ -100,6 +100,8 @@ NEEDS_test_conn_table := core/conn_table
 NEEDS_test_port_index := core/port_index core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
+NEEDS_test_uid_counts := core/uid_counts
+NEEDS_test_told := collectors/told $(CORE_MODEL)
 NEEDS_test_choice := $(CORE_MODEL)
 NEEDS_test_history := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
@@ -119,7 +121,7 @@ NEEDS_test_config := config/load config/file_scan config/error_list config/read_
 NEEDS_test_error_list := config/error_list core/buf
 NEEDS_test_entry_pairs := config/entry_pairs core/net core/array
 NEEDS_test_config_large := $(NEEDS_test_config)
-NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
+NEEDS_test_inet_diag_parse := collectors/inet_diag_parse core/net core/array
 NEEDS_test_route_parse := collectors/route_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
@@ -158,7 +160,7 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # Functions that a test puts itself in front of; those of memory for the tests
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
-REFUSING := test_array test_choice test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
+REFUSING := test_array test_choice test_told test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
 	test_entry_pairs test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare

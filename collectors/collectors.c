@@ -17,6 +17,9 @@
  * the polls. */
 #define LOOK_US INT64_C(250000)
 
+/* So long in any case at those of one class, whatever the others took. */
+#define LOOK_LEAST_US INT64_C(25000)
+
 /* So long a poll that finds something new looks for owners itself. */
 #define OWNERS_AT_ONCE_US INT64_C(2000)
 
@@ -173,9 +176,14 @@ static void note_end(struct source *s, int64_t now_us)
 
 /* Looks at a class. Where that takes longer than the budget, or is not due, the
  * expected ports are looked at alone. */
-static void look_at(struct source *s, const struct budget *budget, const struct budget *endless)
+static void look_at(struct source *s, const struct budget *of_all, const struct budget *endless)
 {
-    int64_t now_us = budget_now_us(budget);
+    int64_t now_us = budget_now_us(of_all);
+    struct budget own = *of_all;
+    const struct budget *budget = &own;
+
+    if (own.until_us < now_us + LOOK_LEAST_US)
+        own.until_us = now_us + LOOK_LEAST_US;
 
     if (!s->is_under_way && !s->has_ended && now_us / 1000 >= s->due_ms) {
         s->begun_us = now_us;

@@ -1,6 +1,7 @@
 #include "collectors/collectors.h"
 #include "collectors/source.h"
 #include "core/err.h"
+#include "tests/unit/policies.h"
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -75,6 +76,7 @@ static struct kernel {
     size_t owners_wanted, owners_stepped; /* so many steps are due; were made */
     int64_t now_us;                       /* its clock, a microsecond later each time it is read */
     size_t messages_per_step;             /* 0: all */
+    int64_t us_per_message;               /* besides what reading the clock takes */
 } kernel;
 
 /* A dump under way: which of the scripts' messages is next. */
@@ -236,6 +238,11 @@ int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query)
     return 0;
 }
 
+static bool passes(const struct inet_diag_query *query, uint16_t port)
+{
+    return query->range_count == 0 || port_ranges_contain(query->ranges, query->range_count, port);
+}
+
 /* Hands over one message. Returns 1 when there are more, 0 or an error at the end. */
 static int one_message(struct sock_diag *d, inet_diag_message_fn *on_message, void *arg,
                        uint64_t *ret_malformed)
@@ -248,8 +255,9 @@ static int one_message(struct sock_diag *d, inet_diag_message_fn *on_message, vo
             struct message m;
             int r;
 
-            if (d->message == span->count)
+            if (d->message == span->count || !passes(&d->query, span->row.port))
                 continue;
+            kernel.now_us += kernel.us_per_message;
             m = message_of(span, span->row.cookie + d->message++, d->query.with_memory);
             r = inet_diag_walk(&m, NLMSG_ALIGN(m.header.nlmsg_len), 0, 0, on_message, arg, ret_malformed);
             return r < 0 ? r : 1;
@@ -1947,6 +1955,178 @@ static void what_cannot_be_opened_is_reported_and_freed(void **state)
     collectors_close(NULL);
 }
 
+/* Looks that take long */
+
+/* A host that expects tcp/80, and shows what it has. */
+struct watcher {
+    struct collectors *c;
+    struct policy policy;
+    struct limits limits;
+    const struct listener_table *table; /* as shown last */
+};
+
+static struct watcher watcher_of(void **state)
+{
+    struct watcher w = {.policy = policy_expecting("tcp/80"), .limits = limits_of(100)};
+
+    collectors_close(*state);
+    assert_int_equal(collectors_open(&w.c), 0);
+    *state = w.c;
+    return w;
+}
+
+static void watcher_done(struct watcher *w)
+{
+    listener_table_unref(w->table);
+    policy_done(&w->policy);
+}
+
+/* Polls; returns whether anything is new. */
+static bool watch(struct watcher *w)
+{
+    const struct listener_poll how = {.limits = &w->limits, .policy = &w->policy, .previous = w->table};
+    const struct listener_table *table = poll_as(w->c, &how);
+
+    if (!table)
+        return false;
+    listener_table_unref(w->table);
+    w->table = table;
+    return true;
+}
+
+static void pass(int64_t ms)
+{
+    kernel.now_us += ms * 1000;
+}
+
+/* Steps between two polls until nothing is due. */
+static void work_between(struct watcher *w)
+{
+    while (collectors_due_ms(w->c, kernel.now_us / 1000) <= kernel.now_us / 1000) {
+        const struct budget budget = budget_until(kernel.now_us + 1000);
+
+        collectors_step(w->c, &budget);
+    }
+}
+
+static void listens_on(const char *expected, const char *others, size_t count)
+{
+    struct answer *a;
+
+    forget_script();
+    a = answers(AF_INET, IPPROTO_TCP, 0);
+    with(a, others, 100, count);
+    if (expected)
+        with(a, expected, 1, 1);
+}
+
+static bool asked_for_a_range(void)
+{
+    for (size_t i = 0; i < kernel.call_count; i++)
+        if (kernel.calls[i].range_count == 1 && kernel.calls[i].ranges->first == 80)
+            return true;
+    return false;
+}
+
+static void a_look_that_takes_long_goes_on_between_the_polls(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:80x1"); /* which came last */
+    assert_true(asked_for_a_range());
+    assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->visibility, VISIBILITY_OK);
+    assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->others, VISIBILITY_UNKNOWN);
+    assert_false(listener_table_totals(w.table)->known[PROTOCOL_TCP]);
+    assert_true(listener_table_totals(w.table)->known[PROTOCOL_UDP]);
+    assert_false(watch(&w)); /* nothing new, and it is not over */
+    work_between(&w);
+    assert_true(collectors_have_news(w.c));
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/0.0.0.0:80x1");
+    assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->others, VISIBILITY_OK);
+    assert_true(listener_table_totals(w.table)->known[PROTOCOL_TCP]);
+    assert_false(collectors_have_news(w.c));
+    assert_false(watch(&w)); /* all was told */
+    watcher_done(&w);
+}
+
+static void an_expected_port_is_seen_while_a_look_takes_long(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 2);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2 tcp/0.0.0.0:80x1");
+    listens_on(NULL, "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2"); /* the others as they were shown */
+    listens_on("127.0.0.1:80", "0.0.0.0:9", 20);
+    assert_true(watch(&w)); /* the same look is under way */
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2 tcp/127.0.0.1:80x1");
+    work_between(&w);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/127.0.0.1:80x1");
+    watcher_done(&w);
+}
+
+/* One that took long is not begun again at once; one that did not is. */
+static void a_look_that_took_long_leaves_time_to_others(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    work_between(&w); /* twice twenty messages took two seconds */
+    kernel.us_per_message = 0;
+    assert_true(watch(&w));
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 3);
+    assert_false(watch(&w));
+    pass(500);
+    assert_false(watch(&w));
+    pass(3000);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x3 tcp/0.0.0.0:80x1");
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 2);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2 tcp/0.0.0.0:80x1");
+    watcher_done(&w);
+}
+
+/* Nothing that was read for another policy is told. */
+static void a_refresh_gives_up_a_look_under_way(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    policy_done(&w.policy);
+    w.policy = policy_expecting("tcp/9");
+    collectors_refresh(w.c);
+    kernel.us_per_message = 0;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/0.0.0.0:80x1");
+    watcher_done(&w);
+}
+
+static void one_shot_commands_look_at_all_however_long_it_takes(void **state)
+{
+    struct watcher w = watcher_of(state);
+    const struct listener_poll how = {.limits = &w.limits, .policy = &w.policy, .wait_for_owners = true};
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    w.table = poll_as(w.c, &how);
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/0.0.0.0:80x1");
+    assert_false(asked_for_a_range());
+    watcher_done(&w);
+}
+
 #define with_kernel(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -1999,6 +2179,11 @@ int main(void)
         with_kernel(what_the_kernel_lacks_is_believed_for_five_minutes),
         with_kernel(addresses_are_asked_for_anew_when_the_host_has_changed),
         with_kernel(addresses_are_asked_for_at_each_poll_where_nobody_tells_of_changes),
+        with_kernel(a_look_that_takes_long_goes_on_between_the_polls),
+        with_kernel(an_expected_port_is_seen_while_a_look_takes_long),
+        with_kernel(a_look_that_took_long_leaves_time_to_others),
+        with_kernel(a_refresh_gives_up_a_look_under_way),
+        with_kernel(one_shot_commands_look_at_all_however_long_it_takes),
         with_kernel(connections_are_counted_in_steps),
         with_kernel(a_count_under_way_is_not_begun_anew),
         with_kernel(listeners_are_polled_while_connections_are_counted),
