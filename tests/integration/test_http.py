@@ -1,16 +1,21 @@
 """The HTTP server, with good clients and bad ones."""
 
 import contextlib
+import http.client
 import json
 import re
 import socket
 import subprocess
+import sys
 import threading
+import time
 
 from harness import HTTP_PORT, Metrics, TestCase, request, tcp_listener, wait_for
 
 FAST = 'poll: { listeners = "50ms"; };\n'
 FIRST_PORT = 20000
+# Nobody who scrapes waits longer, whoever else is connected.
+SCRAPE_P99_SECONDS = 0.1
 
 
 def raw(data, port=HTTP_PORT, seconds=3):
@@ -30,6 +35,69 @@ def raw(data, port=HTTP_PORT, seconds=3):
 def status_of(answer):
     match = re.match(rb"HTTP/1\.[01] (\d{3}) ", answer)
     return int(match[1]) if match else None
+
+
+# Holds so many connections and sends the same on each, without waiting for any
+# of them; what the server closes is opened again, until standard input ends.
+CROWD = """
+import resource, select, socket, sys
+count, data = int(sys.argv[1]), sys.argv[2].encode()
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 100), hard))
+poller, clients = select.poll(), {}
+poller.register(0, select.POLLIN | select.POLLHUP)
+def open_one():
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", 10066))
+    clients[client.fileno()] = [client, data]
+    poller.register(client, select.POLLIN | select.POLLRDHUP | (select.POLLOUT if data else 0))
+for _ in range(count):
+    open_one()
+print("open", flush=True)
+while True:
+    for fd, events in poller.poll():
+        if fd == 0:
+            sys.exit()
+        client, left = clients[fd]
+        if events == select.POLLOUT:
+            clients[fd][1] = left = left[client.send(left):]
+            if not left:
+                poller.modify(fd, select.POLLRDHUP)
+        elif left or not data or events & ~select.POLLIN:
+            poller.unregister(fd)
+            clients.pop(fd)[0].close()
+            open_one()
+"""
+
+
+class Crowd:
+    """Clients of another process that are there as fast as possible, and only
+    take up room."""
+
+    def __init__(self, count, data=""):
+        self.process = subprocess.Popen([sys.executable, "-c", CROWD, str(count), data],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def wait_open(self):
+        assert self.process.stdout.readline() == b"open\n"
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def scrape_times(count):
+    """How long so many scrapes took, each with a connection of its own, in
+    order of their length; each of them must succeed."""
+    times = []
+    for _ in range(count):
+        since = time.monotonic()
+        status, _, body = request("/metrics")
+        times.append(time.monotonic() - since)
+        assert status == 200 and body.endswith("\n"), (status, body[-100:])
+    return sorted(times)
 
 
 class SlowClient:
@@ -163,6 +231,42 @@ class HttpTest(TestCase):
             "polls_total", poll="listeners", result="success") > polls + 2)
         for s in slow:
             s.close()
+
+    def check_crowd(self, count, data=""):
+        """A crowd keeps no scraper waiting, from its first connection on."""
+        crowd = Crowd(count, data)
+        try:
+            first = scrape_times(50)
+            crowd.wait_open()
+            times = sorted(first + scrape_times(150))
+        finally:
+            crowd.end()
+        self.assertLess(times[int(len(times) * 0.99)], SCRAPE_P99_SECONDS)
+
+    def test_a_thousand_idle_connections_keep_no_scraper_waiting(self):
+        self.check_crowd(1000)
+
+    def test_nor_do_half_requests(self):
+        self.check_crowd(1000, "GET /metrics HT")
+
+    def test_nor_do_clients_that_ask_and_do_not_read(self):
+        self.check_crowd(1000, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def test_who_goes_on_asking_stays_connected_beside_a_crowd(self):
+        connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=5)
+        crowd = Crowd(1000)
+        try:
+            connection.connect()
+            own = connection.sock
+            crowd.wait_open()
+            for _ in range(200):
+                connection.request("GET", "/metrics")
+                response = connection.getresponse()
+                self.assertEqual((response.status, response.read()[-1:]), (200, b"\n"))
+            self.assertIs(connection.sock, own)
+        finally:
+            connection.close()
+            crowd.end()
 
     def listeners(self, count):
         """So many listening sockets, closed at the end."""
