@@ -4,6 +4,7 @@
 #include "daemon/cycle.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/memory.h"
 #include "daemon/notify.h"
 #include "daemon/tell.h"
 #include "exporters/http.h"
@@ -36,6 +37,7 @@ struct daemon {
     struct loop_alarm *alarm; /* when something long is to go on */
     struct loop_idle *idle;   /* while something long goes on */
     struct told told;
+    struct memory memory;
     int last_error;    /* of polling and judging, last logged */
     int64_t polled_ms; /* when listeners were polled last, whatever came of it */
 };
@@ -125,7 +127,10 @@ static int poll_listeners(struct daemon *d)
 
 static void on_listener_timer(void *arg)
 {
-    (void)poll_listeners(arg); /* logged, and tried again next time */
+    struct daemon *d = arg;
+
+    (void)poll_listeners(d); /* logged, and tried again next time */
+    memory_give_back(&d->memory, d->polled_ms);
 }
 
 static void on_connection_timer(void *arg)
@@ -376,6 +381,7 @@ static int run(const struct command *command, int argc, char **argv)
 
     if (!options_parse(command, argc, argv, &d.options, &status))
         return status;
+    memory_prepare(&d.memory);
     r = load(&d, &config);
     d.config = config;
     if (r == 0)
