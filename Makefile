@@ -110,6 +110,8 @@ NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
+NEEDS_test_allowance := core/allowance
+NEEDS_test_tell := daemon/tell daemon/clock core/allowance $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array \
 	core/owner core/policy core/port_index core/text core/buf

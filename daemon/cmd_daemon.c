@@ -38,7 +38,6 @@ struct daemon {
     struct loop_idle *idle;   /* while something long goes on */
     struct told told;
     struct memory memory;
-    int last_error;    /* of polling and judging, last logged */
     int64_t polled_ms; /* when listeners were polled last, whatever came of it */
 };
 
@@ -79,12 +78,11 @@ static int publish(struct daemon *d, int r)
     }
     if (r > 0)
         post(d);
+    tell_failure(&d->told, r < 0 ? r : 0);
+    d->cycle.status.dropped[DROPPED_LOG_LINES] = tell_left_out(&d->told, clock_now().mono_ms);
     if (r >= 0)
         board_note(d->board, &d->cycle.status, ready_until_ms(d));
-    if (r < 0 && r != d->last_error)
-        log_write(LOG_ERR, "poll failed: %s; showing what was known before", err_str(r));
-    d->last_error = r < 0 ? r : 0;
-    return d->last_error;
+    return r < 0 ? r : 0;
 }
 
 /* When what was found out since the last poll is to be shown by another one:
@@ -232,6 +230,7 @@ static int reload(struct daemon *d)
     }
     config_unref(d->config);
     d->config = next;
+    tell_limit(&d->told, &next->limits);
     cycle_judge_anew(&d->cycle);
     alerts_forget(&d->cycle.alerts, &d->config->policy, clock_now(), &d->subscribers);
     d->cycle.status.last_reload_success_ms = clock_now().wall_ms;
@@ -343,7 +342,8 @@ static int start(struct daemon *d)
         r = open_cycle(d);
     if (r < 0)
         return r;
-    subscribers_add(&d->subscribers, tell_transition, NULL);
+    tell_limit(&d->told, &d->config->limits);
+    subscribers_add(&d->subscribers, tell_transition, &d->told);
     d->board = board_new(SOCKWATCH_VERSION, SOCKWATCH_REVISION);
     if (d->board)
         d->http = http_server_new(d->board);
