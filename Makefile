@@ -151,6 +151,7 @@ NEEDS_test_board := exporters/board exporters/view config/config config/schema c
 NEEDS_test_shelf := exporters/shelf core/buf
 NEEDS_test_guests := exporters/guests
 NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
+NEEDS_test_size := $(NEEDS_test_bodies)
 NEEDS_test_threads := $(NEEDS_test_bodies)
 NEEDS_test_http_routes := exporters/http_routes
 NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)

@@ -8,6 +8,7 @@
 #include "daemon/notify.h"
 #include "daemon/tell.h"
 #include "exporters/http.h"
+#include "exporters/page.h"
 #include "version.h"
 
 #include <errno.h>
@@ -52,6 +53,7 @@ static void post(struct daemon *d)
     };
 
     board_post(d->board, &posting);
+    d->cycle.status.dropped[DROPPED_PAGE_ROWS] += page_rows_cut(posting.alerts, &d->config->limits);
     tell_status(&d->told, &d->cycle, d->config->policy.expect_count);
 }
 
