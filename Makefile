@@ -113,6 +113,8 @@ NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
+NEEDS_test_allowance := core/allowance
+NEEDS_test_tell := daemon/tell daemon/clock core/allowance $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/policy core/port_index core/text core/buf
@@ -152,7 +154,10 @@ NEEDS_test_page := exporters/page exporters/view core/status core/alert core/tra
 NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
 	core/duration core/status core/alert \
 	core/transition $(RULES) $(CORE_MODEL)
-NEEDS_test_bodies := exporters/bodies $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
+NEEDS_test_shelf := exporters/shelf core/buf
+NEEDS_test_guests := exporters/guests
+NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
+NEEDS_test_size := $(NEEDS_test_bodies)
 NEEDS_test_threads := $(NEEDS_test_bodies)
 NEEDS_test_http_routes := exporters/http_routes
 NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
@@ -160,8 +165,8 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # Functions that a test puts itself in front of; those of memory for the tests
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
-REFUSING := test_array test_choice test_told test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
-	test_entry_pairs test_verdict
+REFUSING := test_array test_choice test_told test_cycle test_listener_table test_history test_memory test_board test_bodies test_shelf test_guests test_http_listen \
+	test_collectors test_entry_pairs test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
 WRAPS_test_render := malloc calloc realloc reallocarray

@@ -6,7 +6,10 @@
 #include <string.h>
 
 /* So many processes, users or units are named of one listener. */
-enum { NAMES_MAX = 3 };
+enum { NAMES_MAX = 3, NAMES_MAX_BYTES = 256 };
+
+/* Behind the names, if there are others. */
+static const char others[] = ",...";
 
 struct listener_key listener_key_of(const struct listener *l)
 {
@@ -56,16 +59,18 @@ const char *listener_next_name(const struct listener *l, enum owner_name which, 
 
 void listener_names(const struct listener *l, enum owner_name which, struct buf *out)
 {
+    size_t begin = out->len, count = 0;
     const char *name = NULL;
-    size_t count = 0;
 
     while ((name = listener_next_name(l, which, name)) && count < NAMES_MAX) {
+        if (count > 0 && out->len - begin + 1 + strlen(name) + strlen(others) > NAMES_MAX_BYTES)
+            break;
         if (count++ > 0)
             buf_char(out, ',');
         buf_str(out, name);
     }
     if (name)
-        buf_str(out, ",...");
+        buf_str(out, others);
 }
 
 static int compare_holders(const void *a, const void *b)

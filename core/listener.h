@@ -91,7 +91,8 @@ enum sharing listener_sharing(const struct listener *l);
 /* As owner_next_name(), over all sockets of a service. */
 const char *listener_next_name(const struct listener *l, enum owner_name which, const char *previous);
 
-/* Writes all of them, comma-separated, the first three at most. */
+/* Writes the first three, comma-separated, or the first of them that fit whole
+ * into 256 bytes, and whether there are others. */
 void listener_names(const struct listener *l, enum owner_name which, struct buf *out);
 
 /* Room for the processes that hold a listener, to be used again for the next;

@@ -4,9 +4,11 @@
 #include "daemon/cycle.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/memory.h"
 #include "daemon/notify.h"
 #include "daemon/tell.h"
 #include "exporters/http.h"
+#include "exporters/page.h"
 #include "version.h"
 
 #include <errno.h>
@@ -36,7 +38,7 @@ struct daemon {
     struct loop_alarm *alarm; /* when something long is to go on */
     struct loop_idle *idle;   /* while something long goes on */
     struct told told;
-    int last_error;    /* of polling and judging, last logged */
+    struct memory memory;
     int64_t polled_ms; /* when listeners were polled last, whatever came of it */
 };
 
@@ -51,6 +53,7 @@ static void post(struct daemon *d)
     };
 
     board_post(d->board, &posting);
+    d->cycle.status.dropped[DROPPED_PAGE_ROWS] += page_rows_cut(posting.alerts, &d->config->limits);
     tell_status(&d->told, &d->cycle, d->config->policy.expect_count);
 }
 
@@ -76,12 +79,11 @@ static int publish(struct daemon *d, int r)
         tell_visibility(&d->told, &d->cycle);
         post(d);
     }
+    tell_failure(&d->told, r < 0 ? r : 0);
+    d->cycle.status.dropped[DROPPED_LOG_LINES] = tell_left_out(&d->told, clock_now().mono_ms);
     if (r >= 0)
         board_note(d->board, &d->cycle.status, ready_until_ms(d));
-    if (r < 0 && r != d->last_error)
-        log_write(LOG_ERR, "poll failed: %s; showing what was known before", err_str(r));
-    d->last_error = r < 0 ? r : 0;
-    return d->last_error;
+    return r < 0 ? r : 0;
 }
 
 /* When what was found out since the last poll is to be shown by another one:
@@ -124,7 +126,10 @@ static int poll_listeners(struct daemon *d)
 
 static void on_listener_timer(void *arg)
 {
-    (void)poll_listeners(arg); /* logged, and tried again next time */
+    struct daemon *d = arg;
+
+    (void)poll_listeners(d); /* logged, and tried again next time */
+    memory_give_back(&d->memory, d->polled_ms);
 }
 
 static void on_connection_timer(void *arg)
@@ -226,6 +231,7 @@ static int reload(struct daemon *d)
     }
     config_unref(d->config);
     d->config = next;
+    tell_limit(&d->told, &next->limits);
     cycle_judge_anew(&d->cycle);
     alerts_forget(&d->cycle.alerts, &d->config->policy, clock_now(), &d->subscribers);
     d->cycle.status.last_reload_success_ms = clock_now().wall_ms;
@@ -337,7 +343,8 @@ static int start(struct daemon *d)
         r = open_cycle(d);
     if (r < 0)
         return r;
-    subscribers_add(&d->subscribers, tell_transition, NULL);
+    tell_limit(&d->told, &d->config->limits);
+    subscribers_add(&d->subscribers, tell_transition, &d->told);
     d->board = board_new(SOCKWATCH_VERSION, SOCKWATCH_REVISION);
     if (d->board)
         d->http = http_server_new(d->board);
@@ -375,6 +382,7 @@ static int run(const struct command *command, int argc, char **argv)
 
     if (!options_parse(command, argc, argv, &d.options, &status))
         return status;
+    memory_prepare(&d.memory);
     r = load(&d, &config);
     d.config = config;
     if (r == 0)

@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 1024 };
-
 void log_write(int priority, const char *format, ...)
 {
-    char line[LINE_MAX_BYTES];
+    char line[LOG_LINE_MAX];
     va_list args;
 
     va_start(args, format);

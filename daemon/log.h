@@ -6,6 +6,9 @@
 
 #include <syslog.h>
 
+/* With the NUL; what is longer is cut. */
+#define LOG_LINE_MAX 1024
+
 /* priority   LOG_ERR, LOG_WARNING, LOG_NOTICE or LOG_INFO of syslog.h */
 __attribute__((format(printf, 2, 3))) void log_write(int priority, const char *format, ...);
 

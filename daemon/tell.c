@@ -1,27 +1,88 @@
 #include "daemon/tell.h"
+#include "core/err.h"
+#include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* What a line takes beside its text: a name or a priority, and its end. */
+enum { LINE_EXTRA_BYTES = 12 };
+
+void tell_limit(struct told *told, const struct limits *limits)
+{
+    told->lines_max = limits->log_lines;
+}
+
+/* A line that no allowance cuts: there is one a minute of each kind. */
+static void end_minute(struct told *told, enum told_kind kind, int64_t now_ms)
+{
+    static const char *const about[TOLD_KIND_COUNT] = {
+        [TOLD_OTHERS] = " about listeners that no expect entry is about",
+        [TOLD_OWN] = "",
+    };
+    uint64_t left_out = allowance_end_minute(&told->allowances[kind], now_ms);
+
+    if (left_out > 0)
+        log_write(LOG_WARNING, "%llu lines%s were left out in the last minute (limits.log_lines = %lld)",
+                  (unsigned long long)left_out, about[kind], (long long)told->lines_max);
+}
+
+uint64_t tell_left_out(struct told *told, int64_t now_ms)
+{
+    for (int kind = 0; kind < TOLD_KIND_COUNT; kind++)
+        end_minute(told, (enum told_kind)kind, now_ms);
+    return told->left_out;
+}
+
+/* Writes a line, unless its allowance is used up. */
+__attribute__((format(printf, 5, 6))) static void tell(struct told *told, enum told_kind kind, int64_t now_ms,
+                                                       int priority, const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args); /* cut on purpose */
+    va_end(args);
+    end_minute(told, kind, now_ms);
+    if (allowance_take(&told->allowances[kind], told->lines_max, strlen(line) + LINE_EXTRA_BYTES, now_ms))
+        log_write(priority, "%s", line);
+    else
+        told->left_out++;
+}
+
+static void tell_lines(struct told *told, int priority, const char *text)
+{
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+
+        tell(told, TOLD_OWN, clock_now().mono_ms, priority, "%.*s", length, text);
+        text += length + (text[length] == '\n');
+    }
+}
 
 void tell_transition(void *arg, const struct transition *t)
 {
     const struct alert *alert = t->alert;
     const char *rule = rule_name(alert->key.rule), *severity = severity_name(alert->severity);
+    bool is_own = *alert->key.name || alert->key.rule == RULE_BLIND;
+    enum told_kind kind = is_own ? TOLD_OWN : TOLD_OTHERS;
+    int64_t now_ms = t->at.mono_ms;
 
-    (void)arg;
     switch (alert->state) {
     case ALERT_PENDING:
-        log_write(LOG_INFO, "alert %s pending, %s: %s", rule, severity, alert->summary);
+        tell(arg, kind, now_ms, LOG_INFO, "alert %s pending, %s: %s", rule, severity, alert->summary);
         break;
     case ALERT_FIRING:
-        log_write(alert->severity == SEVERITY_CRITICAL ? LOG_ERR : LOG_WARNING, "alert %s firing, %s: %s",
-                  rule, severity, alert->summary);
+        tell(arg, kind, now_ms, alert->severity == SEVERITY_CRITICAL ? LOG_ERR : LOG_WARNING,
+             "alert %s firing, %s: %s", rule, severity, alert->summary);
         break;
     case ALERT_RESOLVED:
-        log_write(LOG_NOTICE, "alert %s resolved%s, %s, was: %s", rule,
-                  t->before == ALERT_FIRING ? "" : " before it fired", severity, alert->summary);
+        tell(arg, kind, now_ms, LOG_NOTICE, "alert %s resolved%s, %s, was: %s", rule,
+             t->before == ALERT_FIRING ? "" : " before it fired", severity, alert->summary);
         break;
     }
 }
@@ -39,10 +100,11 @@ static void tell_class(struct told *told, const struct cycle *cycle, enum protoc
     if (now->visibility == before && !newly_cut)
         return;
     if (now->visibility == VISIBILITY_OK && before != VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
-        log_write(LOG_NOTICE, "%s: sockets can be read again", protocol_name(protocol));
+        tell(told, TOLD_OWN, clock_now().mono_ms, LOG_NOTICE, "%s: sockets can be read again",
+             protocol_name(protocol));
     buf_init(&text);
     cycle_describe_class(cycle, protocol, &text);
-    log_lines(now->visibility == VISIBILITY_ABSENT ? LOG_NOTICE : LOG_WARNING, buf_text(&text));
+    tell_lines(told, now->visibility == VISIBILITY_ABSENT ? LOG_NOTICE : LOG_WARNING, buf_text(&text));
     buf_done(&text);
 }
 
@@ -51,8 +113,16 @@ void tell_visibility(struct told *told, const struct cycle *cycle)
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         tell_class(told, cycle, (enum protocol)i);
     if (cycle->host.caveats.route_localnet && !told->route_localnet)
-        log_write(LOG_WARNING, "%s", CYCLE_ROUTE_LOCALNET_TEXT);
+        tell_lines(told, LOG_WARNING, CYCLE_ROUTE_LOCALNET_TEXT);
     told->route_localnet = cycle->host.caveats.route_localnet;
+}
+
+void tell_failure(struct told *told, int error)
+{
+    if (error < 0 && error != told->last_error)
+        tell(told, TOLD_OWN, clock_now().mono_ms, LOG_ERR, "poll failed: %s; showing what was known before",
+             err_str(error));
+    told->last_error = error;
 }
 
 void tell_status(struct told *told, const struct cycle *cycle, size_t expected)

@@ -1,23 +1,46 @@
 /* What the daemon tells of itself and of what it finds: log lines, and the
- * status that systemd shows. What goes on is told once. Main thread only. */
+ * status that systemd shows. What goes on is told once. Anybody can make
+ * listeners that no expect entry is about, so lines about these have an
+ * allowance of their own, and cannot silence others. Main thread only. */
 #ifndef SOCKWATCH_DAEMON_TELL_H
 #define SOCKWATCH_DAEMON_TELL_H
 
+#include "core/allowance.h"
 #include "daemon/cycle.h"
+
+enum told_kind {
+    TOLD_OTHERS, /* alerts about listeners that no expect entry is about */
+    TOLD_OWN,    /* all else */
+    TOLD_KIND_COUNT
+};
 
 /* What was told last; begins as {0}. */
 struct told {
+    struct allowance allowances[TOLD_KIND_COUNT];
+    int64_t lines_max; /* limits.log_lines */
+    uint64_t left_out; /* lines, since the start */
     char status[160];
     enum visibility visibility[PROTOCOL_COUNT];
     bool cut[PROTOCOL_COUNT]; /* there was no room for all of the class */
     bool route_localnet;
+    int last_error; /* of polling and judging */
 };
 
-/* One line for each transition; a subscriber, with no argument. */
+/* Lets so many lines of each kind be written a minute from now on. */
+void tell_limit(struct told *told, const struct limits *limits);
+
+/* Tells how many lines were left out in a minute that is over. Returns how many
+ * were since the start. */
+uint64_t tell_left_out(struct told *told, int64_t now_ms);
+
+/* One line for each transition; a subscriber, whose argument is the told. */
 void tell_transition(void *arg, const struct transition *t);
 
 /* Says once what of a class cannot be read, and once that it can again. */
 void tell_visibility(struct told *told, const struct cycle *cycle);
+
+/* Says once that polling or judging failed; 0 for that it did not. */
+void tell_failure(struct told *told, int error);
 
 /* Tells systemd in one line how things stand. */
 void tell_status(struct told *told, const struct cycle *cycle, size_t expected);

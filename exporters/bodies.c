@@ -24,6 +24,7 @@ struct rendered {
 
 struct bodies {
     struct board *board;
+    struct shelf shelf;
     struct rendered formats[BODY_FORMAT_COUNT];
     size_t lock_count;     /* how many of them have their lock */
     struct cut_count cuts; /* guarded by the lock of BODY_METRICS */
@@ -32,26 +33,16 @@ struct bodies {
 /* Called with the format's lock held. */
 typedef void render_fn(struct bodies *bodies, const struct look *look, struct buf *out);
 
-const struct body *body_ref(const struct body *body)
-{
-    ref_take(&body->ref);
-    return body;
-}
-
-void body_unref(const struct body *body)
-{
-    if (!body || !ref_drop(&body->ref))
-        return;
-    free(ref_unseal(body->data));
-    free(ref_unseal(body));
-}
-
 struct bodies *bodies_new(struct board *b)
 {
     struct bodies *bodies = calloc(1, sizeof *bodies);
 
     if (!bodies)
         return NULL;
+    if (shelf_init(&bodies->shelf, BODIES_MAX_BYTES) < 0) {
+        free(bodies);
+        return NULL;
+    }
     bodies->board = b;
     for (; bodies->lock_count < BODY_FORMAT_COUNT; bodies->lock_count++) {
         if (pthread_mutex_init(&bodies->formats[bodies->lock_count].lock, NULL) != 0) {
@@ -70,6 +61,7 @@ void bodies_free(struct bodies *bodies)
         body_unref(bodies->formats[i].body);
         (void)pthread_mutex_destroy(&bodies->formats[i].lock); /* nobody is left to hold it */
     }
+    shelf_done(&bodies->shelf);
     free(bodies);
 }
 
@@ -112,22 +104,6 @@ static render_fn *const renderers[BODY_FORMAT_COUNT] = {
     [BODY_LISTENERS] = render_listeners,
 };
 
-/* Takes the text. Returns owned, or NULL when memory ran out or runs out. */
-static const struct body *seal_body(struct buf *text)
-{
-    struct body *body = calloc(1, sizeof *body);
-
-    if (body)
-        body->data = buf_take(text, &body->length);
-    buf_done(text);
-    if (!body || !body->data) {
-        free(body);
-        return NULL;
-    }
-    ref_init(&body->ref);
-    return body;
-}
-
 /* Makes the format's body be of the look's version, or newer. Called with its
  * lock held. */
 static int bring_up(struct bodies *bodies, enum body_format format, const struct look *look)
@@ -136,11 +112,13 @@ static int bring_up(struct bodies *bodies, enum body_format format, const struct
     const struct body *next;
     struct buf text;
 
-    if (r->body && r->version >= look->version)
+    if (r->body && r->version >= look->version && body_is_there(r->body))
         return 0;
+    if (r->body) /* which the next one will be about as large as */
+        shelf_make_room(&bodies->shelf, r->body->length);
     buf_init(&text);
     renderers[format](bodies, look, &text);
-    next = seal_body(&text);
+    next = shelf_put(&bodies->shelf, &text);
     if (!next)
         return -ENOMEM;
     body_unref(r->body);

@@ -28,14 +28,27 @@ void exposition_begin_essential(struct exposition *x)
     x->has_labels = false;
 }
 
-bool exposition_begin(struct exposition *x)
+/* Begins it if that leaves room for so many others. */
+static bool begin_beside(struct exposition *x, size_t others)
 {
-    if (x->series_left == 0) {
+    if (x->series_left <= others || x->out->len + others * EXPOSITION_SERIES_BYTES >= x->bytes_max) {
         (*x->cut)++;
         return false;
     }
     exposition_begin_essential(x);
     return true;
+}
+
+bool exposition_begin(struct exposition *x)
+{
+    return begin_beside(x, x->reserved);
+}
+
+bool exposition_begin_reserved(struct exposition *x)
+{
+    if (x->reserved > 0)
+        x->reserved--;
+    return begin_beside(x, 0);
 }
 
 static void begin_label(struct exposition *x, const char *name)

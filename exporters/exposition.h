@@ -20,6 +20,8 @@ struct exposition_family {
 struct exposition {
     struct buf *out;    /* borrowed */
     size_t series_left; /* before the limit cuts */
+    size_t reserved;    /* of these, for exposition_begin_reserved() only */
+    size_t bytes_max;   /* when out is this long, the limit cuts all that it may */
     const char *name;   /* of the family that was begun last */
     size_t name_length;
     uint64_t *cut;   /* borrowed; its samples that were cut */
@@ -32,9 +34,16 @@ struct exposition {
  *       next family begins */
 void exposition_family(struct exposition *x, const struct exposition_family *family, uint64_t *cut);
 
+/* A series may be this long on average, with its name and labels: those that
+ * are longer use up more of the limit than one. */
+#define EXPOSITION_SERIES_BYTES 256
+
 /* Begins a sample, to be followed by its labels and one value. Returns false,
  * having counted it, when the limit is used up. */
 bool exposition_begin(struct exposition *x);
+
+/* Likewise one that room was reserved for, by counting it before. */
+bool exposition_begin_reserved(struct exposition *x);
 
 /* Likewise one that no limit cuts, though it uses the limit up. */
 void exposition_begin_essential(struct exposition *x);

@@ -1,4 +1,5 @@
 #include "exporters/http.h"
+#include "exporters/guests.h"
 #include "exporters/http_listen.h"
 #include "exporters/http_routes.h"
 
@@ -14,17 +15,27 @@
 #include <unistd.h>
 
 enum {
-    CONNECTION_LIMIT = 256,
-    CONNECTION_IDLE_SECONDS = 30,
+    /* Of all addresses together. There is always room for one more: the client
+     * that was idle for the longest time makes it. */
+    CONNECTIONS_MAX = 384,
+    /* Of one address: beside these, those that were told to end and have not
+     * ended yet, since libmicrohttpd accepts nobody at its own limit. */
+    CONNECTION_LIMIT = CONNECTIONS_MAX + 64,
+    /* Until a request is there whole, and after the first one. */
+    REQUEST_SECONDS = 5,
+    IDLE_SECONDS = 30,
     REQUEST_HEAD_MAX_BYTES = 8192,
     /* Request and answer share this memory. It must exceed what we accept, or
      * there would be none left to say that a head is too large. */
     CONNECTION_MEMORY_BYTES = 12032,
+    /* Of a body, handed to the kernel at once. */
+    BLOCK_BYTES = 32768,
 };
 
 struct http_server {
     struct board *board;
     struct bodies *bodies;
+    struct guests *guests;
     struct http_listen *listen;
     struct MHD_Response *fixed[HTTP_FIXED_COUNT];
 };
@@ -67,23 +78,55 @@ static enum MHD_Result add_headers(struct MHD_Response *response, const char *ty
     return MHD_YES;
 }
 
-static void release_body(void *body)
+/* A body on its way to a client. */
+struct delivery {
+    const struct body *body; /* a reference */
+    struct guest *guest;
+};
+
+static void end_delivery(void *arg)
 {
-    body_unref(body);
+    struct delivery *d = arg;
+
+    body_unref(d->body);
+    free(d);
 }
 
-/* An answer that hands out the body itself, not a copy. Takes the body, also on
- * error. Returns owned, or NULL when memory runs out. */
-static struct MHD_Response *new_response(const struct body *body, const char *type)
+/* What was taken back ends the connection: the client gets less than the head
+ * promised, and knows it. */
+static ssize_t deliver(void *arg, uint64_t position, char *to, size_t size)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        body->length, only_read(body->data), release_body, only_read(body));
+    const struct delivery *d = arg;
+    ssize_t length = body_read(d->body, (size_t)position, to, size);
 
+    guest_is_active(d->guest);
+    return length < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : length;
+}
+
+/* Takes the body, also on error. Returns owned, or NULL when memory runs out. */
+static struct MHD_Response *new_delivery(const struct body *body, struct guest *guest)
+{
+    struct delivery *d = calloc(1, sizeof *d);
+    struct MHD_Response *response = NULL;
+
+    if (d) {
+        *d = (struct delivery){.body = body, .guest = guest};
+        response = MHD_create_response_from_callback(body->length, BLOCK_BYTES, deliver, d, end_delivery);
+    }
     if (!response) {
         body_unref(body);
-        return NULL;
+        free(d);
     }
-    if (add_headers(response, type) == MHD_YES)
+    return response;
+}
+
+/* An answer that hands out the body piece by piece. Takes the body, also on
+ * error. Returns owned, or NULL when memory runs out. */
+static struct MHD_Response *new_response(const struct body *body, struct guest *guest, const char *type)
+{
+    struct MHD_Response *response = new_delivery(body, guest);
+
+    if (!response || add_headers(response, type) == MHD_YES)
         return response;
     MHD_destroy_response(response);
     return NULL;
@@ -106,6 +149,12 @@ static struct MHD_Response *new_fixed_response(enum http_fixed fixed)
 
 /* Requests: these run in libmicrohttpd's threads. */
 
+/* Whoever connected, noted by on_connection(). */
+static struct guest *guest_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
 static enum MHD_Result answer_fixed(const struct http_server *s, struct MHD_Connection *connection,
                                     enum http_fixed fixed)
 {
@@ -122,7 +171,7 @@ static enum MHD_Result answer_body(struct http_server *s, struct MHD_Connection 
 
     if (r < 0)
         return answer_fixed(s, connection, r == -EAGAIN ? HTTP_NOT_READY : HTTP_NO_MEMORY);
-    response = new_response(body, route->content_type);
+    response = new_response(body, guest_of(connection), route->content_type);
     if (!response)
         return answer_fixed(s, connection, HTTP_NO_MEMORY);
     result = MHD_queue_response(connection, MHD_HTTP_OK, response);
@@ -202,6 +251,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     (void)upload_size;
     if (*request_state)
         return answer(arg, connection, path);
+    guest_is_active(guest_of(connection));
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    (unsigned)IDLE_SECONDS); /* fails for no such option only */
     /* The head alone decides these; answered now, the connection is closed and
      * a body never read. */
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
@@ -214,28 +266,52 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     return MHD_YES;
 }
 
+/* What the client has not read by now it does without. libmicrohttpd, which
+ * watches the descriptor, finds its end and closes it. */
+static void dismiss(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* or the kernel keeps the rest */
+    (void)shutdown(fd, SHUT_RDWR); /* fails when the client has ended it */
+}
+
+static void on_connect(struct http_server *s, int fd, void **socket_context)
+{
+    *socket_context = guests_add(s->guests, fd);
+    if (!*socket_context)
+        dismiss(fd);
+}
+
 /* The parser closes without a word on bytes in which it finds no request line.
  * Such a client still gets its 400: it sent something, and nothing was sent to
  * it. */
-static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode what)
+static void on_close(int fd)
 {
     static const char bad_request[] =
         "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    const union MHD_ConnectionInfo *info;
     struct tcp_info tcp = {0};
     socklen_t length = sizeof tcp;
 
-    (void)arg;
-    (void)socket_context;
-    if (what != MHD_CONNECTION_NOTIFY_CLOSED)
-        return;
-    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!info || getsockopt(info->connect_fd, IPPROTO_TCP, TCP_INFO, &tcp, &length) < 0)
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &length) < 0)
         return;
     if (tcp.tcpi_bytes_received > 0 && tcp.tcpi_bytes_sent == 0 && tcp.tcpi_notsent_bytes == 0)
-        (void)send(info->connect_fd, bad_request, sizeof bad_request - 1,
+        (void)send(fd, bad_request, sizeof bad_request - 1,
                    MSG_NOSIGNAL | MSG_DONTWAIT); /* who does not listen loses nothing */
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+
+    switch (what) {
+    case MHD_CONNECTION_NOTIFY_STARTED: on_connect(arg, fd, socket_context); break;
+    case MHD_CONNECTION_NOTIFY_CLOSED:
+        on_close(fd);
+        guest_leave(*socket_context);
+        break;
+    }
 }
 
 /* Paths are compared as sent: an escaped one is another path. */
@@ -262,9 +338,9 @@ static void *begin_serving(void *arg, int fd)
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_TURBO, 0, NULL, NULL,
         on_request, arg, MHD_OPTION_EXTERNAL_LOGGER, discard_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+        (unsigned)REQUEST_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, arg,
+        MHD_OPTION_END);
 
     if (!daemon)
         (void)close(fd); /* nothing was written to it */
@@ -279,9 +355,10 @@ static void end_serving(void *served)
 static int make_parts(struct http_server *s)
 {
     s->bodies = bodies_new(s->board);
+    s->guests = guests_new(CONNECTIONS_MAX, dismiss);
     s->listen =
         http_listen_new(&(const struct http_service){.begin = begin_serving, .end = end_serving, .arg = s});
-    if (!s->bodies || !s->listen)
+    if (!s->bodies || !s->guests || !s->listen)
         return -ENOMEM;
     for (int i = 0; i < HTTP_FIXED_COUNT; i++) {
         s->fixed[i] = new_fixed_response((enum http_fixed)i);
@@ -314,6 +391,7 @@ void http_server_free(struct http_server *s)
         if (s->fixed[i])
             MHD_destroy_response(s->fixed[i]);
     bodies_free(s->bodies);
+    guests_free(s->guests);
     free(s);
 }
 

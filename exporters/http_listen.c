@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+/* Whoever connects while this many wait to be accepted waits for a second, by
+ * its own kernel; so there is room for a burst. */
+enum { BACKLOG = 4096 };
 
 struct listening {
     struct ip_port wanted; /* as configured */

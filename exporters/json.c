@@ -5,10 +5,15 @@
 #include <stdio.h>
 #include <time.h>
 
+/* What the owners of all listeners may take together, in equal parts: one
+ * listener can have a thousand, and they have the longest names. */
+enum { OWNERS_BYTES = 8 << 20 };
+
 /* A document of listeners under way. */
 struct document {
     struct json_writer w;
     const struct view *view;
+    size_t owners_bytes;        /* of each listener, beside one owner that is always told */
     struct buf names;           /* of the owners of one listener; used again for the next */
     struct holder_list holders; /* likewise */
 };
@@ -77,19 +82,30 @@ static void write_holder(struct json_writer *w, const struct holder *h)
     json_write_object_end(w);
 }
 
+/* Writes those that fit. Returns how many do not. */
+static size_t write_holders(struct document *d)
+{
+    size_t begin = d->w.out->len, i = 0;
+
+    json_write_array(&d->w, "owners");
+    for (; i < d->holders.count && d->w.out->len - begin < d->owners_bytes; i++)
+        write_holder(&d->w, d->holders.items[i]);
+    json_write_array_end(&d->w);
+    return d->holders.count - i;
+}
+
 /* null where nobody was seen and somebody may be there unseen; [] where nobody is. */
 static void write_owners(struct document *d, const struct listener *l)
 {
-    if (listener_holders(l, &d->holders) < 0) {
+    size_t left_out = 0;
+
+    if (listener_holders(l, &d->holders) < 0)
         d->w.out->failed = true;
-    } else if (d->holders.count == 0 && listener_sight(l) < SIGHT_NONE) {
+    else if (d->holders.count == 0 && listener_sight(l) < SIGHT_NONE)
         json_write_null(&d->w, "owners");
-    } else {
-        json_write_array(&d->w, "owners");
-        for (size_t i = 0; i < d->holders.count; i++)
-            write_holder(&d->w, d->holders.items[i]);
-        json_write_array_end(&d->w);
-    }
+    else
+        left_out = write_holders(d);
+    json_write_count(&d->w, "owners_left_out", left_out);
 }
 
 static void write_unit(struct document *d, const struct listener *l)
@@ -172,6 +188,7 @@ void json_listeners(const struct view *view, struct buf *out)
     size_t count;
     const struct listener *listeners = view_listeners(view, &count);
 
+    d.owners_bytes = OWNERS_BYTES / (count + 1);
     json_write_object(&d.w, NULL);
     json_write_array(&d.w, "listeners");
     for (size_t i = 0; i < count; i++)

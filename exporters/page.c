@@ -1,5 +1,6 @@
 #include "exporters/page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char head[] =
@@ -88,26 +89,83 @@ static void render_numbers(const struct view *view, struct buf *out)
     buf_str(out, "</table>\n");
 }
 
+size_t page_rows_cut(const struct alert_list *alerts, const struct limits *limits)
+{
+    size_t rows = (size_t)limits->page_rows;
+
+    return alerts->count > rows ? alerts->count - rows : 0;
+}
+
+/* What fires comes first, then what is critical, then what an expect entry is
+ * about; otherwise the order stays. */
+static int compare_badness(const void *a, const void *b)
+{
+    const struct alert *x = *(const struct alert *const *)a, *y = *(const struct alert *const *)b;
+
+    if (x->state != y->state)
+        return x->state == ALERT_FIRING ? -1 : 1;
+    if (x->severity != y->severity)
+        return (int)y->severity - (int)x->severity;
+    if (!*x->key.name != !*y->key.name)
+        return *x->key.name ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Returns owned, the worst first; NULL when memory runs out. */
+static const struct alert **sort_alerts(const struct alert_list *alerts)
+{
+    const struct alert **sorted = calloc(alerts->count, sizeof(const struct alert *));
+
+    for (size_t i = 0; sorted && i < alerts->count; i++)
+        sorted[i] = &alerts->items[i];
+    if (sorted)
+        qsort(sorted, alerts->count, sizeof(const struct alert *), compare_badness);
+    return sorted;
+}
+
+static void render_alert(const struct alert *a, struct buf *out)
+{
+    buf_str(out, "<tr>");
+    cell(out, alert_state_name(a->state));
+    cell(out, severity_name(a->severity));
+    cell(out, rule_name(a->key.rule));
+    cell(out, a->summary);
+    buf_str(out, "</tr>\n");
+}
+
+static void render_cut(size_t cut, const struct limits *limits, struct buf *out)
+{
+    if (cut == 0)
+        return;
+    buf_str(out, "<p>");
+    buf_u64(out, cut);
+    buf_str(out, " more are not shown (limits.page_rows = ");
+    buf_u64(out, (uint64_t)limits->page_rows);
+    buf_str(out, ").</p>\n");
+}
+
 static void render_alerts(const struct view *view, struct buf *out)
 {
+    size_t cut = page_rows_cut(view->alerts, &view->limits);
+    const struct alert **sorted;
+
     buf_str(out, "<h2>Alerts</h2>\n");
     if (view->alerts->count == 0) {
         buf_str(out, "<p>None.</p>\n");
         return;
     }
+    sorted = sort_alerts(view->alerts);
+    if (!sorted) {
+        out->failed = true;
+        return;
+    }
     buf_str(out, "<table>\n<tr><th scope=\"col\">State</th><th scope=\"col\">Severity</th>"
                  "<th scope=\"col\">Rule</th><th scope=\"col\">What</th></tr>\n");
-    for (size_t i = 0; i < view->alerts->count; i++) {
-        const struct alert *a = &view->alerts->items[i];
-
-        buf_str(out, "<tr>");
-        cell(out, alert_state_name(a->state));
-        cell(out, severity_name(a->severity));
-        cell(out, rule_name(a->key.rule));
-        cell(out, a->summary);
-        buf_str(out, "</tr>\n");
-    }
+    for (size_t i = 0; i < view->alerts->count - cut; i++)
+        render_alert(sorted[i], out);
     buf_str(out, "</table>\n");
+    render_cut(cut, &view->limits, out);
+    free(sorted);
 }
 
 void page_render(const struct view *view, struct buf *out)

@@ -8,7 +8,11 @@
 
 #define PAGE_CONTENT_TYPE "text/html; charset=utf-8"
 
-/* Appends the page. out is marked failed when memory runs out. */
+/* How many alerts a page does not show because of limits.page_rows. */
+size_t page_rows_cut(const struct alert_list *alerts, const struct limits *limits);
+
+/* Appends the page, with the worst alerts first. out is marked failed when
+ * memory runs out. */
 void page_render(const struct view *view, struct buf *out);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { ESSENTIAL_BYTES = 256 << 10, BYTES_MAX = BUF_MAX_BYTES / 2 };
+
 /* sockwatch itself */
 
 static void render_build_info(struct prom *p)
@@ -346,9 +348,13 @@ static const struct {
       "How often a socket of the listener was replaced by a new one."},
      .of_listener = sample_restarts,
      .limited = true},
-    {{"sockwatch_series_dropped_total", "counter", "Series left out of an exposition because of limits."},
+    {{"sockwatch_series_dropped_total", "counter",
+      "Series that limits.listeners and limits.series left out, by family; a content counts once, "
+      "when it is first asked for."},
      .render = render_series_dropped},
-    {{"sockwatch_dropped_total", "counter", "What else limits left out, by what it was."},
+    {{"sockwatch_dropped_total", "counter",
+      "What other limits left out, by what it was: listeners, members of a listener, holders of a "
+      "socket, records of the history, alerts, page_rows, log_lines."},
      .render = render_dropped},
 };
 
@@ -365,8 +371,24 @@ static void render_series_dropped(struct prom *p)
     }
 }
 
+/* Listeners on expected ports come first, whatever the order of families: room
+ * is reserved for them. Where there is none, all of them are cut, and counted. */
+static uint64_t count_expected_listeners(const struct prom *p)
+{
+    uint64_t count = 0;
+    struct prom counting = *p;
+
+    counting.x.series_left = 0;
+    counting.x.cut = &count;
+    for (size_t i = 0; i < PROM_FAMILY_COUNT; i++)
+        if (families[i].of_listener)
+            prom_render_expected_listeners(&counting, families[i].of_listener);
+    return count;
+}
+
 static void render_families(struct prom *p)
 {
+    p->x.reserved = count_expected_listeners(p);
     for (size_t i = 0; i < PROM_FAMILY_COUNT; i++) {
         exposition_family(&p->x, &families[i].as, &p->cut->series[i]);
         if (families[i].of_listener)
@@ -376,12 +398,23 @@ static void render_families(struct prom *p)
     }
 }
 
+/* Up to where series may be cut: what their number allows, beside the essential
+ * ones, and never so much that the buffer would fail. */
+static size_t bytes_max(const struct buf *out, const struct limits *limits)
+{
+    size_t wanted = ESSENTIAL_BYTES + (size_t)limits->series * EXPOSITION_SERIES_BYTES;
+
+    return out->len + (wanted < BYTES_MAX ? wanted : BYTES_MAX);
+}
+
 void prom_render(const struct view *view, const struct prom_dropped *before, struct buf *out,
                  struct prom_dropped *ret_cut)
 {
     struct prom p = {
         .view = view,
-        .x = {.out = out, .series_left = (size_t)view->limits.series},
+        .x = {.out = out,
+              .series_left = (size_t)view->limits.series,
+              .bytes_max = bytes_max(out, &view->limits)},
         .before = before,
         .cut = ret_cut,
     };

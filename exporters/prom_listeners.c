@@ -33,13 +33,19 @@ void prom_render_listeners(struct prom *p, prom_listener_fn *sample)
         sample(p, &p->listeners[i], i);
 }
 
+void prom_render_expected_listeners(struct prom *p, prom_listener_fn *sample)
+{
+    for (size_t i = 0; i < p->listener_count; i++)
+        if (p->view->verdict->listeners[i].expected)
+            sample(p, &p->listeners[i], i);
+}
+
 bool prom_begin_listener(struct prom *p, size_t index)
 {
     size_t begins = p->labels.begins[index], ends = p->labels.begins[index + 1];
+    bool expected = p->view->verdict->listeners[index].expected;
 
-    if (p->view->verdict->listeners[index].expected)
-        exposition_begin_essential(&p->x);
-    else if (!exposition_begin(&p->x))
+    if (!(expected ? exposition_begin_reserved : exposition_begin)(&p->x))
         return false;
     exposition_labels(&p->x, p->labels.text.data + begins, ends - begins);
     return true;

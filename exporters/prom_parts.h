@@ -34,8 +34,11 @@ typedef void prom_listener_fn(struct prom *p, const struct listener *l, size_t i
 int prom_label_listeners(struct prom *p);
 void prom_render_listeners(struct prom *p, prom_listener_fn *sample);
 
+/* Likewise, but for listeners on expected ports only. */
+void prom_render_expected_listeners(struct prom *p, prom_listener_fn *sample);
+
 /* Begins the sample of a listener with its labels. Returns false where the
- * limit cuts it; a listener on an expected port is never cut. */
+ * limit cuts it: those on expected ports last. */
 bool prom_begin_listener(struct prom *p, size_t index);
 
 /* Writes such a sample whole. */

@@ -149,7 +149,7 @@ static void bench_init(struct bench *b, size_t listeners)
         .alerts = b->alerts,
         .status = &b->status,
         .has_history = true,
-        .limits.series = 20000,
+        .limits = {.series = 20000, .page_rows = 500},
         .version = "",
         .revision = "",
     };

@@ -352,6 +352,13 @@ def bind_socket(s, address, port, v6only, reuseport, device):
         raise
 
 
+def has_sanitizer():
+    """Whether the build is an instrumented one, whose memory and time tell little."""
+    with open(SOCKWATCH, "rb") as file:
+        program = file.read()
+    return any(name in program for name in (b"__asan_init", b"__tsan_init"))
+
+
 def list_json(*arguments, prefix=()):
     result = sockwatch("list", "--json", *arguments, prefix=prefix)
     assert result.returncode == 0, result.stderr

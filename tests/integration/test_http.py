@@ -5,12 +5,17 @@ import json
 import re
 import socket
 import subprocess
+import sys
 import threading
+import time
 
-from harness import HTTP_PORT, Metrics, TestCase, request, tcp_listener, wait_for
+from harness import HTTP_PORT, Metrics, TestCase, has_sanitizer, request, tcp_listener, wait_for
 
 FAST = 'poll: { listeners = "50ms"; };\n'
 FIRST_PORT = 20000
+CROWD_SIZE = 1000
+# Nobody who scrapes waits longer, whoever else is connected.
+SCRAPE_P99_SECONDS = 0.1
 
 
 def raw(data, port=HTTP_PORT, seconds=3):
@@ -30,6 +35,76 @@ def raw(data, port=HTTP_PORT, seconds=3):
 def status_of(answer):
     match = re.match(rb"HTTP/1\.[01] (\d{3}) ", answer)
     return int(match[1]) if match else None
+
+
+# Opens so many connections and sends the same on each, without waiting for any
+# of them, and holds them until standard input ends; what the server closes is
+# opened again if that is wanted.
+CROWD = """
+import resource, select, socket, sys
+count, data, again = int(sys.argv[1]), sys.argv[2].encode(), sys.argv[3] == "again"
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 100), hard))
+poller, clients = select.poll(), {}
+poller.register(0, select.POLLIN | select.POLLHUP)
+def open_one():
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", 10066))
+    clients[client.fileno()] = [client, data]
+    poller.register(client, select.POLLIN | select.POLLRDHUP | (select.POLLOUT if data else 0))
+for _ in range(count):
+    open_one()
+print("open", flush=True)
+while True:
+    for fd, events in poller.poll():
+        if fd == 0:
+            sys.exit()
+        client, left = clients[fd]
+        try:
+            if events != select.POLLOUT or not left:
+                raise OSError
+            clients[fd][1] = left = left[client.send(left):]
+            if not left:
+                poller.modify(fd, select.POLLRDHUP)
+        except OSError:
+            poller.unregister(fd)
+            clients.pop(fd)[0].close()
+            if again:
+                open_one()
+"""
+
+
+class Crowd:
+    """Clients of another process that are there as fast as possible, and only
+    take up room."""
+
+    def __init__(self, data="", again=""):
+        self.process = subprocess.Popen([sys.executable, "-c", CROWD, str(CROWD_SIZE), data, again],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def wait_open(self):
+        assert self.process.stdout.readline() == b"open\n"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def scrape_times(count):
+    """How long so many scrapes took, each with a connection of its own, in
+    order of their length; each of them must succeed."""
+    times = []
+    for _ in range(count):
+        since = time.monotonic()
+        status, _, body = request("/metrics")
+        times.append(time.monotonic() - since)
+        assert status == 200 and body.endswith("\n"), (status, body[-100:])
+    return sorted(times)
 
 
 class SlowClient:
@@ -163,6 +238,34 @@ class HttpTest(TestCase):
             "polls_total", poll="listeners", result="success") > polls + 2)
         for s in slow:
             s.close()
+
+    def check_crowd(self, data=""):
+        """Crowds keep no scraper waiting that is there from their first
+        connection on."""
+        times = []
+        for _ in range(4):
+            with Crowd(data) as crowd:
+                times += scrape_times(25)
+                crowd.wait_open()
+                times += scrape_times(25)
+        times.sort()
+        if not has_sanitizer():
+            self.assertLess(times[int(len(times) * 0.99)], SCRAPE_P99_SECONDS)
+
+    def test_a_thousand_idle_connections_keep_no_scraper_waiting(self):
+        self.check_crowd()
+
+    def test_nor_do_half_requests(self):
+        self.check_crowd("GET /metrics HT")
+
+    def test_nor_do_clients_that_ask_and_do_not_read(self):
+        self.check_crowd("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def test_no_scrape_fails_beside_a_crowd_that_comes_again_and_again(self):
+        for data in ("", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
+            with Crowd(data, "again") as crowd:
+                crowd.wait_open()
+                scrape_times(100)
 
     def listeners(self, count):
         """So many listening sockets, closed at the end."""

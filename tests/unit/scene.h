@@ -58,7 +58,7 @@ static inline void scene_init(struct scene *s)
     s->view = (struct view){
         .policy = &s->policy,
         .status = &s->status,
-        .limits.series = 20000,
+        .limits = {.series = 20000, .page_rows = 500},
         .version = "0.1.0",
         .revision = "0123abc",
     };

@@ -2,6 +2,8 @@
 #include "tests/unit/posting.h"
 #include "tests/unit/refuse.h"
 
+enum { HELD_MAX = 20000 };
+
 struct fixture {
     struct board *board;
     struct bodies *bodies;
@@ -151,6 +153,55 @@ static void a_body_outlives_what_comes_after_it(void **state)
     body_unref(new);
 }
 
+/* Slow clients: each reads another version, and none of them gets on. */
+static void what_slow_clients_keep_is_bounded(void **state)
+{
+    const struct fixture *f = *state;
+    const struct body **held;
+    size_t count = 0, asked = 0, kept = 0, there = 0, taken_back = 0;
+
+    post(f->board, 4, 1000);
+    held = calloc(HELD_MAX, sizeof(const struct body *));
+    assert_non_null(held);
+    for (; count < HELD_MAX && asked < BODIES_MAX_BYTES + BODIES_MAX_BYTES / 2; count++) {
+        note(f->board, count);
+        held[count] = get(f, BODY_METRICS);
+        asked += held[count]->length;
+        assert_true(body_is_there(held[count]));
+    }
+    assert_in_range(count, 0, HELD_MAX - 1);
+    for (size_t i = 0; i < count; i++) {
+        if (body_is_there(held[i])) {
+            kept += held[i]->length;
+            there++;
+        } else {
+            taken_back++;
+            assert_int_equal(there, 0); /* the oldest are */
+        }
+    }
+    assert_in_range(kept, BODIES_MAX_BYTES / 2, BODIES_MAX_BYTES);
+    assert_true(taken_back > 0);
+    for (size_t i = 0; i < count; i++)
+        body_unref(held[i]);
+    free(held);
+}
+
+static void a_body_that_was_taken_back_is_rendered_again(void **state)
+{
+    const struct fixture *f = *state;
+    const struct body *page, *again;
+
+    post(f->board, 4, 1000);
+    page = get(f, BODY_PAGE);
+    shelf_make_room(page->shelf, BODIES_MAX_BYTES);
+    assert_false(body_is_there(page));
+    again = get(f, BODY_PAGE);
+    assert_ptr_not_equal(page, again);
+    assert_true(body_is_there(again));
+    body_unref(page);
+    body_unref(again);
+}
+
 static void a_kept_body_does_not_keep_what_it_was_made_of(void **state)
 {
     const struct fixture *f = *state;
@@ -274,6 +325,8 @@ int main(void)
         test(one_version_is_rendered_once),
         test(a_note_is_shown_and_so_is_a_posting),
         test(a_body_outlives_what_comes_after_it),
+        test(what_slow_clients_keep_is_bounded),
+        test(a_body_that_was_taken_back_is_rendered_again),
         test(a_kept_body_does_not_keep_what_it_was_made_of),
         test(what_is_cut_counts_once_however_often_it_is_rendered),
         test(what_is_cut_of_the_next_content_is_added),

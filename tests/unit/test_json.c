@@ -109,7 +109,8 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
                 "'connections': {'established': 3, 'close-wait': 1, 'listen': 2}, "
                 "'owners': [{'pid': 1, 'process': 'systemd', 'user': 'root', 'unit': 'init.scope'}, "
                 "{'pid': 700, 'process': 'sshd', 'user': 'root', 'unit': 'ssh.service'}], "
-                "'uid': 0, 'unit': 'ssh.service', 'socket_unit': 'ssh.socket', 'shared_by': null, "
+                "'owners_left_out': 0, 'uid': 0, 'unit': 'ssh.service', 'socket_unit': 'ssh.socket', "
+                "'shared_by': null, "
                 "'kernel_chosen_port': false, 'rules': []}");
     assert_json(find_listener(root, "::", 80),
                 "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
@@ -120,7 +121,8 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
                 "'connections': {'established': 10, 'time-wait': 5}, "
                 "'owners': [{'pid': 800, 'process': 'nginx', 'user': 'root', 'unit': 'nginx.service'}, "
                 "{'pid': 801, 'process': 'nginx', 'user': 'www-data', 'unit': 'nginx.service'}], "
-                "'uid': 0, 'unit': 'nginx.service', 'socket_unit': null, 'shared_by': 'one-user', "
+                "'owners_left_out': 0, 'uid': 0, 'unit': 'nginx.service', 'socket_unit': null, 'shared_by': "
+                "'one-user', "
                 "'kernel_chosen_port': false, 'rules': []}");
     json_decref(root);
     scene_done(&s);
@@ -134,21 +136,23 @@ static void what_is_not_known_is_null(void **state)
     (void)state;
     scene_of_a_mixed_host(&s);
     root = listeners_of(&s);
-    assert_json(find_listener(root, "2001:db8::12:3456", 51820),
-                "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'address_present': "
-                "null, 'port': 51820, "
-                "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
-                "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, "
-                "'receive_queue_bytes': 768, 'drops': null, 'restarts': 0, "
-                "'connections': {'established': 0}, 'owners': null, 'uid': 0, 'unit': null, "
-                "'socket_unit': null, 'shared_by': null, 'kernel_chosen_port': false, "
-                "'rules': ['UnexpectedListener']}");
+    assert_json(
+        find_listener(root, "2001:db8::12:3456", 51820),
+        "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'address_present': "
+        "null, 'port': 51820, "
+        "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
+        "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, "
+        "'receive_queue_bytes': 768, 'drops': null, 'restarts': 0, "
+        "'connections': {'established': 0}, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
+        "'socket_unit': null, 'shared_by': null, 'kernel_chosen_port': false, "
+        "'rules': ['UnexpectedListener']}");
     assert_json(find_listener(root, "0.0.0.0", 1),
                 "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
                 "'port': 1, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
                 "'accept_queue': null, 'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
-                "'connections': null, 'owners': null, 'uid': 0, 'unit': null, 'socket_unit': null, "
+                "'connections': null, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
+                "'socket_unit': null, "
                 "'shared_by': null, 'kernel_chosen_port': false, 'rules': ['UnexpectedListener']}");
     json_decref(root);
     scene_done(&s);
@@ -179,29 +183,12 @@ static void a_service_nobody_names_and_an_owner_that_is_not_one_are_null(void **
 
 static void every_listener_has_every_key(void **state)
 {
-    static const char *const keys[] = {"protocol",
-                                       "family",
-                                       "address",
-                                       "address_present",
-                                       "port",
-                                       "interface",
-                                       "netns",
-                                       "scope",
-                                       "port_class",
-                                       "service_name",
-                                       "sockets",
-                                       "accept_queue",
-                                       "drops",
-                                       "connections",
-                                       "owners",
-                                       "uid",
-                                       "unit",
-                                       "rules",
-                                       "receive_queue_bytes",
-                                       "restarts",
-                                       "socket_unit",
-                                       "shared_by",
-                                       "kernel_chosen_port"};
+    static const char *const keys[] = {"protocol",   "family",       "address",   "address_present",
+                                       "port",       "interface",    "netns",     "scope",
+                                       "port_class", "service_name", "sockets",   "accept_queue",
+                                       "drops",      "connections",  "owners",    "owners_left_out",
+                                       "uid",        "unit",         "rules",     "receive_queue_bytes",
+                                       "restarts",   "socket_unit",  "shared_by", "kernel_chosen_port"};
     struct scene s;
     json_t *root, *listener;
     size_t i;
@@ -269,6 +256,37 @@ static void a_holder_of_several_sockets_is_one_owner(void **state)
     assert_string_equal(
         json_string_value(json_object_get(find_listener(root, "0.0.0.0", 12345), "shared_by")),
         "several-users");
+    json_decref(root);
+    scene_done(&s);
+}
+
+/* One process for each socket of a port, as many as a listener can have. */
+static void owners_that_do_not_fit_are_counted(void **state)
+{
+    enum { HOLDERS = 60000 };
+    struct owner_set *set = owner_set_new(HOLDERS);
+    json_int_t left_out;
+    struct scene s;
+    json_t *root;
+    size_t told;
+
+    (void)state;
+    assert_non_null(set);
+    set->sight = SIGHT_SEEN;
+    for (uint32_t i = 0; i < HOLDERS; i++)
+        set->holders[i].pid = i + 1;
+    scene_init(&s);
+    s.owners = s.sets[s.set_count++] = set;
+    scene_listen(&s, "0.0.0.0:12345", "0/1");
+    scene_own(&s, "0:root:", "5:a:root:,7:b:root:?");
+    scene_listen(&s, "0.0.0.0:80", "0/1");
+    scene_seal(&s);
+    told = json_array_size(owners_told(&s, &root));
+    left_out = json_integer_value(json_object_get(find_listener(root, "0.0.0.0", 12345), "owners_left_out"));
+    assert_in_range(told, 10000, HOLDERS - 1);
+    assert_int_equal(told + (size_t)left_out, HOLDERS);
+    left_out = json_integer_value(json_object_get(find_listener(root, "0.0.0.0", 80), "owners_left_out"));
+    assert_int_equal(left_out, 0);
     json_decref(root);
     scene_done(&s);
 }
@@ -572,6 +590,7 @@ int main(void)
         cmocka_unit_test(every_listener_has_every_key),
         cmocka_unit_test(nobody_holding_it_is_not_the_same_as_nobody_seen),
         cmocka_unit_test(a_holder_of_several_sockets_is_one_owner),
+        cmocka_unit_test(owners_that_do_not_fit_are_counted),
         cmocka_unit_test(restarts_are_told_where_somebody_has_counted),
         cmocka_unit_test(an_interface_is_told_beside_the_address),
         cmocka_unit_test(connections_not_read_are_null),

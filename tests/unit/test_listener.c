@@ -97,6 +97,61 @@ static void three_names_are_written_at_most(void **state)
     service_done(&s);
 }
 
+/* Owners with units of so many bytes each, which begin with "a", "b" and so on
+ * and end with a character of two bytes. */
+static struct owner_set *owners_of_long_units(const size_t *lengths, size_t count)
+{
+    struct owner_set *set = owner_set_new(count);
+
+    assert_non_null(set);
+    set->sight = SIGHT_SEEN;
+    for (size_t i = 0; i < count; i++) {
+        struct holder *h = &set->holders[i];
+
+        assert_in_range(lengths[i], 3, sizeof h->unit - 1);
+        h->pid = (uint32_t)(i + 2);
+        h->unit_known = true;
+        memset(h->unit, '.', lengths[i]);
+        h->unit[0] = (char)('a' + i);
+        memcpy(h->unit + lengths[i] - 2, "\xc3\xa4", 2);
+    }
+    return set;
+}
+
+static void names_that_do_not_fit_are_left_out_whole(void **state)
+{
+    static const struct {
+        size_t lengths[4], count;
+        size_t written; /* names */
+    } cases[] = {
+        {{255}, 1, 1},         {{255, 3}, 2, 1},          {{100, 151}, 2, 2},
+        {{100, 152}, 2, 1},    {{100, 100, 50}, 3, 3},    {{100, 100, 51}, 3, 2},
+        {{100, 200, 3}, 3, 1}, {{80, 80, 80, 255}, 4, 3}, {{100, 100, 51, 3}, 4, 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct service s = {0};
+        struct owner_set *set = owners_of_long_units(cases[i].lengths, cases[i].count);
+        struct buf want, have;
+
+        add_member(&s, set);
+        buf_init(&want);
+        buf_init(&have);
+        for (size_t k = 0; k < cases[i].written; k++)
+            buf_fmt(&want, "%s%s", k > 0 ? "," : "", set->holders[k].unit);
+        if (cases[i].written < cases[i].count)
+            buf_str(&want, ",...");
+        buf_str(&have, "units: ");
+        listener_names(&s.l, OWNER_UNIT, &have);
+        assert_string_equal(buf_text(&have) + strlen("units: "), buf_text(&want));
+        assert_true(want.len <= 256 || cases[i].written == 1);
+        buf_done(&want);
+        buf_done(&have);
+        service_done(&s);
+    }
+}
+
 static void names_follow_what_was_written_before(void **state)
 {
     struct service s = {0};
@@ -252,6 +307,7 @@ int main(void)
         cmocka_unit_test(one_socket_shares_with_nobody),
         cmocka_unit_test(names_are_those_of_all_sockets),
         cmocka_unit_test(three_names_are_written_at_most),
+        cmocka_unit_test(names_that_do_not_fit_are_left_out_whole),
         cmocka_unit_test(names_follow_what_was_written_before),
         cmocka_unit_test(activators_are_left_out_where_others_hold_the_socket),
         cmocka_unit_test(a_socket_without_holders_adds_its_own_names),

@@ -158,6 +158,66 @@ static void without_alerts_the_page_says_so(void **state)
     scene_done(&s);
 }
 
+/* An alert that says what it is: "firing critical mysql". */
+static void add_alert(struct scene *s, enum alert_state state, enum severity severity, const char *name)
+{
+    struct alert *a;
+
+    s->alerts.items = realloc(s->alerts.items, (s->alerts.count + 1) * sizeof *s->alerts.items);
+    assert_non_null(s->alerts.items);
+    a = &s->alerts.items[s->alerts.count++];
+    *a = (struct alert){.state = state, .severity = severity};
+    (void)snprintf(a->key.name, sizeof a->key.name, "%s", name);
+    (void)snprintf(a->summary, sizeof a->summary, "%s %s %s", alert_state_name(state),
+                   severity_name(severity), name);
+}
+
+static void the_worst_come_first_and_the_limit_cuts_the_others(void **state)
+{
+    static const char *const order[] = {
+        "firing critical mysql",  "firing critical ",      "firing warning ",
+        "pending critical mysql", "pending warning mysql", "pending warning ",
+    };
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_seal(&s);
+    add_alert(&s, ALERT_PENDING, SEVERITY_WARNING, "");
+    add_alert(&s, ALERT_FIRING, SEVERITY_CRITICAL, "");
+    add_alert(&s, ALERT_FIRING, SEVERITY_WARNING, "");
+    add_alert(&s, ALERT_PENDING, SEVERITY_WARNING, "mysql");
+    add_alert(&s, ALERT_FIRING, SEVERITY_CRITICAL, "mysql");
+    add_alert(&s, ALERT_PENDING, SEVERITY_CRITICAL, "mysql");
+    scene_seal_alerts(&s);
+    for (size_t rows = 1; rows <= ARRAY_LENGTH(order); rows++) {
+        const char *from;
+        char *text, cut[80];
+
+        s.view.limits.page_rows = (int64_t)rows;
+        assert_int_equal(page_rows_cut(s.list, &s.view.limits), ARRAY_LENGTH(order) - rows);
+        from = text = render(&s);
+        assert_well_nested(text);
+        for (size_t i = 0; i < ARRAY_LENGTH(order); i++) {
+            char wanted[80];
+
+            (void)snprintf(wanted, sizeof wanted, "<td>%s</td></tr>", order[i]);
+            if (i >= rows) {
+                assert_lacks(text, wanted);
+                continue;
+            }
+            from = strstr(from, wanted);
+            assert_non_null(from);
+        }
+        (void)snprintf(cut, sizeof cut, "<p>%zu more are not shown (limits.page_rows = %zu).</p>",
+                       ARRAY_LENGTH(order) - rows, rows);
+        (rows < ARRAY_LENGTH(order) ? assert_contains : assert_lacks)(text, cut);
+        free(text);
+    }
+    assert_int_equal(page_rows_cut(s.list, &(const struct limits){.page_rows = 500}), 0);
+    scene_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_class_that_was_not_seen_has_no_number),
         cmocka_unit_test(a_protocol_that_the_kernel_lacks_is_not_mentioned),
         cmocka_unit_test(without_alerts_the_page_says_so),
+        cmocka_unit_test(the_worst_come_first_and_the_limit_cuts_the_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -593,7 +593,25 @@ static void listen_on_ports(struct scene *s, const char *protocol, unsigned firs
     }
 }
 
-static void series_of_expected_listeners_are_never_cut(void **state)
+/* How many series no limit cuts, as far as they are written before those of
+ * listeners. */
+static size_t count_essential(struct scene *s)
+{
+    struct prom_dropped dropped = {{0}};
+    struct parsed e;
+    size_t count;
+
+    s->view.limits.series = 0;
+    e = render_and_count(s, &dropped);
+    count = e.sample_count - count_samples(&e, "sockwatch_series_dropped_total{") -
+            count_samples(&e, "sockwatch_dropped_total{");
+    parsed_done(&e);
+    return count;
+}
+
+/* Any local user may listen on an expected port, so that not even these are
+ * beyond the limit; but they come before all others, in every family. */
+static void listeners_on_expected_ports_are_cut_last(void **state)
 {
     static const char *const families[] = {
         "info", "sockets", "accept_queue_length", "accept_queue_limit", "accept_queue_saturation_ratio",
@@ -602,9 +620,9 @@ static void series_of_expected_listeners_are_never_cut(void **state)
         "family=\"ipv4\",address=\"0.0.0.0\",port=\"60000\"",
         "family=\"ipv6\",address=\"::1\",port=\"60000\"",
     };
-    struct prom_dropped dropped = {{0}};
-    struct parsed e;
+    const size_t all = ARRAY_LENGTH(families) * ARRAY_LENGTH(services);
     struct scene s;
+    size_t essential;
 
     (void)state;
     scene_init(&s);
@@ -614,22 +632,51 @@ static void series_of_expected_listeners_are_never_cut(void **state)
     scene_listen(&s, "0.0.0.0:60000", "0/5");
     scene_listen(&s, "[::1]:60000", "2/5");
     scene_seal(&s);
+    essential = count_essential(&s);
+    for (size_t others = 0; others < 3; others++) {
+        struct prom_dropped dropped = {{0}};
+        struct parsed e;
+
+        s.view.limits.series = (int64_t)(essential + all + others);
+        e = render_and_count(&s, &dropped);
+        for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
+            for (size_t k = 0; k < ARRAY_LENGTH(services); k++) {
+                char beginning[160];
+
+                (void)snprintf(beginning, sizeof beginning, "sockwatch_listener_%s{protocol=\"tcp\",%s",
+                               families[i], services[k]);
+                assert_int_equal(count_samples(&e, beginning), 1);
+            }
+        }
+        assert_int_equal(count_samples(&e, "sockwatch_listener_"), all + others);
+        assert_int_equal(dropped.series[PROM_LISTENER_INFO], 21 - others);
+        assert_int_equal(dropped.series[PROM_LISTENER_SOCKETS], 21);
+        assert_int_equal(dropped.series[PROM_LISTENER_ACCEPT_QUEUE_LENGTH], 0);
+        parsed_done(&e);
+    }
+    scene_done(&s);
+}
+
+static void what_no_limit_cuts_is_about_the_entry_itself(void **state)
+{
+    struct prom_dropped dropped = {{0}};
+    struct parsed e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "late", PROTOCOL_TCP, "60000", WANT_ANY);
+    scene_listen(&s, "0.0.0.0:60000", "0/5");
+    scene_count(&s, PROTOCOL_TCP, 60000, STATE_ESTABLISHED, 1);
+    scene_seal(&s);
     s.view.limits.series = 0;
     e = render_and_count(&s, &dropped);
-    for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
-        for (size_t k = 0; k < ARRAY_LENGTH(services); k++) {
-            char beginning[160];
-
-            (void)snprintf(beginning, sizeof beginning, "sockwatch_listener_%s{protocol=\"tcp\",%s",
-                           families[i], services[k]);
-            assert_int_equal(count_samples(&e, beginning), 1);
-        }
-    }
-    assert_int_equal(count_samples(&e, "sockwatch_listener_"),
-                     ARRAY_LENGTH(families) * ARRAY_LENGTH(services));
-    assert_int_equal(dropped.series[PROM_LISTENER_INFO], 21);
-    assert_int_equal(dropped.series[PROM_LISTENER_SOCKETS], 21);
-    assert_int_equal(dropped.series[PROM_LISTENER_ACCEPT_QUEUE_LENGTH], 0);
+    assert_sample(&e, "sockwatch_expected_listening{name=\"late\",protocol=\"tcp\",port=\"60000\"} 1");
+    assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"60000\",state=\"established\"} 1");
+    assert_sample(&e, "sockwatch_alert_firing{rule=\"NotListening\",name=\"late\",protocol=\"tcp\","
+                      "port=\"60000\",severity=\"critical\"} 0");
+    assert_int_equal(count_samples(&e, "sockwatch_listener_"), 0);
+    assert_int_equal(dropped.series[PROM_LISTENER_INFO], 1);
     parsed_done(&e);
     scene_done(&s);
 }
@@ -702,7 +749,8 @@ int main(void)
         cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),
         cmocka_unit_test(what_was_cut_is_counted_over_all_renderings),
         cmocka_unit_test(expected_ports_come_before_others_where_a_limit_cuts),
-        cmocka_unit_test(series_of_expected_listeners_are_never_cut),
+        cmocka_unit_test(listeners_on_expected_ports_are_cut_last),
+        cmocka_unit_test(what_no_limit_cuts_is_about_the_entry_itself),
         cmocka_unit_test(what_an_owner_is_not_known_for_has_no_label),
         cmocka_unit_test(one_look_has_counted_no_restarts),
     };
