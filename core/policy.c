@@ -2,7 +2,9 @@
 #include "core/ref.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void matcher_done(const struct matcher *match)
 {
@@ -29,6 +31,28 @@ static int add_matcher(struct port_index *index, const struct matcher *match)
     return port_index_add(index, match->protocol, match->ports, match->port_count);
 }
 
+static int compare_names(const void *a, const void *b, void *arg)
+{
+    const struct expect *expects = arg;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int r = strcmp(expects[x].name, expects[y].name);
+
+    return r != 0 ? r : (x > y) - (x < y);
+}
+
+static int sort_names(struct policy *policy)
+{
+    policy->by_name = calloc(policy->expect_count + 1, sizeof *policy->by_name);
+    if (!policy->by_name)
+        return -ENOMEM;
+    for (size_t i = 0; i < policy->expect_count; i++)
+        policy->by_name[i] = (uint32_t)i;
+    if (policy->expect_count > 0)
+        qsort_r(policy->by_name, policy->expect_count, sizeof *policy->by_name, compare_names,
+                policy->expects);
+    return 0;
+}
+
 int policy_seal(struct policy *policy)
 {
     int r = 0;
@@ -38,6 +62,8 @@ int policy_seal(struct policy *policy)
         r = add_matcher(&policy->by_port.expects, &policy->expects[i].match);
     for (size_t i = 0; r == 0 && i < policy->allow_count; i++)
         r = add_matcher(&policy->by_port.allows, &policy->allows[i].match);
+    if (r == 0)
+        r = sort_names(policy);
     if (r < 0) {
         policy_unseal(policy);
         return r;
@@ -51,6 +77,8 @@ void policy_unseal(struct policy *policy)
 {
     port_index_done(&policy->by_port.expects);
     port_index_done(&policy->by_port.allows);
+    free(policy->by_name);
+    policy->by_name = NULL;
 }
 
 bool policy_is_sealed(const struct policy *policy)
@@ -77,6 +105,26 @@ const char *want_scope_name(enum want_scope scope)
     case WANT_LOOPBACK: return "loopback";
     }
     return "unknown";
+}
+
+const struct expect *policy_named(const struct policy *policy, const char *name, size_t index)
+{
+    size_t low = 0, high = policy->expect_count;
+    const struct expect *e;
+
+    assert(policy_is_sealed(policy));
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(policy->expects[policy->by_name[middle]].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low + index >= policy->expect_count)
+        return NULL;
+    e = &policy->expects[policy->by_name[low + index]];
+    return strcmp(e->name, name) == 0 ? e : NULL;
 }
 
 void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,

@@ -56,7 +56,8 @@ struct policy {
     struct unexpected unexpected;
     struct {
         struct port_index expects, allows;
-    } by_port; /* owned; of all entries once sealed */
+    } by_port;         /* owned; of all entries once sealed */
+    uint32_t *by_name; /* owned; of all expect entries once sealed, in the order of their names */
 };
 
 /* Frees the entries and all that they own. */
@@ -85,6 +86,13 @@ bool policy_expects_port(const struct policy *policy, enum protocol protocol, ui
  * between them. Returns their number. */
 size_t policy_expected_ranges(const struct policy *policy, enum protocol protocol, struct port_range *ret,
                               size_t max);
+
+/* The expect entries of a name.
+ *
+ * index   0 for the first of them, and so on
+ *
+ * Returns NULL after the last; otherwise valid as long as the policy. */
+const struct expect *policy_named(const struct policy *policy, const char *name, size_t index);
 
 /* Begin a walk over the entries that are about a port, each once, in no
  * particular order. */

@@ -324,7 +324,6 @@ static struct listener key_listener(const struct alert_key *key)
 bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
 {
     const struct expect *e;
-    struct port_walk walk;
     struct listener l;
 
     if (key->rule == RULE_BLIND)
@@ -333,9 +332,10 @@ bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
         l = key_listener(key);
         return judge_by_allows(policy, &l).rule == key->rule;
     }
-    policy_walk_expects(policy, key->protocol, key->port, &walk);
-    while ((e = policy_next_expect(policy, &walk)))
-        if (strcmp(e->name, key->name) == 0 && rules_used(e) & 1u << key->rule)
+    for (size_t i = 0; (e = policy_named(policy, key->name, i)); i++)
+        if (e->match.protocol == key->protocol &&
+            port_ranges_contain(e->match.ports, e->match.port_count, key->port) &&
+            rules_used(e) & 1u << key->rule)
             return true;
     return false;
 }

@@ -11,8 +11,9 @@
  * round takes both, so that they are paired; medians are printed, and the ratio
  * is the median of the rounds' ratios. */
 #include "core/rules.h"
-#include "tests/unit/judged.h"
 #include "tests/bench/bench.h"
+#include "tests/unit/judged.h"
+#include "tests/unit/looks.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -77,7 +78,7 @@ static void make_policy(struct policy *policy, const struct bench_case *c)
         die("policy");
 }
 
-static const struct listener_table *make_table(const struct policy *policy, const struct bench_case *c)
+static const struct listener_table *make_table(const struct bench_case *c)
 {
     struct listener_builder *b = must(new_builder(1000));
     const struct listener_table *table;
@@ -143,7 +144,7 @@ static void measure(const struct bench_case *c, size_t rounds)
     double *ratios = must(calloc(rounds, sizeof *ratios));
 
     make_policy(&s.policy, c);
-    s.table = make_table(&s.policy, c);
+    s.table = make_table(c);
     for (size_t i = 0; i < rounds; i++) {
         judging[i] = measure_judging(&s);
         walks[i] = measure_walk(&s);

@@ -19,6 +19,7 @@
 #include "collectors/collectors.h"
 #include "collectors/sock_diag.h"
 #include "tests/bench/bench.h"
+#include "tests/unit/looks.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -63,14 +64,14 @@ static void open_listeners(unsigned from, unsigned to)
 /* Returns whether it found something new. */
 static bool poll_once(struct bench *b)
 {
-    const struct listener_poll how = {.limit = 8192, .policy = &b->policy};
+    const struct limits limits = limits_of(8192);
+    const struct listener_poll how = {.limits = &limits, .policy = &b->policy};
     const struct budget clock = endless(b);
-    const struct listener_table *table;
+    const struct inventory *inv;
 
-    if (collectors_poll_listeners(b->collectors, &how, &clock, &table) < 0)
+    if (collectors_poll_listeners(b->collectors, &how, &clock, &inv) < 0)
         die("poll");
-    listener_table_unref(table);
-    return table;
+    return inv;
 }
 
 static double measure_poll(struct bench *b)

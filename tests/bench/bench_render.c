@@ -13,6 +13,8 @@
 #include "exporters/page.h"
 #include "exporters/prom.h"
 #include "tests/bench/bench.h"
+#include "tests/unit/judged.h"
+#include "tests/unit/looks.h"
 
 enum { LISTENERS_FEW = 60, LISTENERS_MAX = 60000, FIRST_PORT = 1024, CONNECTIONS_EACH = 3 };
 
@@ -73,7 +75,7 @@ static void add_listener(struct listener_builder *b, size_t index)
         die("listener");
 }
 
-static const struct listener_table *make_table(const struct policy *policy, size_t count)
+static const struct listener_table *make_table(size_t count)
 {
     struct listener_builder *b = new_builder(1000);
     const struct listener_table *table;
@@ -120,7 +122,7 @@ static void look(struct bench *b, size_t listeners)
     const struct alerts no_alerts = {0};
     struct space host = {.name = ""};
 
-    host.listeners = make_table(&b->policy, listeners);
+    host.listeners = make_table(listeners);
     host.connections = make_connections(listeners);
     b->snapshot = snapshot_new(&host, 1);
     listener_table_unref(host.listeners);

@@ -181,6 +181,25 @@ static void a_loopback_address_asks_for_loopback(void **state)
     }
 }
 
+static void entries_are_found_by_their_names(void **state)
+{
+    struct policy policy = policy_expecting("b=tcp/1 a=tcp/2 b=udp/3 c=tcp/4 b=tcp/5");
+
+    (void)state;
+    assert_ptr_equal(policy_named(&policy, "a", 0), &policy.expects[1]);
+    assert_null(policy_named(&policy, "a", 1));
+    assert_ptr_equal(policy_named(&policy, "b", 0), &policy.expects[0]);
+    assert_ptr_equal(policy_named(&policy, "b", 1), &policy.expects[2]);
+    assert_ptr_equal(policy_named(&policy, "b", 2), &policy.expects[4]);
+    assert_null(policy_named(&policy, "b", 3));
+    assert_ptr_equal(policy_named(&policy, "c", 0), &policy.expects[3]);
+    assert_null(policy_named(&policy, "c", 1));
+    assert_null(policy_named(&policy, "", 0));
+    assert_null(policy_named(&policy, "bb", 0));
+    assert_null(policy_named(&policy, "d", 0));
+    policy_done(&policy);
+}
+
 static void assert_ranges(const struct policy *policy, size_t max, const char *wanted)
 {
     struct port_range ranges[8];
@@ -247,6 +266,7 @@ int main(void)
         cmocka_unit_test(an_empty_policy_expects_nothing),
         cmocka_unit_test(a_loopback_address_asks_for_loopback),
         cmocka_unit_test(expected_ports_are_told_as_few_ranges),
+        cmocka_unit_test(entries_are_found_by_their_names),
         cmocka_unit_test(done_frees_all_and_leaves_an_empty_policy),
     };
 
