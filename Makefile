@@ -125,8 +125,10 @@ OWNERS := collectors/owners collectors/owners_gather collectors/owners_known col
 	collectors/share collectors/proc_pid_parse
 NEEDS_test_dirents := collectors/dirents
 NEEDS_test_cgroup := collectors/cgroup collectors/dirents collectors/mounts collectors/proc_pid_parse core/array core/text
+NEEDS_test_cgroup_flood := collectors/cgroup collectors/dirents core/array
 NEEDS_test_proc_scan := collectors/proc_scan collectors/dirents collectors/mounts collectors/proc_pid_parse \
 	collectors/users core/text
+NEEDS_test_users := collectors/users core/text
 NEEDS_test_share := collectors/share
 NEEDS_test_process_table := collectors/process_table core/array
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/array core/text core/buf
