@@ -199,6 +199,7 @@ int collectors_poll_listeners(struct collectors *c, const struct listener_poll *
         *ret = NULL;
         return 0;
     }
+    owners_set_limit(c->shared.owners, how->holders);
     have_owners = read_owners(c, how->wait_for_owners, &endless);
     c->owners_version = owners_version(c->shared.owners);
     table = listener_table_seal(c->shared.builder, how->services, how->history);

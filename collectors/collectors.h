@@ -27,6 +27,7 @@ struct listener_poll {
     const struct policy *policy;
     const struct services *services; /* may be NULL */
     struct history *history;         /* is fed; may be NULL */
+    size_t holders;                  /* processes listed of a socket; 0: as before */
     bool auto_ports;                 /* also datagram sockets whose port the kernel chose */
     bool wait_for_owners;            /* look for all owners before the table is made */
 };

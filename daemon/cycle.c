@@ -63,6 +63,7 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         .policy = &config->policy,
         .services = c->services,
         .history = c->history,
+        .holders = (size_t)config->limits.holders,
         .auto_ports = how->auto_ports,
         .wait_for_owners = how->wait_for_owners,
     };

@@ -101,7 +101,7 @@ static void find_user(const struct group *g, struct owner_pattern *pattern)
     const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
-        if (strcmp(first->holders[i].user, first->user) == 0 &&
+        if (strcmp(first->holders[i]->user, first->user) == 0 &&
             quote_pattern(first->user, pattern->user, sizeof pattern->user) && all_match(g, pattern))
             return;
     *pattern->user = '\0';
@@ -115,8 +115,8 @@ static void find_process(const struct group *g, struct owner_pattern *pattern)
     const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
-        if (!holder_is_activator(&first->holders[i]) &&
-            quote_pattern(first->holders[i].process, pattern->process, sizeof pattern->process) &&
+        if (!holder_is_activator(first->holders[i]) &&
+            quote_pattern(first->holders[i]->process, pattern->process, sizeof pattern->process) &&
             all_match(g, pattern))
             return;
     *pattern->process = '\0';
