@@ -83,8 +83,8 @@ $(O)/%.o: %.c
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/listener core/generation \
-	core/history core/listener_table core/conn_table core/snapshot core/text core/buf
-RULES := core/rules core/judge_expect core/judge_other core/err
+	core/history core/socket_store core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
+RULES := core/rules core/judge_expect core/judge_other core/uid_counts core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
@@ -100,6 +100,9 @@ NEEDS_test_conn_table := core/conn_table
 NEEDS_test_port_index := core/port_index core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
+NEEDS_test_uid_counts := core/uid_counts
+NEEDS_test_told := collectors/told $(CORE_MODEL)
+NEEDS_test_choice := $(CORE_MODEL)
 NEEDS_test_history := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
 NEEDS_test_status := core/status
@@ -111,11 +114,14 @@ NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
-NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
-NEEDS_test_config := config/load config/read_file config/show config/scan $(NEEDS_test_schema) core/err
-NEEDS_test_inet_diag_parse := collectors/inet_diag_parse
+NEEDS_test_config := config/load config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+NEEDS_test_error_list := config/error_list core/buf
+NEEDS_test_entry_pairs := config/entry_pairs core/net core/array
+NEEDS_test_config_large := $(NEEDS_test_config)
+NEEDS_test_inet_diag_parse := collectors/inet_diag_parse core/net core/array
 NEEDS_test_route_parse := collectors/route_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
@@ -134,7 +140,7 @@ NEEDS_test_share := collectors/share
 NEEDS_test_process_table := collectors/process_table core/array core/owner core/text core/buf
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/array core/text core/buf
 NEEDS_test_owners := $(OWNERS) core/owner core/text core/buf
-NEEDS_test_collectors := collectors/collectors collectors/listener_source collectors/connection_source collectors/owner_source \
+NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock $(NEEDS_test_alert)
@@ -146,7 +152,7 @@ NEEDS_test_table := exporters/table exporters/view core/alert core/transition $(
 NEEDS_test_render := exporters/page exporters/table $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
 	core/duration core/status core/alert \
 	core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_bodies := exporters/bodies $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
@@ -157,8 +163,8 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # Functions that a test puts itself in front of; those of memory for the tests
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
-REFUSING := test_array test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
-	test_verdict
+REFUSING := test_array test_choice test_told test_cycle test_listener_table test_history test_memory test_board test_bodies test_http_listen test_collectors \
+	test_entry_pairs test_verdict
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
 WRAPS_test_render := malloc calloc realloc reallocarray
@@ -237,6 +243,7 @@ check-threads: all $(THREAD_TESTS:%=$(O)/tests/unit/%)
 bench: all $(BENCHMARKS)
 	@tests/bench/run $(O)/tests/bench/bench_poll 200
 	@tests/bench/run $(O)/tests/bench/bench_owners 2000 25 20
+	@$(O)/tests/bench/bench_config 7
 	@$(O)/tests/bench/bench_judge 200
 	@$(O)/tests/bench/bench_render 4000 100
 	@tests/bench/run tests/bench/bench_visibility.py $(abspath $(O)) 200000 20 20 100
@@ -300,7 +307,7 @@ help:
 	@echo "make check-threads      the tests that have threads, for a build with SANITIZE=thread"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
-	@echo "make bench              what polls, owners, judging and rendering cost, each beside a reference"
+	@echo "make bench              what polls, owners, configurations, judging and rendering cost, each beside a reference"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"

@@ -60,6 +60,8 @@ static int begin_dump(struct class_reader *r, uint8_t family)
         .states = r->query.states,
         .ports = r->ports,
         .with_memory = r->query.with_memory,
+        .ranges = r->query.ranges,
+        .range_count = r->query.range_count,
     };
     int result = sock_diag_begin(r->diag, &query);
 

@@ -20,9 +20,11 @@ struct class_query {
     enum protocol protocol;
     uint32_t states; /* mask of 1 << enum sock_state */
     bool with_memory;
-    bool in_one_walk; /* both families, where that is possible */
-    bool split_ports; /* ports that a program chose apart from those that the kernel chose */
-    bool auto_ports;  /* the latter, too, if they are split */
+    bool in_one_walk;                /* both families, where that is possible */
+    bool split_ports;                /* ports that a program chose apart from those that the kernel chose */
+    bool auto_ports;                 /* the latter, too, if they are split */
+    const struct port_range *ranges; /* only local ports of these; must outlive the reading */
+    size_t range_count;              /* 0: all */
 };
 
 struct class_reader {

@@ -1,17 +1,30 @@
 #include "collectors/collectors.h"
 #include "collectors/source.h"
+#include "collectors/told.h"
+#include "core/choice.h"
 #include "core/err.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* What is known of addresses and interfaces is asked for anew after this time,
  * also where no change was told. */
 #define HOST_BELIEVED_MS INT64_C(60000)
 
+/* So long a poll looks at all sockets; what is left then is looked at between
+ * the polls. */
+#define LOOK_US INT64_C(250000)
+
+/* So long in any case at those of one class, whatever the others took. */
+#define LOOK_LEAST_US INT64_C(25000)
+
 /* So long a poll that finds something new looks for owners itself. */
 #define OWNERS_AT_ONCE_US INT64_C(2000)
+
+/* Owners are looked for of so many sockets for each listener that may be shown. */
+enum { OWNERS_PER_LISTENER = 4 };
 
 static const struct source_type registry[] = {
     {"tcp", POLL_LISTENERS, false, &listener_source, PROTOCOL_TCP},
@@ -33,17 +46,21 @@ struct collectors {
     struct source *owners, *connections; /* of sources: those that are long */
     struct host_watch *watch;            /* NULL: the kernel does not tell */
     int64_t host_until_ms;               /* when to ask about addresses anew */
-    uint64_t owners_version;             /* of the last table */
-    bool stale;                          /* the next poll yields a table in any case */
-    bool owners_turn;                    /* of the long ones that are due */
+    uint64_t owners_version;             /* of the last inventory */
+    struct inventory inventory;          /* of the last poll that found something new */
+    struct told told;                    /* what of it was told before */
+    bool stale;                          /* the next poll tells all in any case */
+    size_t turn;                         /* whose it is to be stepped next */
 };
 
 /* Everything is asked for anew where the kernel does not tell what changes. */
 static int open_shared(struct collectors *c)
 {
-    static const struct policy no_policy;
+    uint64_t secret[2];
 
-    c->shared.builder = listener_builder_new(0, &no_policy);
+    if (getrandom(secret, sizeof secret, 0) != sizeof secret)
+        return -EIO; /* which the kernel does not do for so few bytes */
+    c->shared.builder = listener_builder_new(secret);
     c->shared.counter = conn_counter_new();
     c->shared.local = local_addresses_new();
     if (!c->shared.builder || !c->shared.counter || !c->shared.local)
@@ -97,6 +114,7 @@ void collectors_close(struct collectors *c)
     for (size_t i = SOURCE_COUNT; i-- > 0;)
         if (c->sources[i].type)
             c->sources[i].type->ops->close(&c->sources[i]);
+    told_done(&c->told);
     sock_diag_close(c->shared.diag);
     host_watch_close(c->watch);
     local_addresses_free(c->shared.local);
@@ -138,13 +156,6 @@ static void step_source(struct source *s, const struct budget *budget)
         end_run(s, r);
 }
 
-static void run_to_end(struct source *s, const struct budget *endless)
-{
-    (void)begin_source(s, budget_now_ms(endless)); /* else it has ended */
-    while (s->is_under_way)
-        step_source(s, endless);
-}
-
 static void believe_host(struct collectors *c, int64_t now_ms)
 {
     if (c->watch && now_ms < c->host_until_ms)
@@ -154,15 +165,60 @@ static void believe_host(struct collectors *c, int64_t now_ms)
     c->host_until_ms = now_ms + HOST_BELIEVED_MS;
 }
 
+/* When the look at all that has just ended may be made again: one that took longer
+ * than a poll has leaves as much time to others as it took. */
+static void note_end(struct source *s, int64_t now_us)
+{
+    int64_t took_us = now_us - s->begun_us;
+
+    s->due_ms = took_us > LOOK_US ? (now_us + took_us) / 1000 : 0;
+}
+
+/* Looks at a class. Where that takes longer than the budget, or is not due, the
+ * expected ports are looked at alone. */
+static void look_at(struct source *s, const struct budget *of_all, const struct budget *endless)
+{
+    int64_t now_us = budget_now_us(of_all);
+    struct budget own = *of_all;
+    const struct budget *budget = &own;
+
+    if (own.until_us < now_us + LOOK_LEAST_US)
+        own.until_us = now_us + LOOK_LEAST_US;
+
+    if (!s->is_under_way && !s->has_ended && now_us / 1000 >= s->due_ms) {
+        s->begun_us = now_us;
+        (void)begin_source(s, now_us / 1000); /* else it has ended */
+        while (s->is_under_way && !budget_is_spent(budget))
+            step_source(s, budget);
+        if (!s->is_under_way) {
+            note_end(s, budget_now_us(budget));
+            return;
+        }
+    }
+    s->has_ended = false;
+    listener_source_look_quickly(s, endless);
+}
+
+static bool is_of_listeners(const struct source *s)
+{
+    return s->type->ops == &listener_source;
+}
+
 static void read_listeners(struct collectors *c, const struct listener_poll *how,
                            const struct budget *endless)
 {
-    listener_builder_begin(c->shared.builder, how->limit, how->policy);
+    struct budget budget = *endless;
+
+    if (!how->wait_for_owners)
+        budget.until_us = budget_now_us(endless) + LOOK_US;
+    listener_builder_set(c->shared.builder, (size_t)how->limits->members, how->policy);
+    local_addresses_begin(c->shared.local);
+    c->shared.policy = how->policy;
     c->shared.auto_ports = how->auto_ports;
     believe_host(c, budget_now_ms(endless));
     for (size_t i = 0; i < SOURCE_COUNT; i++)
-        if (c->sources[i].type->fills == POLL_LISTENERS && !c->sources[i].type->is_long)
-            run_to_end(&c->sources[i], endless);
+        if (is_of_listeners(&c->sources[i]))
+            look_at(&c->sources[i], &budget, endless);
 }
 
 /* Gives the rows their owners, with what a short look finds of those that are
@@ -186,33 +242,51 @@ static bool read_owners(struct collectors *c, bool wait, const struct budget *en
     return begin_source(c->owners, now_ms); /* the rows get what was found */
 }
 
+/* Ends the look, and chooses what is shown of it. Returns 0 or -ENOMEM. */
+static int take_stock(struct collectors *c, const struct listener_poll *how)
+{
+    struct inventory *inv = &c->inventory;
+    int r = listener_builder_finish(c->shared.builder, inv);
+
+    if (r == 0)
+        r = told_keep(&c->told, inv, how->previous, how->policy);
+    if (r == 0)
+        r = choice_make(inv, how->policy, how->limits, how->history);
+    if (r == 0)
+        inventory_name(inv, how->services);
+    c->shared.inventory = inv;
+    c->shared.owners_wanted = OWNERS_PER_LISTENER * (size_t)how->limits->listeners;
+    return r;
+}
+
 int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
-                              const struct budget *clock, const struct listener_table **ret)
+                              const struct budget *clock, const struct inventory **ret)
 {
     const struct budget endless = {.now_us = clock->now_us, .arg = clock->arg, .until_us = BUDGET_NO_END};
-    const struct listener_table *table;
-    bool have_owners;
+    int r;
 
     read_listeners(c, how, &endless);
-    if (!c->stale && owners_version(c->shared.owners) == c->owners_version &&
+    if (!how->anew && !c->stale && owners_version(c->shared.owners) == c->owners_version &&
         listener_builder_is_same(c->shared.builder)) {
         *ret = NULL;
         return 0;
     }
-    owners_set_limit(c->shared.owners, how->holders);
-    have_owners = read_owners(c, how->wait_for_owners, &endless);
+    owners_set_limit(c->shared.owners, (size_t)how->limits->holders);
+    r = take_stock(c, how);
+    c->stale = r < 0 || !read_owners(c, how->wait_for_owners, &endless);
     c->owners_version = owners_version(c->shared.owners);
-    table = listener_table_seal(c->shared.builder, how->services, how->history);
-    c->stale = !table || !have_owners;
-    if (!table)
-        return -ENOMEM;
-    *ret = table;
-    return 0;
+    if (r == 0)
+        *ret = &c->inventory;
+    return r;
 }
 
 bool collectors_have_news(const struct collectors *c)
 {
-    return owners_version(c->shared.owners) != c->owners_version;
+    bool has_ended = false;
+
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        has_ended |= c->sources[i].has_ended;
+    return has_ended || owners_version(c->shared.owners) != c->owners_version;
 }
 
 bool collectors_saw_anything(const struct collectors *c)
@@ -234,21 +308,35 @@ void collectors_begin_connections(struct collectors *c, int64_t now_ms)
         (void)begin_source(c->connections, now_ms); /* its run says why not */
 }
 
+/* Whether there is something to be done about a source between the polls. */
+static bool wants_step(const struct collectors *c, const struct source *s, int64_t now_ms)
+{
+    return s == c->owners ? owners_due_ms(c->shared.owners, now_ms) <= now_ms : s->is_under_way;
+}
+
 int64_t collectors_due_ms(const struct collectors *c, int64_t now_ms)
 {
-    return c->connections->is_under_way ? now_ms : owners_due_ms(c->shared.owners, now_ms);
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (wants_step(c, &c->sources[i], now_ms))
+            return now_ms;
+    return owners_due_ms(c->shared.owners, now_ms);
 }
 
 void collectors_step(struct collectors *c, const struct budget *budget)
 {
     int64_t now_ms = budget_now_ms(budget);
-    bool owners = owners_due_ms(c->shared.owners, now_ms) <= now_ms;
 
-    if (c->connections->is_under_way && !(owners && c->owners_turn))
-        step_source(c->connections, budget);
-    else if (owners)
-        step_source(c->owners, budget);
-    c->owners_turn = !c->owners_turn;
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        struct source *s = &c->sources[c->turn++ % SOURCE_COUNT];
+
+        if (!wants_step(c, s, now_ms))
+            continue;
+        step_source(s, budget);
+        s->has_ended = is_of_listeners(s) && !s->is_under_way;
+        if (s->has_ended)
+            note_end(s, budget_now_us(budget));
+        return;
+    }
 }
 
 int collectors_take_connections(struct collectors *c, const struct conn_table **ret)
@@ -276,6 +364,14 @@ void collectors_refresh(struct collectors *c)
 {
     c->shared.lacks = (struct kernel_lacks){0};
     owners_refresh(c->shared.owners);
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        struct source *s = &c->sources[i];
+
+        /* Which ports are expected may be another matter now. */
+        s->is_under_way &= !is_of_listeners(s);
+        s->has_ended = false;
+        s->due_ms = 0;
+    }
     c->stale = true;
 }
 

@@ -23,26 +23,29 @@ void collectors_close(struct collectors *c);
 
 /* How to read listeners. Everything is borrowed. */
 struct listener_poll {
-    size_t limit; /* services kept at most, as in listener_builder_new() */
+    const struct limits *limits;
     const struct policy *policy;
-    const struct services *services; /* may be NULL */
-    struct history *history;         /* is fed; may be NULL */
-    size_t holders;                  /* processes listed of a socket; 0: as before */
-    bool auto_ports;                 /* also datagram sockets whose port the kernel chose */
-    bool wait_for_owners;            /* look for all owners before the table is made */
+    const struct services *services; /* may be NULL; must outlive what is made of it */
+    const struct history *history;   /* tells who was shown before; may be NULL */
+    const struct listener_table
+        *previous;        /* what was shown before, which stays where a look takes longer; may be NULL */
+    bool auto_ports;      /* also datagram sockets whose port the kernel chose */
+    bool wait_for_owners; /* look for all owners first */
+    bool anew;            /* what was found is wanted also where it is the same */
 };
 
-/* Reads all listeners, with what is known of their owners by now.
+/* Reads all listeners, chooses those that are shown one by one, and tells what
+ * is known of their owners by now.
  *
  * clock   of its budget only the clock is used
- * ret     returns owned (a reference); NULL when nothing has changed since the
- *         last table, and then nothing was allocated; filled on success only
+ * ret     borrowed until the next poll; NULL when nothing has changed since the
+ *         last one, and then nothing was allocated; filled on success only
  *
- * Returns 0 or -ENOMEM. What could not be read is in the table's classes. */
+ * Returns 0 or -ENOMEM. What could not be read is in the classes. */
 int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
-                              const struct budget *clock, const struct listener_table **ret);
+                              const struct budget *clock, const struct inventory **ret);
 
-/* Whether something was found out that the last table does not have. */
+/* Whether something was found out that the last poll could not tell. */
 bool collectors_have_news(const struct collectors *c);
 
 /* Whether the last poll listed any class of listeners over netlink. */
@@ -73,7 +76,7 @@ size_t collectors_runs(const struct collectors *c, struct collector_run *ret_run
 /* Forgets what was found out and is believed for a while: what the kernel does
  * not support, so that a diag module loaded meanwhile is used (done by itself
  * every five minutes), users' names, and who holds which socket. The next poll
- * yields a table in any case. */
+ * tells all in any case. */
 void collectors_refresh(struct collectors *c);
 
 /* Readable when the host's addresses or interfaces have changed, and

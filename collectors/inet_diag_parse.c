@@ -2,6 +2,7 @@
 #include "core/err.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
@@ -33,20 +34,68 @@ static void put_one_family(struct nlmsghdr *header, const struct inet_diag_query
         request->idiag_ext = 1u << (INET_DIAG_SKMEMINFO - 1);
 }
 
+/* What the kernel is to run for each socket. Offsets are in bytes from each
+ * operation; running exactly to the end accepts a socket, running beyond it
+ * rejects. */
+struct filter {
+    struct inet_diag_bc_op ops[5 * INET_DIAG_RANGES_MAX + 2];
+    size_t count;
+};
+
+/* From an operation to the end of a filter with so many, or beyond it. */
+static uint16_t to_end(size_t count, size_t op, bool beyond)
+{
+    return (uint16_t)((count - op + beyond) * sizeof(struct inet_diag_bc_op));
+}
+
+static void add_op(struct filter *f, uint8_t code, uint8_t yes, uint16_t no)
+{
+    f->ops[f->count++] = (struct inet_diag_bc_op){.code = code, .yes = yes, .no = no};
+}
+
+/* "Port chosen by the kernel? Then go on to the jump, which leads beyond the
+ * end; else pass it over", or the other way round. */
+static void add_choice(struct filter *f, enum port_choice ports, size_t total)
+{
+    if (ports == PORTS_BOUND) {
+        add_op(f, INET_DIAG_BC_AUTO, 4, 8);
+        add_op(f, INET_DIAG_BC_JMP, 4, to_end(total, f->count, true));
+    } else if (ports == PORTS_AUTO) {
+        add_op(f, INET_DIAG_BC_AUTO, 4, to_end(total, f->count, true));
+    }
+}
+
+/* "Port at least the first? And at most the last? Then jump to the end; else go
+ * on to the next range", or beyond the end after the last one. A comparison is
+ * two operations, of which the second holds the port. */
+static void add_range(struct filter *f, const struct port_range *range, bool is_last, size_t total)
+{
+    size_t begin = f->count;
+
+    add_op(f, INET_DIAG_BC_S_GE, 8, is_last ? to_end(total, begin, true) : 20);
+    add_op(f, 0, 0, range->first);
+    add_op(f, INET_DIAG_BC_S_LE, 8, is_last ? to_end(total, begin + 2, true) : 12);
+    add_op(f, 0, 0, range->last);
+    add_op(f, INET_DIAG_BC_JMP, 4, to_end(total, begin + 4, false));
+}
+
+static void make_filter(struct filter *f, const struct inet_diag_query *query)
+{
+    size_t choice = query->ports == PORTS_BOUND ? 2 : query->ports == PORTS_AUTO;
+    size_t total = choice + 5 * query->range_count;
+
+    assert(query->range_count <= INET_DIAG_RANGES_MAX);
+    f->count = 0;
+    add_choice(f, query->ports, total);
+    for (size_t i = 0; i < query->range_count; i++)
+        add_range(f, &query->ranges[i], i + 1 == query->range_count, total);
+}
+
 size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
                          char ret_bytes[static INET_DIAG_REQUEST_MAX])
 {
-    /* Offsets are in bytes from each operation; running exactly to the end
-     * accepts a socket, running beyond it rejects. "Port chosen by the kernel?
-     * Then go on to the jump, which leads beyond the end; else to the end." */
-    static const struct inet_diag_bc_op not_auto[] = {
-        {.code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8},
-        {.code = INET_DIAG_BC_JMP, .yes = 4, .no = 8},
-    };
-    static const struct inet_diag_bc_op only_auto[] = {
-        {.code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8},
-    };
     struct nlmsghdr *header = mnl_nlmsg_put_header(ret_bytes);
+    struct filter filter;
 
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     header->nlmsg_seq = sequence;
@@ -54,10 +103,9 @@ size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
         put_both_families(header, query);
     else
         put_one_family(header, query);
-    if (query->ports == PORTS_BOUND)
-        mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof not_auto, not_auto);
-    else if (query->ports == PORTS_AUTO)
-        mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof only_auto, only_auto);
+    make_filter(&filter, query);
+    if (filter.count > 0)
+        mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, filter.count * sizeof filter.ops[0], filter.ops);
     return header->nlmsg_len;
 }
 

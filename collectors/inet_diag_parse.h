@@ -23,8 +23,13 @@ struct inet_diag_query {
     uint8_t protocol; /* IPPROTO_TCP, ... */
     uint32_t states;  /* mask of 1 << enum sock_state */
     enum port_choice ports;
-    bool with_memory; /* the socket's memory, which counts drops */
+    bool with_memory;                /* the socket's memory, which counts drops */
+    const struct port_range *ranges; /* only local ports of these; borrowed */
+    size_t range_count;              /* 0: all; INET_DIAG_RANGES_MAX at most */
 };
+
+/* The kernel looks through them for each socket. */
+enum { INET_DIAG_RANGES_MAX = 64 };
 
 /* One socket, addresses in network byte order as the kernel gives them. */
 struct inet_diag_row {
@@ -46,7 +51,7 @@ struct inet_diag_row {
 };
 
 /* Room for any request. */
-#define INET_DIAG_REQUEST_MAX 256
+#define INET_DIAG_REQUEST_MAX 2048
 
 /* Writes a dump request. Returns its length in bytes. */
 size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,

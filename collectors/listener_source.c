@@ -1,23 +1,41 @@
-/* The sources of listeners, one a class of sockets. */
+/* The sources of listeners, one a class of sockets.
+ *
+ * A look at all of a class is mostly over at once. Where it is not (each of a
+ * great many sockets that share one address is passed over anew for every
+ * message of the kernel's), it goes on between the polls, and each poll looks at
+ * the expected ports alone, which is quick: nobody's sockets delay the news about
+ * those. */
 #include "collectors/source.h"
 #include "core/err.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* The looks of one attempt, and how many attempts there are. */
 enum { LOOK_FIRST, LOOK_SECOND };
 enum { ATTEMPTS = 2 };
 
-struct listeners {
+/* A look at parts of a class, with as many attempts. */
+struct looking {
     struct class_reader reader;
+    unsigned parts;
     int look;
     int attempt;
 };
 
+struct listeners {
+    struct looking all;
+    struct looking quick;                           /* at expected ports only */
+    struct sock_diag *diag;                         /* of the look at all, which may stay under way */
+    struct port_range ranges[INET_DIAG_RANGES_MAX]; /* of expected ports */
+    size_t range_count;
+    struct looking *now; /* the one that is being stepped */
+};
+
 /* A row that is complete but for what only its address and interface tell. */
-static int add_row(struct source_shared *shared, struct listener_row *row)
+static int add_row(const struct source *s, struct listener_row *row)
 {
+    const struct listeners *l = s->state;
+    struct source_shared *shared = s->shared;
     enum scope scope;
 
     row->address = ip_addr_unmap(row->address);
@@ -26,7 +44,7 @@ static int add_row(struct source_shared *shared, struct listener_row *row)
         row->presence = local_addresses_look(shared->local, &row->address, row->ifindex);
     if (row->ifindex != 0)
         interfaces_name(&shared->interfaces, row->ifindex, row->interface);
-    return listener_builder_add(shared->builder, row);
+    return listener_builder_add_to(shared->builder, l->now->parts, row);
 }
 
 static int on_message(void *arg, const struct nlmsghdr *msg)
@@ -48,7 +66,7 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
     row.uid = diag.uid;
     row.inode = diag.inode;
     row.cgroup_id = diag.cgroup_id;
-    row.auto_port = l->reader.ports == PORTS_AUTO;
+    row.auto_port = l->now->reader.ports == PORTS_AUTO;
     row.queue.known = class->has_accept_queue;
     row.queue.length = row.queue.known ? diag.rqueue : 0;
     row.queue.limit = row.queue.known ? diag.wqueue : 0;
@@ -56,7 +74,7 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
     row.receive_queue.bytes = row.receive_queue.known ? diag.rqueue : 0;
     row.drops.known = diag.drops.known;
     row.drops.count = diag.drops.count;
-    return add_row(s->shared, &row);
+    return add_row(s, &row);
 }
 
 static int on_raw(void *arg, const struct proc_raw_row *raw)
@@ -74,30 +92,44 @@ static int on_raw(void *arg, const struct proc_raw_row *raw)
         .drops.count = raw->drops.count,
     };
 
-    return raw->state == STATE_CLOSE ? add_row(s->shared, &row) : 0;
+    return raw->state == STATE_CLOSE ? add_row(s, &row) : 0;
 }
 
 static void forget(void *arg)
 {
     const struct source *s = arg;
+    const struct listeners *l = s->state;
 
-    listener_builder_drop(s->shared->builder, s->type->protocol);
+    listener_builder_drop(s->shared->builder, s->type->protocol, l->now->parts);
+}
+
+static void open_looking(struct source *s, struct looking *looking, struct sock_diag *diag)
+{
+    static const struct class_handlers handlers = {on_message, on_raw, forget};
+
+    looking->reader = (struct class_reader){
+        .diag = diag,
+        .lacks = &s->shared->lacks,
+        .handlers = &handlers,
+        .arg = s,
+        .malformed = &s->run.malformed,
+        .raw = PROC_RAW_NONE,
+    };
 }
 
 static int open_listeners(struct source *s)
 {
-    static const struct class_handlers handlers = {on_message, on_raw, forget};
     struct listeners *l = calloc(1, sizeof *l);
+    int r;
 
     s->state = l;
     if (!l)
         return -ENOMEM;
-    l->reader.diag = s->shared->diag;
-    l->reader.lacks = &s->shared->lacks;
-    l->reader.handlers = &handlers;
-    l->reader.arg = s;
-    l->reader.malformed = &s->run.malformed;
-    l->reader.raw = PROC_RAW_NONE;
+    r = sock_diag_open(&l->diag);
+    if (r < 0)
+        return r;
+    open_looking(s, &l->all, l->diag);
+    open_looking(s, &l->quick, s->shared->diag);
     return 0;
 }
 
@@ -105,16 +137,19 @@ static void close_listeners(struct source *s)
 {
     struct listeners *l = s->state;
 
-    if (l)
-        class_reader_end(&l->reader);
+    if (!l)
+        return;
+    class_reader_end(&l->all.reader);
+    class_reader_end(&l->quick.reader);
+    sock_diag_close(l->diag);
     free(l);
 }
 
-static void begin_look(struct source *s, int look)
+static void begin_look(struct source *s, struct looking *looking, int look)
 {
     const struct socket_class *class = socket_class_of(s->type->protocol);
     struct listeners *l = s->state;
-    const struct class_query query = {
+    struct class_query query = {
         .protocol = s->type->protocol,
         .states = class->listener_states,
         .with_memory = true,
@@ -122,35 +157,43 @@ static void begin_look(struct source *s, int look)
         .auto_ports = s->shared->auto_ports,
     };
 
-    l->look = look;
-    class_reader_begin(&l->reader, &query);
+    if (looking == &l->quick) {
+        query.ranges = l->ranges;
+        query.range_count = l->range_count;
+    }
+    looking->look = look;
+    class_reader_begin(&looking->reader, &query);
 }
 
-/* Ends without the class's rows. Returns error. */
-static int give_up(struct source *s, int error, int64_t now_ms)
+/* Ends without rows. Returns error. */
+static int give_up(struct source *s, const struct looking *looking, int error, int64_t now_ms)
 {
     struct source_shared *shared = s->shared;
     enum protocol protocol = s->type->protocol;
 
     forget(s);
     if (error != ERR_UNSUPPORTED) {
-        listener_builder_set_class(shared->builder, protocol, VISIBILITY_FAILED, error);
+        listener_builder_end(shared->builder, protocol, looking->parts, VISIBILITY_FAILED, error);
         return error;
     }
     if (!kernel_lacks_until(shared->lacks.classes[protocol].until_ms, now_ms))
         kernel_lacks_class(&shared->lacks, protocol, now_ms);
-    listener_builder_set_class(shared->builder, protocol, shared->lacks.classes[protocol].as, 0);
+    listener_builder_end(shared->builder, protocol, looking->parts, shared->lacks.classes[protocol].as, 0);
     return error;
 }
 
-static int begin_listeners(struct source *s, int64_t now_ms)
+/* Looks at parts of the class, which have begun. Returns 0, or ERR_UNSUPPORTED
+ * when the kernel has nothing of the kind. */
+static int start_looking(struct source *s, struct looking *looking, unsigned parts, int64_t now_ms)
 {
     struct listeners *l = s->state;
 
+    l->now = looking;
+    looking->parts = parts;
+    looking->attempt = 1;
     if (kernel_lacks_until(s->shared->lacks.classes[s->type->protocol].until_ms, now_ms))
-        return give_up(s, ERR_UNSUPPORTED, now_ms);
-    l->attempt = 1;
-    begin_look(s, LOOK_FIRST);
+        return give_up(s, looking, ERR_UNSUPPORTED, now_ms);
+    begin_look(s, looking, LOOK_FIRST);
     return 0;
 }
 
@@ -158,42 +201,87 @@ static int begin_listeners(struct source *s, int64_t now_ms)
  * that live, silently. So nothing is gone before a second look missed it, too;
  * and without a look before, the second one comes at once. Returns 1 when it
  * is to come, 0 when not, or -ENOMEM. */
-static int look_again(struct source *s)
+static int look_again(struct source *s, struct looking *looking)
 {
-    const struct listeners *l = s->state;
+    struct listener_builder *b = s->shared->builder;
     int64_t missing = 0;
-    int r;
 
-    if (l->look == LOOK_FIRST)
-        missing = listener_builder_missing(s->shared->builder, s->type->protocol);
+    if (looking->look == LOOK_FIRST)
+        missing = listener_builder_missing(b, s->type->protocol, looking->parts);
     if (missing == 0 || missing == -ENOMEM)
         return (int)missing;
-    r = listener_builder_look_again(s->shared->builder, s->type->protocol);
-    if (r < 0)
-        return r;
-    begin_look(s, LOOK_SECOND);
+    listener_builder_look_again(b, s->type->protocol, looking->parts);
+    begin_look(s, looking, LOOK_SECOND);
     return 1;
+}
+
+static int step_looking(struct source *s, struct looking *looking, const struct budget *budget)
+{
+    struct listeners *l = s->state;
+    int r;
+
+    l->now = looking;
+    r = class_reader_step(&looking->reader, budget);
+    if (r == 0)
+        r = look_again(s, looking);
+    if (r > 0)
+        return 1;
+    if (r == 0) {
+        listener_builder_end(s->shared->builder, s->type->protocol, looking->parts, VISIBILITY_OK, 0);
+        return 0;
+    }
+    if (r != ERR_UNSUPPORTED && looking->attempt++ < ATTEMPTS) { /* once more, on a fresh socket */
+        forget(s);
+        begin_look(s, looking, LOOK_FIRST);
+        return 1;
+    }
+    return give_up(s, looking, r, budget_now_ms(budget));
+}
+
+static int begin_listeners(struct source *s, int64_t now_ms)
+{
+    struct listeners *l = s->state;
+
+    listener_builder_begin(s->shared->builder, s->type->protocol, PART_ALL);
+    return start_looking(s, &l->all, PART_ALL, now_ms);
 }
 
 static int step_listeners(struct source *s, const struct budget *budget)
 {
     struct listeners *l = s->state;
-    int r = class_reader_step(&l->reader, budget);
 
-    if (r == 0)
-        r = look_again(s);
-    if (r > 0)
-        return 1;
-    if (r == 0) {
-        listener_builder_set_class(s->shared->builder, s->type->protocol, VISIBILITY_OK, 0);
-        return 0;
+    return step_looking(s, &l->all, budget);
+}
+
+/* Lets the expected ports begin anew: what a look at all that is under way has of
+ * them is taken back, because it will not be over in time. */
+static void begin_quickly(struct source *s)
+{
+    struct listeners *l = s->state;
+
+    if (s->is_under_way && l->all.parts == PART_ALL)
+        listener_builder_drop(s->shared->builder, s->type->protocol, PART_EXPECTED);
+    else
+        listener_builder_begin(s->shared->builder, s->type->protocol, PART_EXPECTED);
+    l->all.parts = PART_OTHERS;
+}
+
+void listener_source_look_quickly(struct source *s, const struct budget *endless)
+{
+    struct listeners *l = s->state;
+    int r = 1;
+
+    begin_quickly(s);
+    l->range_count =
+        policy_expected_ranges(s->shared->policy, s->type->protocol, l->ranges, INET_DIAG_RANGES_MAX);
+    if (l->range_count == 0) {
+        listener_builder_end(s->shared->builder, s->type->protocol, PART_EXPECTED, VISIBILITY_OK, 0);
+        return;
     }
-    if (r != ERR_UNSUPPORTED && l->attempt++ < ATTEMPTS) { /* once more, on a fresh socket */
-        forget(s);
-        begin_look(s, LOOK_FIRST);
-        return 1;
-    }
-    return give_up(s, r, budget_now_ms(budget));
+    if (start_looking(s, &l->quick, PART_EXPECTED, budget_now_ms(endless)) < 0)
+        return; /* which the class tells */
+    while (r > 0)
+        r = step_looking(s, &l->quick, endless);
 }
 
 const struct source_ops listener_source = {

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 4096, ANSWER_BYTES = 4096 };
+/* An answer is in one of some slots; where all are taken it is not kept, so that
+ * the first ones stay until all are forgotten. */
+enum { SLOTS = 4096, SLOTS_PER_ADDRESS = 8, QUESTIONS_PER_POLL = 256, ANSWER_BYTES = 4096 };
 
-/* An answer. Another address that falls into the slot takes its place. */
+/* An answer. */
 struct slot {
     bool used;
     struct ip_addr address;
@@ -20,7 +22,8 @@ struct slot {
 struct local_addresses {
     struct mnl_socket *socket; /* NULL: to be opened when first needed */
     uint32_t sequence;
-    bool any; /* some slot is used */
+    bool any;           /* some slot is used */
+    unsigned questions; /* that may be asked in this poll */
     struct slot slots[SLOTS];
 };
 
@@ -77,13 +80,31 @@ static bool is_multicast(const struct ip_addr *address)
     return address->version == 4 ? (address->bytes[0] & 0xf0) == 0xe0 : address->bytes[0] == 0xff;
 }
 
+void local_addresses_begin(struct local_addresses *a)
+{
+    a->questions = QUESTIONS_PER_POLL;
+}
+
+static bool is_about(const struct slot *slot, const struct ip_addr *address, uint32_t ifindex)
+{
+    return slot->used && slot->ifindex == ifindex && ip_addr_compare(&slot->address, address) == 0;
+}
+
+/* The slot that has the answer, or a free one; NULL where all are taken. */
 static struct slot *slot_of(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex)
 {
     uint32_t hash = 2166136261u ^ ifindex; /* FNV-1a */
 
     for (size_t i = 0; i < sizeof address->bytes; i++)
         hash = (hash ^ address->bytes[i]) * 16777619u;
-    return &a->slots[(hash ^ hash >> 16) % SLOTS];
+    hash ^= hash >> 16;
+    for (uint32_t i = 0; i < SLOTS_PER_ADDRESS; i++) {
+        struct slot *slot = &a->slots[(hash + i) % SLOTS];
+
+        if (!slot->used || is_about(slot, address, ifindex))
+            return slot;
+    }
+    return NULL;
 }
 
 enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex)
@@ -91,10 +112,13 @@ enum presence local_addresses_look(struct local_addresses *a, const struct ip_ad
     struct slot *slot = slot_of(a, address, ifindex);
     int r;
 
-    if (is_multicast(address) || (ifindex != 0 && !ip_addr_is_link_local(*address)))
+    if (!slot || is_multicast(address) || (ifindex != 0 && !ip_addr_is_link_local(*address)))
         return PRESENCE_UNKNOWN;
-    if (slot->used && slot->ifindex == ifindex && ip_addr_compare(&slot->address, address) == 0)
+    if (slot->used)
         return slot->presence;
+    if (a->questions == 0)
+        return PRESENCE_UNKNOWN;
+    a->questions--;
     r = ask(a, address, ifindex);
     if (r < 0)
         drop_socket(a); /* a late answer must not be taken for the next one's */

@@ -7,7 +7,7 @@
 #ifndef SOCKWATCH_COLLECTORS_LOCAL_ADDRESS_H
 #define SOCKWATCH_COLLECTORS_LOCAL_ADDRESS_H
 
-#include "core/listener_table.h"
+#include "core/listener.h"
 
 struct local_addresses;
 
@@ -18,13 +18,17 @@ void local_addresses_free(struct local_addresses *a);
 /* Forgets all answers: the host has changed, or nobody can tell whether it has. */
 void local_addresses_forget(struct local_addresses *a);
 
+/* Begins a poll, which may ask the kernel for a number of addresses: whoever
+ * makes sockets chooses theirs. */
+void local_addresses_begin(struct local_addresses *a);
+
 /* Nobody "has" a multicast group, so about those nothing is told either.
  *
  * ifindex   the interface the socket is bound to, 0 for none. Interfaces may
  *           have routing tables of their own (VRF), so only link-local
  *           addresses can be told there.
  *
- * Returns PRESENCE_UNKNOWN where it cannot be told. */
+ * Returns PRESENCE_UNKNOWN where it cannot be told, or not in this poll. */
 enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address,
                                    uint32_t ifindex);
 

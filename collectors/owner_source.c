@@ -1,4 +1,5 @@
-/* The source of owners, over all rows of the listeners' sources. It is never
+/* The source of owners, over the sockets of the listeners that are
+ * chosen. It is never
  * whole: what it finds later is in the next table. */
 #include "collectors/source.h"
 
@@ -17,7 +18,7 @@ static void close_owners(struct source *s)
 
 static int begin_owners(struct source *s, int64_t now_ms)
 {
-    return owners_attach(s->state, s->shared->builder, now_ms);
+    return owners_attach(s->state, s->shared->inventory, s->shared->owners_wanted, now_ms);
 }
 
 static int step_owners(struct source *s, const struct budget *budget)

@@ -115,32 +115,32 @@ void owners_set_limit(struct owners *o, size_t holders)
     }
 }
 
-static struct watched *add_row(struct owners *o, const struct listener_row *row)
+static struct watched *add_member(struct owners *o, const struct member *m)
 {
-    struct watched *w = sockets_add(&o->sockets, row->cookie, row->inode);
+    struct watched *w = sockets_add(&o->sockets, m->cookie, m->inode);
 
     if (!w)
         return NULL;
-    w->uid = row->uid;
-    w->cgroup_id = row->cgroup_id;
+    w->uid = m->uid;
+    w->cgroup_id = m->cgroup_id;
     w->refresh_ms = INT64_MAX;
     owners_make_due(o, w);
     return w;
 }
 
-/* Returns what is known of a row's socket, or NULL when memory runs out. */
-static const struct owner_set *note_row(struct owners *o, const struct listener_row *row)
+/* Returns what is known of a socket, or NULL when memory runs out. */
+static const struct owner_set *note_member(struct owners *o, const struct member *m)
 {
-    struct watched *w = sockets_find(&o->sockets, row->cookie, row->inode);
+    struct watched *w = sockets_find(&o->sockets, m->cookie, m->inode);
     bool changed = o->publish.changed;
 
     if (!w)
-        w = add_row(o, row);
+        w = add_member(o, m);
     if (!w)
         return NULL;
     w->round = o->round;
-    if (w->uid != row->uid) { /* somebody gave it away, fchown(2) */
-        w->uid = row->uid;
+    if (w->uid != m->uid) { /* somebody gave it away, fchown(2) */
+        w->uid = m->uid;
         owners_make_due(o, w);
         (void)owners_publish_one(o, w); /* what was published stays */
     }
@@ -150,21 +150,51 @@ static const struct owner_set *note_row(struct owners *o, const struct listener_
     return w->set;
 }
 
-int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms)
+/* Which of a listener's sockets are attached, by their place. */
+struct places {
+    uint32_t first, last;
+};
+
+/* Returns 0 or -ENOMEM. */
+static int attach_part(struct owners *o, const struct inventory_part *part, struct places places,
+                       size_t *left)
+{
+    struct member *members = part->members;
+    int r = 0;
+
+    for (size_t i = 0; i < part->count; members += part->listeners[i++].followed) {
+        const struct listener *l = &part->listeners[i];
+
+        if (!l->chosen)
+            continue;
+        for (uint32_t k = places.first; k < l->followed && k <= places.last && *left > 0; k++, (*left)--) {
+            members[k].owners = note_member(o, &members[k]);
+            r = members[k].owners ? r : -ENOMEM;
+        }
+    }
+    return r;
+}
+
+static int attach_places(struct owners *o, const struct inventory *inv, struct places places, size_t *left)
 {
     int r = 0;
 
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        for (size_t k = 0; k < INVENTORY_PARTS; k++)
+            if (attach_part(o, &inv->parts[i][k], places, left) < 0)
+                r = -ENOMEM;
+    return r;
+}
+
+int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, int64_t now_ms)
+{
+    size_t left = limit;
+    int r, more;
+
     o->round++;
     o->now_ms = now_ms;
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        size_t count;
-        struct listener_row *rows = listener_builder_rows(b, (enum protocol)protocol, &count);
-
-        for (size_t i = 0; i < count; i++) {
-            rows[i].owners = note_row(o, &rows[i]);
-            r = rows[i].owners ? r : -ENOMEM;
-        }
-    }
+    r = attach_places(o, inv, (struct places){0, 0}, &left);
+    more = attach_places(o, inv, (struct places){1, UINT32_MAX}, &left);
     if (sockets_keep(&o->sockets, o->round))
         o->needs_stale = o->plan_stale = true;
     if (o->sockets.count == 0)
@@ -173,7 +203,7 @@ int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms)
         o->upkeep.complete_ms = now_ms + OWNERS_COMPLETE_MS;
     if (o->needs_stale)
         owners_measure(o);
-    return r;
+    return r < 0 ? r : more;
 }
 
 /* What the search needs next. A new socket comes first, but what it needs to

@@ -36,7 +36,7 @@
 #define SOCKWATCH_COLLECTORS_OWNERS_H
 
 #include "core/budget.h"
-#include "core/listener_table.h"
+#include "core/inventory.h"
 
 struct owners;
 
@@ -49,13 +49,16 @@ void owners_free(struct owners *o);
  * keeps it for others. 16 unless this was called; 0 changes nothing. */
 void owners_set_limit(struct owners *o, size_t holders);
 
-/* Notes which sockets there are now and gives every row of the builder what is
- * known about its owner by now, borrowed until the next call of anything here.
- * Sockets that are not among them are forgotten. A poll that found the same
- * rows as before need not call it, unless owners_version() has changed.
+/* Notes which sockets there are now, those of the listeners that are chosen, and
+ * gives each what is known about its owner by now, borrowed until the next call
+ * of anything here. Sockets that are not among them are forgotten. A poll that
+ * found the same as before need not call it, unless owners_version() has
+ * changed.
  *
- * Returns 0 or -ENOMEM: some rows may have no owner then. */
-int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms);
+ * limit   sockets at most; of each listener one comes before the second of any
+ *
+ * Returns 0 or -ENOMEM: some may have no owner then. */
+int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, int64_t now_ms);
 
 /* When the next step is wanted, on CLOCK_MONOTONIC: now or earlier when there
  * is something to do, INT64_MAX for never (there are no sockets). */

@@ -12,6 +12,7 @@
 #include "collectors/local_address.h"
 #include "collectors/owners.h"
 #include "core/conn_table.h"
+#include "core/listener_builder.h"
 #include "core/status.h"
 
 struct source;
@@ -48,7 +49,10 @@ struct source_shared {
     struct local_addresses *local;
     struct interfaces interfaces;
     struct owners *owners;
+    const struct policy *policy;      /* of the last poll */
     struct listener_builder *builder; /* filled by the listeners' */
+    struct inventory *inventory;      /* what they found */
+    size_t owners_wanted;             /* of so many sockets at most */
     bool auto_ports;                  /* also datagram sockets whose port the kernel chose */
     struct conn_counter *counter;     /* filled by the connections' */
     bool counted;                     /* and it is whole */
@@ -61,7 +65,15 @@ struct source {
     bool is_under_way;
     double worked_seconds; /* since it was begun */
     struct collector_run run;
+    /* Of a source of listeners: */
+    bool has_ended;   /* between two polls; what it found was not told yet */
+    int64_t begun_us; /* the look under way, or the last one */
+    int64_t due_ms;   /* when the next one may begin: those that take long leave time for others */
 };
+
+/* Looks at the expected ports of a source of listeners, to the end, while its look
+ * at all is under way or not due. How that went the class tells. */
+void listener_source_look_quickly(struct source *s, const struct budget *endless);
 
 extern const struct source_ops listener_source, owner_source, connection_source;
 

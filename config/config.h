@@ -19,6 +19,9 @@
 
 #define CONFIG_DEFAULT_PORT 10066
 
+/* Addresses that serve HTTP. Each listener is compared with all of them. */
+enum { CONFIG_LISTEN_MAX = 64 };
+
 struct config {
     struct ref ref;
     int64_t poll_listeners_ms;
@@ -43,7 +46,8 @@ void config_unref(const struct config *config);
  * (errors has a line for that too). Source: libconfig manual, interface.md. */
 int config_load(const char *path, struct config **ret, struct buf *errors);
 
-/* Writes the effective configuration so that config_load() reads it back. */
+/* Writes the effective configuration so that config_load() reads it back: with
+ * all defaults, or without any where it would be too large for one file then. */
 void config_show(const struct config *config, struct buf *out);
 
 /* Likewise, without the lists of expect and allow entries. */

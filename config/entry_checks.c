@@ -1,79 +1,104 @@
 #include "config/entry_checks.h"
 #include "config/config.h"
+#include "config/entry_pairs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static void check_matcher(const struct matcher *match, schema_report_fn *report, void *arg)
+enum { WORD_BITS = 64, PORT_WORDS = (UINT16_MAX + 1) / WORD_BITS };
+
+static void check_matcher(const struct matcher *match, size_t index, schema_report_fn *report, void *arg)
 {
     for (size_t i = 0; match->protocol == PROTOCOL_RAW && i < match->port_count; i++) {
         if (match->ports[i].last > UINT8_MAX) {
-            report(arg, "port", "is out of range, expected an IP protocol number 1-%d with protocol \"raw\"",
-                   UINT8_MAX);
+            report(arg, index, "port",
+                   "is out of range, expected an IP protocol number 1-%d with protocol \"raw\"", UINT8_MAX);
             break;
         }
     }
     if (match->has_address && match->scope != WANT_ANY &&
         (match->scope == WANT_LOOPBACK) != ip_addr_is_loopback(match->address))
-        report(arg, "scope", "contradicts address, expected a scope that the address belongs to, or none");
+        report(arg, index, "scope",
+               "contradicts address, expected a scope that the address belongs to, or none");
 }
 
-static bool ports_overlap(const struct matcher *a, const struct matcher *b)
-{
-    if (a->protocol != b->protocol)
-        return false;
-    for (size_t i = 0; i < a->port_count; i++)
-        for (size_t k = 0; k < b->port_count; k++)
-            if (a->ports[i].first <= b->ports[k].last && b->ports[k].first <= a->ports[i].last)
-                return true;
-    return false;
-}
-
-/* The same port in one entry twice would give one series twice. */
+/* The same port in one entry twice would give one series twice. No port is
+ * looked at three times, however many the ranges and however wide. */
 static bool ports_repeat(const struct matcher *match)
 {
-    for (size_t i = 0; i < match->port_count; i++)
-        for (size_t k = i + 1; k < match->port_count; k++)
-            if (match->ports[i].first <= match->ports[k].last &&
-                match->ports[k].first <= match->ports[i].last)
+    uint64_t seen[PORT_WORDS];
+
+    if (match->port_count < 2)
+        return false;
+    memset(seen, 0, sizeof seen);
+    for (size_t i = 0; i < match->port_count; i++) {
+        unsigned first = match->ports[i].first, last = match->ports[i].last;
+
+        for (unsigned word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
+            unsigned from = word == first / WORD_BITS ? first % WORD_BITS : 0;
+            unsigned to = word == last / WORD_BITS ? last % WORD_BITS : WORD_BITS - 1;
+            uint64_t ports = UINT64_MAX >> (WORD_BITS - 1 - (to - from)) << from;
+
+            if (seen[word] & ports)
                 return true;
+            seen[word] |= ports;
+        }
+    }
     return false;
 }
 
-static void check_against_earlier(const struct expect *earlier, const struct expect *e,
-                                  schema_report_fn *report, void *arg)
+static void check_expect(const struct expect *e, size_t index, schema_report_fn *report, void *arg)
 {
-    if (!ports_overlap(&earlier->match, &e->match))
-        return;
+    check_matcher(&e->match, index, report, arg);
+    if (port_ranges_total(e->match.ports, e->match.port_count) > ENTRY_PORTS_MAX)
+        report(arg, index, "ports", "name more than %d ports, expected fewer: every one of them must listen",
+               ENTRY_PORTS_MAX);
+    if (ports_repeat(&e->match))
+        report(arg, index, "ports", "name a port twice, expected each port once");
+    if (e->accept_queue > 0 && e->match.protocol != PROTOCOL_TCP && e->match.protocol != PROTOCOL_SCTP)
+        report(arg, index, "accept_queue",
+               "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");
+    if (e->match.has_address && e->families[e->match.address.version == 4 ? 1 : 0])
+        report(arg, index, "families", "contradict address, expected the family of the address, or none");
+}
+
+static void report_pair(const struct policy *policy, const struct entry_pair *pair, schema_report_fn *report,
+                        void *arg)
+{
+    const struct expect *earlier = &policy->expects[pair->earlier], *e = &policy->expects[pair->later];
+
     if (strcmp(earlier->name, e->name) == 0)
-        report(arg, "name", "\"%s\" is used before for the same port, expected another name", e->name);
-    else if (earlier->match.has_address == e->match.has_address &&
-             ip_addr_compare(&earlier->match.address, &e->match.address) == 0)
-        report(arg, "name",
+        report(arg, pair->later, "name", "\"%s\" is used before for the same port, expected another name",
+               e->name);
+    else
+        report(arg, pair->later, "name",
                "the port is expected before as \"%s\", expected an address that tells the two apart",
                earlier->name);
 }
 
-void entry_checks_expect(const void *base, const void *element, schema_report_fn *report, void *arg)
+int entry_checks_expects(const void *base, schema_report_fn *report, void *arg)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
-    const struct expect *e = element;
+    struct entry_pair *pairs;
+    size_t count;
+    int r;
 
-    check_matcher(&e->match, report, arg);
-    if (port_ranges_total(e->match.ports, e->match.port_count) > ENTRY_PORTS_MAX)
-        report(arg, "ports", "name more than %d ports, expected fewer: every one of them must listen",
-               ENTRY_PORTS_MAX);
-    if (ports_repeat(&e->match))
-        report(arg, "ports", "name a port twice, expected each port once");
-    if (e->accept_queue > 0 && e->match.protocol != PROTOCOL_TCP && e->match.protocol != PROTOCOL_SCTP)
-        report(arg, "accept_queue", "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");
-    if (e->match.has_address && e->families[e->match.address.version == 4 ? 1 : 0])
-        report(arg, "families", "contradict address, expected the family of the address, or none");
-    for (const struct expect *earlier = policy->expects; *e->name && earlier < e; earlier++)
-        check_against_earlier(earlier, e, report, arg);
+    for (size_t i = 0; i < policy->expect_count; i++)
+        check_expect(&policy->expects[i], i, report, arg);
+    r = entry_pairs_find(policy, &pairs, &count);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < count; i++)
+        report_pair(policy, &pairs[i], report, arg);
+    free(pairs);
+    return 0;
 }
 
-void entry_checks_allow(const void *base, const void *element, schema_report_fn *report, void *arg)
+int entry_checks_allows(const void *base, schema_report_fn *report, void *arg)
 {
-    (void)base; /* allow entries may repeat each other */
-    check_matcher(&((const struct allow *)element)->match, report, arg);
+    const struct policy *policy = &((const struct config *)base)->policy;
+
+    for (size_t i = 0; i < policy->allow_count; i++) /* which may repeat each other */
+        check_matcher(&policy->allows[i].match, i, report, arg);
+    return 0;
 }

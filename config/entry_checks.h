@@ -1,5 +1,6 @@
 /* What contradicts in an expect or allow entry, or with the entries before it,
- * where each key for itself is fine. Pure; any thread. */
+ * where each key for itself is fine. Linear in the entries and their ranges, but
+ * for the sorting of what entries are compared by (entry_pairs.h). Pure; any thread. */
 #ifndef SOCKWATCH_CONFIG_ENTRY_CHECKS_H
 #define SOCKWATCH_CONFIG_ENTRY_CHECKS_H
 
@@ -8,9 +9,8 @@
 /* Ports of one expect entry: each of them has series of its own. */
 enum { ENTRY_PORTS_MAX = 1024 };
 
-/* As struct schema_key wants them: base is a struct config, element the newest
- * entry of its list. */
-void entry_checks_expect(const void *base, const void *element, schema_report_fn *report, void *arg);
-void entry_checks_allow(const void *base, const void *element, schema_report_fn *report, void *arg);
+/* As struct schema_key wants them: base is a struct config, whose list was read. */
+int entry_checks_expects(const void *base, schema_report_fn *report, void *arg);
+int entry_checks_allows(const void *base, schema_report_fn *report, void *arg);
 
 #endif

@@ -1,6 +1,6 @@
 #include "config/entry_keys.h"
-#include "core/array.h"
 #include "core/policy.h"
+#include "core/ref.h"
 #include "core/text.h"
 
 #include <errno.h>
@@ -32,9 +32,28 @@ static void print_text(const void *field, struct buf *out)
     schema_quote(out, field);
 }
 
-static bool text_is_set(const void *field)
+/* Likewise, in memory of its own: most entries have none of these. */
+static int parse_own_text(void *field, size_t size, const char *text)
 {
-    return *(const char *)field;
+    char bounded[UNIT_TEXT_MAX];
+    const char **own = field;
+    int r = parse_text(bounded, size, text);
+
+    if (r < 0)
+        return r;
+    free(ref_unseal(*own));
+    *own = strdup(bounded);
+    return *own ? 0 : -ENOMEM;
+}
+
+static void print_own_text(const void *field, struct buf *out)
+{
+    schema_quote(out, *(const char *const *)field);
+}
+
+static bool own_text_is_set(const void *field)
+{
+    return *(const char *const *)field;
 }
 
 static int parse_name(void *field, const char *text)
@@ -42,10 +61,10 @@ static int parse_name(void *field, const char *text)
     return parse_text(field, EXPECT_NAME_MAX, text);
 }
 
+/* An entry has two keys for ports at most: no room is made for more to come. */
 static int add_ranges(struct matcher *match, const struct port_range *ranges, size_t count)
 {
-    struct port_range *all =
-        array_grow(match->ports, &match->port_capacity, match->port_count + count, sizeof *all);
+    struct port_range *all = reallocarray(match->ports, match->port_count + count, sizeof *all);
 
     if (!all)
         return -ENOMEM;
@@ -92,6 +111,19 @@ static void print_ports(const void *field, struct buf *out)
             buf_fmt(out, "-%u", range->last);
     }
     buf_char(out, '"');
+}
+
+/* Whether "port" says as much as "ports". */
+static bool is_one_port(const void *field)
+{
+    const struct matcher *match = field;
+
+    return match->port_count == 1 && match->ports[0].first == match->ports[0].last;
+}
+
+static void print_port(const void *field, struct buf *out)
+{
+    buf_fmt(out, "%u", ((const struct matcher *)field)->ports[0].first);
 }
 
 static int parse_protocol(void *field, const char *text)
@@ -170,17 +202,17 @@ static bool address_is_set(const void *field)
 
 static int parse_process(void *field, const char *text)
 {
-    return *text == '/' ? -EINVAL : parse_text(field, PROCESS_TEXT_MAX, text);
+    return *text == '/' ? -EINVAL : parse_own_text(field, PROCESS_TEXT_MAX, text);
 }
 
 static int parse_user(void *field, const char *text)
 {
-    return parse_text(field, USER_TEXT_MAX, text);
+    return parse_own_text(field, USER_TEXT_MAX, text);
 }
 
 static int parse_unit(void *field, const char *text)
 {
-    return strpbrk(text, ".*") ? parse_text(field, UNIT_TEXT_MAX, text) : -EINVAL;
+    return strpbrk(text, ".*") ? parse_own_text(field, UNIT_TEXT_MAX, text) : -EINVAL;
 }
 
 static bool accept_queue_is_set(const void *field)
@@ -231,6 +263,8 @@ static const struct schema_key matcher_keys[] = {
      .max = PORT_MAX,
      .expected = "a port " SCHEMA_RANGE,
      .store = store_port,
+     .print = print_port,
+     .is_set = is_one_port,
      .required = "ports"},
     {.name = "ports",
      .type = SCHEMA_TEXT,
@@ -264,22 +298,22 @@ static const struct schema_key matcher_keys[] = {
      .offset = offsetof(struct matcher, owner.process),
      .expected = "the name of a process, not its path, such as \"mariadbd\" or \"python*\"",
      .parse = parse_process,
-     .print = print_text,
-     .is_set = text_is_set},
+     .print = print_own_text,
+     .is_set = own_text_is_set},
     {.name = "user",
      .type = SCHEMA_TEXT,
      .offset = offsetof(struct matcher, owner.user),
      .expected = "the name of a user such as \"mysql\" or \"www-*\"",
      .parse = parse_user,
-     .print = print_text,
-     .is_set = text_is_set},
+     .print = print_own_text,
+     .is_set = own_text_is_set},
     {.name = "unit",
      .type = SCHEMA_TEXT,
      .offset = offsetof(struct matcher, owner.unit),
      .expected = "a systemd unit with its suffix such as \"mariadb.service\" or \"php*\"",
      .parse = parse_unit,
-     .print = print_text,
-     .is_set = text_is_set},
+     .print = print_own_text,
+     .is_set = own_text_is_set},
     {0},
 };
 

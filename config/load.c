@@ -1,6 +1,5 @@
 #include "config/config.h"
-#include "config/read_file.h"
-#include "config/scan.h"
+#include "config/file_scan.h"
 #include "config/schema.h"
 #include "core/duration.h"
 #include "core/err.h"
@@ -8,54 +7,26 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    INCLUDE_DEPTH_MAX = 10, /* libconfig's own */
-    ERRORS_MAX = 100,
-    KEY_PATH_MAX = 128,
-    WHAT_MAX = 1024,
-    MISREAD_MAX = 16,
-    MISREAD_KEY_MAX = 32,
-};
-
-/* A setting whose number libconfig reads as another one. */
-struct misread {
-    unsigned line;
-    char key[MISREAD_KEY_MAX];
-};
+enum { KEY_PATH_MAX = 128, WHAT_MAX = 1024 };
 
 struct loader {
-    const char *path;
-    char *directory; /* of path; included files are found there */
     struct config *config;
-    struct buf *errors;
-    unsigned error_count;
-    bool partial;    /* the parser gave up: what is missing may stand further on */
-    bool unparsable; /* the parser would end the process, or say nothing */
-    unsigned depth;
-    struct misread misread[MISREAD_MAX]; /* in the main file */
-    unsigned misread_count;
+    struct error_list errors;
+    size_t rank;  /* of the place that is read, for errors */
+    bool partial; /* the parser gave up: what is missing may stand further on */
+    struct file_scan scan;
 };
 
-__attribute__((format(printf, 5, 6))) static void report(struct loader *l, const char *file, unsigned line,
-                                                         const char *key, const char *format, ...)
+/* Whether another error is told; when not it is counted. */
+static bool is_told(struct loader *l)
 {
-    char what[WHAT_MAX];
-    va_list args;
-
-    if (l->error_count++ >= ERRORS_MAX)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
-    va_end(args);
-    buf_fmt(l->errors, "%s:", file ? file : l->path);
-    if (line > 0)
-        buf_fmt(l->errors, "%u:", line);
-    buf_fmt(l->errors, " %s%s%s\n", key, *key ? ": " : "", what);
+    return error_list_wants(&l->errors, l->rank);
 }
 
 static const char *type_text(const config_setting_t *setting)
@@ -98,21 +69,51 @@ static bool has_type(const config_setting_t *setting, enum schema_type type)
     return false;
 }
 
-/* A setting, the key it is for, and its path as the user would write it. */
+/* A setting, the key it is for, and where it stands. */
 struct place {
     config_setting_t *setting;
     const struct schema_key *key;
-    char path[KEY_PATH_MAX];
+    const struct place *parent; /* NULL at the top */
+    const char *name;           /* NULL for an element of a list */
+    int index;                  /* of an element */
 };
 
-#define report_at(l, place, ...)                                                                          \
-    report(l, config_setting_source_file((place)->setting), config_setting_source_line((place)->setting), \
-           (place)->path, __VA_ARGS__)
+/* As the user would write it. */
+static void write_path(const struct place *place, char ret_path[static KEY_PATH_MAX])
+{
+    char upper[KEY_PATH_MAX] = "";
+
+    if (place->parent)
+        write_path(place->parent, upper);
+    if (place->name)
+        (void)snprintf(ret_path, KEY_PATH_MAX, "%.80s%s%.40s", upper, *upper ? "." : "", place->name);
+    else
+        (void)snprintf(ret_path, KEY_PATH_MAX, "%.100s[%d]", upper, place->index);
+}
+
+__attribute__((format(printf, 3, 4))) static void report_at(struct loader *l, const struct place *place,
+                                                            const char *format, ...)
+{
+    const char *file = config_setting_source_file(place->setting);
+    char what[WHAT_MAX], path[KEY_PATH_MAX];
+    va_list args;
+
+    if (!is_told(l))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
+    va_end(args);
+    write_path(place, path);
+    error_list_add(&l->errors, l->rank, file ? file : l->scan.path,
+                   config_setting_source_line(place->setting), path, "%s", what);
+}
 
 static void report_value(struct loader *l, const struct place *place, const char *value, int error)
 {
     char expected[SCHEMA_EXPECTED_MAX];
 
+    if (!is_told(l))
+        return;
     schema_expected(place->key, expected);
     if (error == -ENOMEM)
         report_at(l, place, "%s", err_str(error));
@@ -120,18 +121,15 @@ static void report_value(struct loader *l, const struct place *place, const char
         report_at(l, place, "%s %s, expected %s", value,
                   error == -ERANGE   ? "is out of range"
                   : error == -EEXIST ? "is given twice"
+                  : error == -E2BIG  ? "is one too many"
                                      : "is not valid",
                   expected);
 }
 
 static bool is_misread(const struct loader *l, const config_setting_t *setting)
 {
-    for (unsigned i = 0; i < l->misread_count; i++)
-        if (!config_setting_source_file(setting) &&
-            config_setting_source_line(setting) == l->misread[i].line &&
-            strcmp(config_setting_name(setting), l->misread[i].key) == 0)
-            return true;
-    return false;
+    return !config_setting_source_file(setting) &&
+           file_scan_is_misread(&l->scan, config_setting_source_line(setting), config_setting_name(setting));
 }
 
 static void load_int(struct loader *l, const struct place *place, void *field)
@@ -195,6 +193,16 @@ static void load_string(struct loader *l, const struct place *place, const char 
     report_value(l, place, quoted, r);
 }
 
+static struct place element_of(const struct place *list, int index)
+{
+    return (struct place){
+        .setting = config_setting_get_elem(list->setting, (unsigned)index),
+        .key = list->key,
+        .parent = list,
+        .index = index,
+    };
+}
+
 static void load_strings(struct loader *l, const struct place *place, void *field)
 {
     int count = config_setting_length(place->setting);
@@ -203,9 +211,8 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
     schema_expected(place->key, expected);
     place->key->clear(field);
     for (int i = 0; i < count; i++) {
-        struct place element = {config_setting_get_elem(place->setting, (unsigned)i), place->key, ""};
+        const struct place element = element_of(place, i);
 
-        (void)snprintf(element.path, sizeof element.path, "%.100s[%d]", place->path, i);
         if (config_setting_type(element.setting) != CONFIG_TYPE_STRING)
             report_at(l, &element, "is %s, expected a string: %s", type_text(element.setting), expected);
         else
@@ -213,53 +220,90 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
     }
 }
 
-static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group,
-                      const char *path, void *base);
+static void load_keys(struct loader *l, const struct schema_key *keys, const struct place *group, void *base);
 
+/* A list whose elements are read, and the last one that something was found in. */
 struct check_context {
     struct loader *loader;
-    const struct place *place;
+    const struct place *list;
+    size_t rank; /* of the first element */
+    size_t item; /* as the schema counts: only groups */
+    int index;   /* as libconfig does */
 };
 
-__attribute__((format(printf, 3, 4))) static void report_check(void *arg, const char *name,
+/* The element that an item was read from. */
+static struct place find_element(struct check_context *context, size_t item)
+{
+    struct place element;
+
+    if (item < context->item) {
+        context->item = 0;
+        context->index = 0;
+    }
+    for (;; context->index++) {
+        element = element_of(context->list, context->index);
+        if (!config_setting_is_group(element.setting))
+            continue;
+        if (context->item == item)
+            return element;
+        context->item++;
+    }
+}
+
+__attribute__((format(printf, 4, 5))) static void report_check(void *arg, size_t item, const char *name,
                                                                const char *format, ...)
 {
-    const struct check_context *context = arg;
-    config_setting_t *setting = config_setting_get_member(context->place->setting, name);
-    struct place place = {setting ? setting : context->place->setting, NULL, ""};
+    struct check_context *context = arg;
+    struct loader *l = context->loader;
+    const struct place element = find_element(context, item);
+    struct place place = {config_setting_get_member(element.setting, name), NULL, &element, name, 0};
     char what[WHAT_MAX];
     va_list args;
 
+    if (!place.setting)
+        place.setting = element.setting;
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
     va_end(args);
-    (void)snprintf(place.path, sizeof place.path, "%.80s.%.40s", context->place->path, name);
-    report_at(context->loader, &place, "%s", what);
+    l->rank = context->rank + (size_t)context->index;
+    report_at(l, &place, "%s", what);
 }
 
+/* Returns false when there is no memory for more. */
+static bool load_element(struct loader *l, const struct place *element, void *base)
+{
+    void *item;
+
+    if (!config_setting_is_group(element->setting)) {
+        report_at(l, element, "is %s, expected a group {...}", type_text(element->setting));
+        return true;
+    }
+    item = schema_append(element->key, base);
+    if (!item) {
+        report_at(l, element, "%s", err_str(-ENOMEM));
+        return false;
+    }
+    schema_set_defaults(element->key->children, item);
+    load_keys(l, element->key->children, element, item);
+    return true;
+}
+
+/* No list stands in another, so that the ranks of elements are in a row. */
 static void load_list(struct loader *l, const struct place *place, void *base)
 {
     int count = config_setting_length(place->setting);
+    struct check_context context = {.loader = l, .list = place, .rank = l->rank + 1};
 
     for (int i = 0; i < count; i++) {
-        struct place element = {config_setting_get_elem(place->setting, (unsigned)i), place->key, ""};
-        struct check_context context = {l, &element};
-        void *item;
+        const struct place element = element_of(place, i);
 
-        (void)snprintf(element.path, sizeof element.path, "%.100s[%d]", place->path, i);
-        if (!config_setting_is_group(element.setting)) {
-            report_at(l, &element, "is %s, expected a group {...}", type_text(element.setting));
-            continue;
-        }
-        item = schema_append(place->key, base);
-        if (!item) {
-            report_at(l, &element, "%s", err_str(-ENOMEM));
-            return;
-        }
-        schema_set_defaults(place->key->children, item);
-        load_keys(l, place->key->children, element.setting, element.path, item);
-        place->key->check(base, item, report_check, &context);
+        l->rank++;
+        if (!load_element(l, &element, base))
+            break;
     }
+    if (place->key->check(base, report_check, &context) < 0)
+        report_at(l, place, "%s", err_str(-ENOMEM));
+    l->rank = context.rank + (size_t)count;
 }
 
 static void load_value(struct loader *l, const struct place *place, void *base)
@@ -283,157 +327,124 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     case SCHEMA_GROUP:
         if (place->key->enabled_offset != 0)
             *(bool *)((char *)base + place->key->enabled_offset) = true;
-        load_keys(l, place->key->children, place->setting, place->path, field);
+        load_keys(l, place->key->children, place, field);
         break;
     case SCHEMA_LIST: load_list(l, place, base); break;
     case SCHEMA_INCLUDE: break;
     }
 }
 
-static void report_missing(struct loader *l, const struct schema_key *keys, config_setting_t *group,
-                           const char *path)
+static void report_missing(struct loader *l, const struct schema_key *keys, const struct place *group)
 {
     for (const struct schema_key *key = keys; key->name; key++) {
-        struct place place = {group, key, ""};
-        bool has_other = key->required && *key->required && config_setting_get_member(group, key->required);
+        const struct place place = {group->setting, key, group, key->name, 0};
+        bool has_other =
+            key->required && *key->required && config_setting_get_member(group->setting, key->required);
         char expected[SCHEMA_EXPECTED_MAX];
 
         if (key->type == SCHEMA_INCLUDE)
-            report_missing(l, key->children, group, path);
-        if (!key->required || has_other || config_setting_get_member(group, key->name))
+            report_missing(l, key->children, group);
+        if (!key->required || has_other || config_setting_get_member(group->setting, key->name) ||
+            !is_told(l))
             continue;
-        (void)snprintf(place.path, sizeof place.path, "%.80s.%.40s", path, key->name);
         schema_expected(key, expected);
         report_at(l, &place, "is missing, expected %s", expected);
     }
 }
 
-static void load_keys(struct loader *l, const struct schema_key *keys, config_setting_t *group,
-                      const char *path, void *base)
+static void report_unknown(struct loader *l, const struct schema_key *keys, const struct place *place)
 {
-    int count = config_setting_length(group);
+    struct buf names;
+
+    if (!is_told(l))
+        return;
+    buf_init(&names);
+    schema_names(keys, &names);
+    report_at(l, place, "is not a known key, expected one of: %s", buf_text(&names));
+    buf_done(&names);
+}
+
+static void load_keys(struct loader *l, const struct schema_key *keys, const struct place *group, void *base)
+{
+    int count = config_setting_length(group->setting);
 
     for (int i = 0; i < count; i++) {
-        config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        config_setting_t *setting = config_setting_get_elem(group->setting, (unsigned)i);
         const char *name = config_setting_name(setting);
         void *key_base = base;
-        struct place place = {setting, schema_find(keys, name, &key_base), ""};
-        struct buf names;
+        const struct place place = {setting, schema_find(keys, name, &key_base), group, name, 0};
 
-        (void)snprintf(place.path, sizeof place.path, "%.80s%s%.40s", path, *path ? "." : "", name);
-        if (place.key) {
+        if (place.key)
             load_value(l, &place, key_base);
-            continue;
-        }
-        buf_init(&names);
-        schema_names(keys, &names);
-        report_at(l, &place, "is not a known key, expected one of: %s", buf_text(&names));
-        buf_done(&names);
+        else
+            report_unknown(l, keys, &place);
     }
     if (!l->partial)
-        report_missing(l, keys, group, path);
-}
-
-struct scan_context {
-    struct loader *loader;
-    const char *file; /* NULL for the main file */
-};
-
-static void scan_problem(void *arg, unsigned line, const char *key, const char *what, const char *expected)
-{
-    struct scan_context *context = arg;
-
-    struct loader *l = context->loader;
-
-    report(l, context->file, line, key, "%s, expected %s", what, expected);
-    if (context->file || !*key || l->misread_count == MISREAD_MAX)
-        return;
-    l->misread[l->misread_count].line = line;
-    (void)snprintf(l->misread[l->misread_count++].key, MISREAD_KEY_MAX, "%s", key); /* ours are shorter */
-}
-
-static void scan_include(void *arg, unsigned line, const char *name)
-{
-    struct scan_context *context = arg;
-    struct loader *l = context->loader;
-    struct scan_context inner = {l, name};
-    const struct scan_callbacks callbacks = {scan_problem, scan_include, &inner};
-    char *path = NULL, *text = NULL;
-    ssize_t length;
-
-    if (l->depth > 0 && l->unparsable)
-        return; /* files that include each other have no end */
-    if (l->depth >= INCLUDE_DEPTH_MAX) {
-        report(l, context->file, line, "@include",
-               "\"%s\" is included by too many files, expected at most %d", name, INCLUDE_DEPTH_MAX);
-        l->unparsable = true;
-        return;
-    }
-    if (asprintf(&path, "%s/%s", l->directory, name) < 0)
-        return;
-    length = read_file(path, &text);
-    if (length < 0) {
-        l->unparsable |= length != -ENOENT; /* libconfig exits when a read fails, as of a directory */
-        report(l, context->file, line, "@include", "\"%s\" cannot be read (%s), expected a file beside %s",
-               name, err_str((int)length), l->path);
-    } else {
-        l->depth++;
-        scan_text(text, (size_t)length, &callbacks);
-        l->depth--;
-    }
-    free(text);
-    free(path);
+        report_missing(l, keys, group);
 }
 
 static void parse(struct loader *l, const char *text)
 {
+    struct place root = {.name = ""};
     config_t parsed;
 
     config_init(&parsed);
-    config_set_include_dir(&parsed, l->directory);
+    config_set_include_dir(&parsed, l->scan.directory);
     if (config_read_string(&parsed, text) != CONFIG_TRUE) {
-        const char *why = config_error_text(&parsed);
+        const char *why = config_error_text(&parsed), *file = config_error_file(&parsed);
 
         l->partial = true;
         if (!strstr(why, "include file")) /* the scan has said it better */
-            report(l, config_error_file(&parsed), (unsigned)config_error_line(&parsed), "", "%s, expected %s",
-                   why, strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
+            error_list_add(&l->errors, l->rank, file ? file : l->scan.path,
+                           (unsigned)config_error_line(&parsed), "", "%s, expected %s", why,
+                           strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
     }
-    load_keys(l, schema_root(), config_root_setting(&parsed), "", l->config);
+    root.setting = config_root_setting(&parsed);
+    load_keys(l, schema_root(), &root, l->config);
     config_destroy(&parsed);
+}
+
+/* Reads the file into a configuration that has the defaults. */
+static int load(struct loader *l)
+{
+    char *text;
+    int r = file_scan_all(&l->scan, &text);
+
+    if (r < 0)
+        return r;
+    if (!l->scan.unparsable)
+        parse(l, text);
+    free(text);
+    (void)malloc_trim(0); /* libconfig's tree is many times as large as what is kept, and lies between that */
+    return l->errors.count > 0 ? ERR_CONFIG : policy_seal(&l->config->policy);
 }
 
 int config_load(const char *path, struct config **ret, struct buf *errors)
 {
-    struct loader l = {.path = path, .errors = errors};
-    struct scan_context context = {&l, NULL};
-    const struct scan_callbacks callbacks = {scan_problem, scan_include, &context};
-    char *text = NULL, *copy = strdup(path);
-    ssize_t length;
+    struct loader *l = calloc(1, sizeof *l);
+    char *copy = strdup(path);
     int r = -ENOMEM;
 
-    l.config = config_new();
-    if (!l.config || !copy)
+    if (!l || !copy)
         goto out;
-    l.directory = dirname(copy);
-    length = read_file(path, &text);
-    if (length < 0) {
-        r = (int)length;
+    l->scan.path = path;
+    l->scan.directory = dirname(copy);
+    l->scan.errors = &l->errors;
+    l->config = config_new();
+    if (!l->config)
+        goto out;
+    r = load(l);
+    if (r < 0 && r != ERR_CONFIG)
         buf_fmt(errors, "%s: cannot be read: %s, expected a configuration file\n", path, err_str(r));
-        goto out;
-    }
-    scan_text(text, (size_t)length, &callbacks);
-    if (!l.unparsable)
-        parse(&l, text);
-    if (l.error_count > ERRORS_MAX)
-        buf_fmt(errors, "%s: %u more errors\n", path, l.error_count - ERRORS_MAX);
-    r = l.error_count > 0 ? ERR_CONFIG : policy_seal(&l.config->policy);
-out:
+    error_list_print(&l->errors, path, errors);
     if (r == 0)
-        *ret = l.config;
+        *ret = l->config;
     else
-        config_unref(l.config);
-    free(text);
+        config_unref(l->config);
+out:
+    if (l)
+        error_list_done(&l->errors);
+    free(l);
     free(copy);
     return r;
 }

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FILE_BYTES_MAX = 1 << 20 };
-
 ssize_t read_file(const char *path, char **ret_text)
 {
     FILE *file = fopen(path, "re");

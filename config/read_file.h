@@ -5,12 +5,15 @@
 
 #include <sys/types.h>
 
+/* Of one file. */
+enum { FILE_BYTES_MAX = 1 << 20 };
+
 /* Reads a whole file.
  *
  * ret_text   returns owned, with a NUL behind it and, where none ends it, a new line
  *
- * Returns the length, or -errno; -EFBIG when it is larger than a configuration
- * can sensibly be. */
+ * Returns the length, or -errno; -EFBIG when it is larger than
+ * FILE_BYTES_MAX. */
 ssize_t read_file(const char *path, char **ret_text);
 
 #endif

@@ -3,20 +3,28 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define UTF8_EXPECTED "UTF-8 text"
+#define UTF8_EXPECTED   "UTF-8 text"
+
+#define TEXT(number)    #number
+#define TEXT_OF(number) TEXT(number)
 
 enum { KEY_MAX = 64, NUMBER_MAX = 48, INCLUDE_MAX = 512 };
+
+enum { COMPARISONS_MAX = SCAN_GROUP_KEYS_MAX * (SCAN_GROUP_KEYS_MAX - 1) / 2 };
+
+/* What stood before, comments and white space left out. */
+enum token { TOKEN_OTHER, TOKEN_NAME, TOKEN_STRING };
 
 struct scanner {
     const char *p, *end;
     unsigned line;
     char key[KEY_MAX]; /* the last setting name seen */
+    enum token last;
+    bool too_long; /* something was */
     const struct scan_callbacks *callbacks;
 };
 
@@ -127,6 +135,11 @@ static void read_number(struct scanner *s)
     problem(s, what, expected);
 }
 
+static bool is_signed_number(const struct scanner *s)
+{
+    return (*s->p == '-' || *s->p == '+') && s->p + 1 < s->end && isdigit((unsigned char)s->p[1]);
+}
+
 static void read_include(struct scanner *s)
 {
     char path[INCLUDE_MAX];
@@ -144,26 +157,111 @@ static void read_include(struct scanner *s)
     skip_line(s);
 }
 
+static void count_value(struct scanner *s)
+{
+    if (s->callbacks->shape->values++ == SCAN_VALUES_MAX)
+        s->callbacks->problem(
+            s->callbacks->arg, s->line, "", "has too many settings",
+            "at most " TEXT_OF(SCAN_VALUES_MAX) " of them, lists and their elements included");
+}
+
+/* libconfig compares a new key with all before it in its group. */
+static void count_key(struct scanner *s)
+{
+    struct scan_shape *shape = s->callbacks->shape;
+    bool was_too_many = shape->comparisons > COMPARISONS_MAX;
+
+    shape->values--; /* the name itself was taken for one */
+    if (shape->depth >= SCAN_DEPTH_MAX)
+        return;
+    shape->comparisons += shape->keys[shape->depth];
+    if (shape->keys[shape->depth] < UINT16_MAX)
+        shape->keys[shape->depth]++;
+    if (!was_too_many && shape->comparisons > COMPARISONS_MAX)
+        problem(s, "is one key too many", "at most " TEXT_OF(SCAN_GROUP_KEYS_MAX) " in a group");
+}
+
+static void read_punctuation(struct scanner *s)
+{
+    struct scan_shape *shape = s->callbacks->shape;
+
+    if (strchr("({[", *s->p)) {
+        count_value(s);
+        if (++shape->depth < SCAN_DEPTH_MAX)
+            shape->keys[shape->depth] = 0;
+    } else if (strchr(")}]", *s->p)) {
+        shape->depth -= shape->depth > 0;
+    } else if (s->last == TOKEN_NAME) {
+        count_key(s);
+    }
+    step(s);
+}
+
+/* Strings in a row are one value. */
+static void read_string(struct scanner *s)
+{
+    if (s->last != TOKEN_STRING)
+        count_value(s);
+    skip_string(s);
+}
+
+/* One token; what follows is told what it was. */
+static void scan_token(struct scanner *s)
+{
+    enum token token = TOKEN_OTHER;
+
+    if (*s->p == '"') {
+        read_string(s);
+        token = TOKEN_STRING;
+    } else if (at(s, "@include")) {
+        read_include(s);
+    } else if (isdigit((unsigned char)*s->p) || is_signed_number(s)) {
+        count_value(s);
+        read_number(s);
+    } else if (isalpha((unsigned char)*s->p) || *s->p == '*') {
+        count_value(s);
+        read_name(s);
+        token = TOKEN_NAME;
+    } else if (*s->p && strchr("({[)}]=:", *s->p)) {
+        read_punctuation(s);
+    } else {
+        step(s);
+    }
+    s->last = token;
+}
+
+/* A new line, or blanks within a line. */
+static void skip_blank(struct scanner *s)
+{
+    do
+        step(s);
+    while (s->p < s->end && s->p[-1] != '\n' && *s->p != '\n' && isspace((unsigned char)*s->p));
+}
+
+static void check_length(struct scanner *s, size_t length)
+{
+    if (!s->callbacks->included || length <= SCAN_TOKEN_MAX || s->too_long)
+        return;
+    s->too_long = true;
+    s->callbacks->problem(s->callbacks->arg, s->line, "",
+                          "a text, comment or blank that ends here is too long",
+                          "at most " TEXT_OF(SCAN_TOKEN_MAX) " bytes in a file that is included");
+}
+
 static void scan_tokens(struct scanner *s)
 {
     while (s->p < s->end) {
-        bool is_signed =
-            (*s->p == '-' || *s->p == '+') && s->p + 1 < s->end && isdigit((unsigned char)s->p[1]);
+        const char *start = s->p;
 
         if (*s->p == '#' || at(s, "//"))
             skip_line(s);
         else if (at(s, "/*"))
             skip_block_comment(s);
-        else if (*s->p == '"')
-            skip_string(s);
-        else if (at(s, "@include"))
-            read_include(s);
-        else if (isdigit((unsigned char)*s->p) || is_signed)
-            read_number(s);
-        else if (isalpha((unsigned char)*s->p) || *s->p == '*')
-            read_name(s);
+        else if (isspace((unsigned char)*s->p))
+            skip_blank(s);
         else
-            step(s);
+            scan_token(s);
+        check_length(s, (size_t)(s->p - start));
     }
 }
 
@@ -191,7 +289,7 @@ static void scan_bytes(struct scanner *s)
     }
 }
 
-void scan_text(const char *text, size_t length, const struct scan_callbacks *callbacks)
+bool scan_text(const char *text, size_t length, const struct scan_callbacks *callbacks)
 {
     struct scanner s = {.p = text, .end = text + length, .line = 1, .callbacks = callbacks};
 
@@ -199,4 +297,6 @@ void scan_text(const char *text, size_t length, const struct scan_callbacks *cal
     s.p = text;
     s.line = 1;
     scan_tokens(&s);
+    return !s.too_long && callbacks->shape->values <= SCAN_VALUES_MAX &&
+           callbacks->shape->comparisons <= COMPARISONS_MAX;
 }

@@ -31,6 +31,8 @@ static int parse_listen(void *field, const char *text)
         return r;
     if (address.port == 0)
         return -EINVAL;
+    if (list->count == CONFIG_LISTEN_MAX)
+        return -E2BIG;
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].port == address.port &&
             ip_addr_compare(&list->items[i].address, &address.address) == 0)
@@ -74,6 +76,7 @@ static const struct schema_key web_keys[] = {
      .type = SCHEMA_TEXTS,
      .offset = offsetof(struct config, listen),
      .expected = "ADDRESS:PORT such as \"127.0.0.1:10066\" or \"[::]:10066\", each once",
+     .initial = "[ \"127.0.0.1:10066\", \"[::1]:10066\" ]", /* which config_new() makes */
      .clear = clear_listen,
      .parse = parse_listen,
      .print = print_listen},
@@ -109,7 +112,7 @@ static const struct schema_key root_keys[] = {
      .list = {.size = sizeof(struct expect),
               .count = offsetof(struct config, policy.expect_count),
               .capacity = offsetof(struct config, policy.expect_capacity)},
-     .check = entry_checks_expect},
+     .check = entry_checks_expects},
     {.name = "allow",
      .type = SCHEMA_LIST,
      .offset = offsetof(struct config, policy.allows),
@@ -117,7 +120,7 @@ static const struct schema_key root_keys[] = {
      .list = {.size = sizeof(struct allow),
               .count = offsetof(struct config, policy.allow_count),
               .capacity = offsetof(struct config, policy.allow_capacity)},
-     .check = entry_checks_allow},
+     .check = entry_checks_allows},
     {.name = "unexpected",
      .type = SCHEMA_GROUP,
      .offset = offsetof(struct config, policy.unexpected),

@@ -26,8 +26,8 @@ enum schema_type {
 
 struct schema_key;
 
-/* Receives what a check() finds. */
-typedef __attribute__((format(printf, 3, 4))) void schema_report_fn(void *arg, const char *key,
+/* Receives what a check() finds in the element with that index. */
+typedef __attribute__((format(printf, 4, 5))) void schema_report_fn(void *arg, size_t index, const char *key,
                                                                     const char *format, ...);
 
 /* Stands in what is expected for the bounds of the key, "1-65535". */
@@ -43,7 +43,7 @@ struct schema_key {
     const char *expected; /* what a valid value looks like; for messages see schema_expected() */
     int (*store)(void *field, int64_t value); /* SCHEMA_INT; NULL: field is an int64_t */
     void (*clear)(void *field);
-    int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -EEXIST, -ENOMEM */
+    int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -EEXIST, -E2BIG, -ENOMEM */
     void (*print)(const void *field, struct buf *out); /* NULL: not shown */
     bool (*is_set)(const void *field);                 /* NULL: always shown */
     const struct schema_key *children;                 /* ends with a nameless key */
@@ -52,9 +52,10 @@ struct schema_key {
         size_t count;    /* offset of a size_t */
         size_t capacity; /* likewise */
     } list;
-    /* SCHEMA_LIST, after an element's keys were read: what contradicts in it,
-     * and with the elements before it in the list. */
-    void (*check)(const void *base, const void *element, schema_report_fn *report, void *arg);
+    /* SCHEMA_LIST, after all of it was read: what contradicts in an element, and
+     * with elements before it. Of one element in the order in which it is to be
+     * told; of the list in any order. 0, or -ENOMEM. */
+    int (*check)(const void *base, schema_report_fn *report, void *arg);
     size_t enabled_offset; /* SCHEMA_GROUP: a bool set when the group is there; 0 none */
 };
 

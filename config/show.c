@@ -1,11 +1,11 @@
 #include "config/config.h"
+#include "config/read_file.h"
 #include "config/schema.h"
 #include "core/duration.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static void print_keys(const struct schema_key *keys, const void *base, const char *indent, struct buf *out);
+#include <string.h>
 
 /* With a point in it, without which libconfig would take it for an integer;
  * the shortest text that is read back as the same number. */
@@ -24,6 +24,10 @@ static void print_value(const struct schema_key *key, const void *field, struct 
 {
     char text[DURATION_TEXT_MAX];
 
+    if (key->print) {
+        key->print(field, out);
+        return;
+    }
     switch (key->type) {
     case SCHEMA_BOOL: buf_str(out, *(const bool *)field ? "true" : "false"); break;
     case SCHEMA_INT: buf_fmt(out, "%lld", (long long)*(const int64_t *)field); break;
@@ -33,12 +37,22 @@ static void print_value(const struct schema_key *key, const void *field, struct 
         buf_fmt(out, "\"%s\"", text);
         break;
     case SCHEMA_TEXT:
-    case SCHEMA_TEXTS: key->print(field, out); break;
+    case SCHEMA_TEXTS:
     case SCHEMA_GROUP:
     case SCHEMA_LIST:
     case SCHEMA_INCLUDE: break;
     }
 }
+
+/* Whether a group that need not be there is not. */
+static bool is_absent(const struct schema_key *key, const void *base)
+{
+    return key->enabled_offset != 0 && !*(const bool *)((const char *)base + key->enabled_offset);
+}
+
+/* As people read it: all that is in force, a line each. */
+
+static void print_keys(const struct schema_key *keys, const void *base, const char *indent, struct buf *out);
 
 static void print_list(const struct schema_key *key, const void *base, struct buf *out)
 {
@@ -55,7 +69,7 @@ static void print_list(const struct schema_key *key, const void *base, struct bu
 
 static void print_group(const struct schema_key *key, const void *base, struct buf *out)
 {
-    if (key->enabled_offset != 0 && !*(const bool *)((const char *)base + key->enabled_offset))
+    if (is_absent(key, base))
         return;
     buf_fmt(out, "%s: {\n", key->name);
     print_keys(key->children, (const char *)base + key->offset, "  ", out);
@@ -84,6 +98,129 @@ static void print_keys(const struct schema_key *keys, const void *base, const ch
     }
 }
 
+/* Briefly: without defaults, and with no more bytes than the shortest file that
+ * says the same. */
+
+struct brief {
+    struct buf *out;
+    struct buf value; /* of the key at hand */
+    const char *told; /* a key whose alias was printed; NULL for none */
+    bool begun;       /* in the group at hand */
+};
+
+static void brief_keys(const struct schema_key *keys, const void *base, struct brief *b);
+
+static void brief_group(const struct schema_key *keys, const void *base, struct brief *b)
+{
+    b->begun = false;
+    b->told = NULL;
+    buf_char(b->out, '{');
+    brief_keys(keys, base, b);
+    buf_char(b->out, '}');
+}
+
+/* A group without anything is left out, unless that it is there says something. */
+static void brief_named_group(const struct schema_key *key, const void *base, struct brief *b)
+{
+    size_t before = b->out->len;
+
+    if (is_absent(key, base))
+        return;
+    buf_fmt(b->out, "%s:", key->name);
+    brief_group(key->children, (const char *)base + key->offset, b);
+    if (!b->begun && key->enabled_offset == 0)
+        buf_truncate(b->out, before);
+}
+
+static void brief_list(const struct schema_key *key, const void *base, struct brief *b)
+{
+    const void *element;
+
+    if (!schema_at(key, base, 0))
+        return;
+    buf_fmt(b->out, "%s=(", key->name);
+    for (size_t i = 0; (element = schema_at(key, base, i)); i++) {
+        if (i > 0)
+            buf_char(b->out, ',');
+        brief_group(key->children, element, b);
+    }
+    buf_char(b->out, ')');
+}
+
+static bool is_default(const struct schema_key *key, const char *value)
+{
+    size_t length = key->initial ? strlen(key->initial) : 0;
+
+    value += *value == '"';
+    return key->initial && strncmp(value, key->initial, length) == 0 &&
+           (value[length] == '\0' || strcmp(value + length, "\"") == 0);
+}
+
+/* Appends a value without the blanks between its parts. */
+static void brief_value(const char *value, struct buf *out)
+{
+    bool quoted = false;
+
+    for (const char *p = value; *p; p++) {
+        if (*p == '\\' && quoted)
+            buf_char(out, *p++);
+        else if (*p == '"')
+            quoted = !quoted;
+        else if (*p == ' ' && !quoted)
+            continue;
+        buf_char(out, *p);
+    }
+}
+
+static void brief_key(const struct schema_key *key, const void *field, struct brief *b)
+{
+    bool is_told = b->told && strcmp(key->name, b->told) == 0;
+
+    if (is_told || (key->is_set && !key->is_set(field)))
+        return;
+    buf_truncate(&b->value, 0);
+    print_value(key, field, &b->value);
+    if (is_default(key, buf_text(&b->value)))
+        return;
+    if (key->store)
+        b->told = key->required; /* the general name of an alias */
+    buf_fmt(b->out, "%s%s=", b->begun ? ";" : "", key->name);
+    brief_value(buf_text(&b->value), b->out);
+    b->begun = true;
+}
+
+static void brief_keys(const struct schema_key *keys, const void *base, struct brief *b)
+{
+    for (const struct schema_key *key = keys; key->name; key++) {
+        const void *field = (const char *)base + key->offset;
+
+        if (key->type == SCHEMA_INCLUDE) {
+            brief_keys(key->children, field, b);
+        } else if (key->type == SCHEMA_LIST) {
+            brief_list(key, base, b);
+        } else if (key->type != SCHEMA_GROUP) {
+            brief_key(key, field, b);
+        } else {
+            brief_named_group(key, base, b);
+        }
+    }
+}
+
+static void show_briefly(const struct config *config, struct buf *out)
+{
+    static const char note[] = "\n# Defaults are left out: with them it would be too large for one file.\n";
+    struct brief b = {.out = out};
+    size_t before = out->len;
+
+    buf_init(&b.value);
+    brief_keys(schema_root(), config, &b);
+    if (b.value.failed)
+        out->failed = true;
+    buf_done(&b.value);
+    if (out->len - before + strlen(note) <= FILE_BYTES_MAX)
+        buf_str(out, note);
+}
+
 void config_show_settings(const struct config *config, struct buf *out)
 {
     for (const struct schema_key *key = schema_root(); key->name; key++)
@@ -93,5 +230,11 @@ void config_show_settings(const struct config *config, struct buf *out)
 
 void config_show(const struct config *config, struct buf *out)
 {
+    size_t before = out->len;
+
     print_keys(schema_root(), config, "", out);
+    if (out->failed || out->len - before <= FILE_BYTES_MAX)
+        return;
+    buf_truncate(out, before);
+    show_briefly(config, out);
 }

@@ -108,11 +108,18 @@ static void advance(struct update *u, struct alert *alert, const struct finding 
     u->alerts->changes += changed || alert->state != before;
 }
 
-/* There is room for it. */
+/* There is memory for it. */
 static void add_alert(struct update *u, const struct finding *finding)
 {
-    struct alert *alert = &u->alerts->items[u->alerts->count++];
+    struct alerts *alerts = u->alerts;
+    struct alert *alert = &alerts->items[alerts->count];
 
+    if (finding->key.has_endpoint && alerts->limit > 0 && alerts->about_listeners >= alerts->limit) {
+        alerts->dropped++;
+        return;
+    }
+    alerts->count++;
+    alerts->about_listeners += finding->key.has_endpoint;
     *alert = (struct alert){.key = finding->key, .state = ALERT_PENDING, .since = u->now};
     advance(u, alert, finding, true);
 }
@@ -128,7 +135,15 @@ static void settle(struct update *u, struct alert *alert, bool stays, size_t *ke
     }
     alert->state = ALERT_RESOLVED;
     u->alerts->changes++;
+    u->alerts->about_listeners -= alert->key.has_endpoint;
     subscribers_tell(u->to, alert, before, u->now);
+}
+
+bool alerts_know(const struct alerts *alerts, const struct alert_key *key)
+{
+    const struct alert wanted = {.key = *key};
+
+    return alerts->count > 0 && bsearch(&wanted, alerts->items, alerts->count, sizeof wanted, compare_alerts);
 }
 
 enum { NEW = -1 };

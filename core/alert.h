@@ -59,9 +59,15 @@ struct subscribers;
 struct alerts {
     struct alert *items; /* owned; by key */
     size_t count, capacity;
-    int64_t due_ms;   /* CLOCK_MONOTONIC; when the next of them may fire, INT64_MAX for never */
-    uint64_t changes; /* how often any of it changed */
+    int64_t due_ms;         /* CLOCK_MONOTONIC; when the next of them may fire, INT64_MAX for never */
+    uint64_t changes;       /* how often any of it changed */
+    size_t limit;           /* of those about listeners that no entry is about; 0 for none */
+    size_t about_listeners; /* so many there are */
+    uint64_t dropped;       /* how often one could not begin for lack of room */
 };
+
+/* Whether there is such an alert. */
+bool alerts_know(const struct alerts *alerts, const struct alert_key *key);
 
 /* Applies a verdict.
  *

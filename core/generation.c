@@ -11,6 +11,7 @@ static void add_drops(struct generation *now, const struct trace *socket, const 
 
 void generation_follow(struct generation *now, const struct generation *before)
 {
+    bool in_part = before && (now->in_part || before->in_part);
     uint32_t known = before ? before->count : 0, i = 0, fresh = 0, gone = 0;
 
     now->drops = before ? before->drops : 0;
@@ -23,10 +24,13 @@ void generation_follow(struct generation *now, const struct generation *before)
         for (; i < known && before->sockets[i].cookie < socket->cookie; i++)
             gone++;
         is_known = i < known && before->sockets[i].cookie == socket->cookie;
-        add_drops(now, socket, is_known ? &before->sockets[i] : NULL);
+        if (is_known || !in_part) /* else it may have been there before, unfollowed */
+            add_drops(now, socket, is_known ? &before->sockets[i] : NULL);
         i += is_known;
         fresh += !is_known;
     }
+    if (in_part)
+        return;
     gone += known - i;
     now->owed += gone;
     now->restarts += fresh > 0 && now->owed > 0;

@@ -27,6 +27,7 @@ struct generation {
     uint32_t owed; /* sockets that went without having been replaced */
     uint64_t drops;
     uint64_t restarts;
+    bool in_part; /* there are more sockets, which are not followed: who came or went cannot be told */
 };
 
 /* Takes the counts on from the service as it was before.

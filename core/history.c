@@ -19,6 +19,7 @@ struct history {
     size_t count;
     struct trace *traces; /* of all records, in their order */
     size_t trace_count;
+    uint64_t forgotten;
 };
 
 /* The next state of a history, while it is made. */
@@ -28,6 +29,7 @@ struct draft {
     struct trace *traces;
     size_t trace_count;
     uint64_t feed;
+    uint64_t forgotten; /* now, because of the limit */
 };
 
 struct history *history_new(void)
@@ -50,7 +52,7 @@ static int draft_init(struct draft *d, const struct history *h, const struct lis
     size_t sockets = h->trace_count;
 
     for (size_t i = 0; i < count; i++)
-        sockets += listeners[i].sockets;
+        sockets += listeners[i].followed;
     *d = (struct draft){.feed = h->feeds + 1};
     d->records = calloc(h->count + count + 1, sizeof *d->records);
     d->traces = calloc(sockets + 1, sizeof *d->traces);
@@ -71,8 +73,9 @@ static void add_present(struct draft *d, const struct listener *l, const struct 
     r->key = listener_key_of(l);
     r->seen = d->feed;
     r->generation.sockets = &d->traces[d->trace_count];
-    r->generation.count = l->sockets;
-    for (uint32_t i = 0; i < l->sockets; i++) {
+    r->generation.count = l->followed;
+    r->generation.in_part = l->followed < l->sockets;
+    for (uint32_t i = 0; i < l->followed; i++) {
         struct trace *trace = &d->traces[d->trace_count++];
 
         trace->cookie = l->members[i].cookie;
@@ -126,6 +129,7 @@ static int forget_kind(struct draft *d, bool expected, size_t limit)
     qsort(away, count, sizeof(struct record *), compare_away);
     for (size_t i = limit; i < count; i++)
         away[i]->seen = 0;
+    d->forgotten += count - limit;
     free(away);
     return 0;
 }
@@ -191,6 +195,7 @@ static void adopt(struct history *h, const struct draft *d)
     h->traces = d->traces;
     h->trace_count = d->trace_count;
     h->feeds = d->feed;
+    h->forgotten += d->forgotten;
 }
 
 int history_follow(struct history *h, struct listener *listeners, size_t count, size_t limit,
@@ -210,4 +215,22 @@ int history_follow(struct history *h, struct listener *listeners, size_t count, 
     tell_totals(&d, listeners);
     adopt(h, &d);
     return 0;
+}
+
+uint64_t history_forgotten(const struct history *h)
+{
+    return h->forgotten;
+}
+
+bool history_remembers(const struct history *h, struct history_cursor *cursor, const struct listener *l)
+{
+    const struct listener_key key = listener_key_of(l);
+    int order = -1;
+
+    for (; cursor->next < h->count; cursor->next++) {
+        order = listener_key_compare(&h->records[cursor->next].key, &key);
+        if (order >= 0)
+            break;
+    }
+    return order == 0;
 }

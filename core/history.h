@@ -19,7 +19,7 @@ void history_free(struct history *h);
 
 /* Follows every service on from when it was last seen.
  *
- * listeners   sorted as listener_compare() sorts, each once; their drops and
+ * listeners   sorted as listener_key_compare() sorts, each once; their drops and
  *             restarts are filled in
  * limit       services remembered that have gone; of those on a port that the
  *             policy expects HISTORY_EXPECTED_MAX are remembered besides
@@ -29,5 +29,16 @@ int history_follow(struct history *h, struct listener *listeners, size_t count, 
                    const struct policy *policy);
 
 enum { HISTORY_EXPECTED_MAX = 4096 };
+
+/* How many were forgotten so far because of the limit. */
+uint64_t history_forgotten(const struct history *h);
+
+/* Where a walk over what is remembered is; begins as {0}. */
+struct history_cursor {
+    size_t next;
+};
+
+/* Whether a service is remembered. The walk must ask in the order of keys. */
+bool history_remembers(const struct history *h, struct history_cursor *cursor, const struct listener *l);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/buf.h"
 #include "core/rules.h"
+#include "core/uid_counts.h"
 
 /* A summary names this many listeners, then how many more there are. */
 enum { JUDGE_ENDPOINTS = 4 };
@@ -23,22 +24,28 @@ struct note {
     uint32_t open;   /* entries on its port that ask for no address */
     enum role role;  /* for the entry being judged, which is on its port */
     bool covered;    /* an expect entry answers for it */
+    bool crowded;    /* a great many entries are about its port */
 };
 
 struct evaluation {
-    const struct listener_table *table;
-    const struct listener *listeners;
-    size_t listener_count;
+    const struct inventory *inv;
     const struct policy *policy;
     const struct ip_ports *own;
     struct verdict *verdict;
-    struct note *notes;              /* one per listener */
-    struct service_verdict *service; /* being judged */
+    const struct judge_bounds *bounds; /* NULL for none */
+    struct uid_counts uids;            /* findings about listeners of each user */
+    struct note *notes;                /* one per listener, by its index */
+    struct service_verdict *service;   /* being judged */
     struct {
         bool others;   /* some rule is about listeners on ports that no entry expects */
+        bool unsure;   /* an expected service may be among the sockets that were not read */
         size_t untold; /* listeners of which a rule needs an owner that was not seen */
     } classes[PROTOCOL_COUNT];
-    struct buf text; /* of the next finding; its memory serves them all */
+    size_t others_found;          /* findings about listeners that count for the bounds */
+    const struct listener **site; /* owned; room for those on a port that concern an entry */
+    size_t site_count, site_capacity;
+    uint32_t site_first; /* index of the first on the port */
+    struct buf text;     /* of the next finding; its memory serves them all */
 };
 
 /* Fills in the notes and which listeners are expected. */

@@ -1,7 +1,13 @@
 #include "core/judge.h"
+#include "core/array.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* On a port that more entries than this share, an entry with an address looks
+ * at the listeners that concern it, and only at so many others: all looking at
+ * all would take time that grows with the product. */
+enum { CROWD = 64 };
 
 /* An entry on a listener's port with an address owns the listener that is bound
  * to exactly that address. */
@@ -10,44 +16,95 @@ static bool asks_for(const struct expect *e, const struct listener *l)
     return e->match.has_address && ip_addr_compare(&e->match.address, &l->address) == 0;
 }
 
-/* Notes what the entries on a port are to the listeners there. */
-static void survey_port(struct evaluation *ev, size_t first, size_t end)
+/* Where listeners on one port begin that are bound to an address, in one family.
+ * They stand in the order of families and addresses. */
+static size_t find_address(const struct listener *l, size_t count, enum family family,
+                           const struct ip_addr *address)
 {
-    const struct listener *l = ev->listeners;
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int r = (int)l[middle].family - (int)family;
+
+        if (r == 0)
+            r = ip_addr_compare(&l[middle].address, address);
+        if (r < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+typedef void bound_fn(struct evaluation *ev, const struct listener *l);
+
+/* Does something for each of the listeners on one port that are bound to an
+ * address, without looking at the others. */
+static void each_bound(struct evaluation *ev, const struct listener *l, size_t count,
+                       const struct ip_addr *address, bound_fn *fn)
+{
+    for (int family = FAMILY_IPV4; family <= FAMILY_DUAL; family++)
+        for (size_t i = find_address(l, count, (enum family)family, address); i < count; i++) {
+            if (l[i].family != (enum family)family || ip_addr_compare(&l[i].address, address) != 0)
+                break;
+            fn(ev, &l[i]);
+        }
+}
+
+static void note_asker(struct evaluation *ev, const struct listener *l)
+{
+    ev->notes[l->index].askers++;
+}
+
+/* Notes what the entries on a port are to the listeners there. */
+static void survey_port(struct evaluation *ev, const struct listener *l, size_t count)
+{
     const struct expect *e;
     struct port_walk walk;
+    uint32_t entries = 0, open = 0;
 
-    policy_walk_expects(ev->policy, l[first].protocol, l[first].port, &walk);
-    while ((e = policy_next_expect(ev->policy, &walk))) {
-        for (size_t i = first; i < end; i++) {
-            ev->notes[i].askers += asks_for(e, &l[i]);
-            ev->notes[i].open += !e->match.has_address;
-            ev->verdict->listeners[i].expected = true;
-        }
+    policy_walk_expects(ev->policy, l->protocol, l->port, &walk);
+    for (; (e = policy_next_expect(ev->policy, &walk)); entries++) {
+        if (e->match.has_address)
+            each_bound(ev, l, count, &e->match.address, note_asker);
+        open += !e->match.has_address;
+    }
+    for (size_t i = 0; entries > 0 && i < count; i++) {
+        ev->notes[l[i].index].open = open;
+        ev->notes[l[i].index].crowded = entries > CROWD;
+        ev->verdict->listeners[l[i].index].expected = true;
+    }
+}
+
+static void survey_part(struct evaluation *ev, const struct inventory_part *part)
+{
+    const struct listener *l = part->listeners;
+    size_t end;
+
+    for (size_t first = 0; first < part->count; first = end) {
+        for (end = first + 1; end < part->count; end++)
+            if (l[end].port != l[first].port)
+                break;
+        survey_port(ev, &l[first], end - first);
     }
 }
 
 void judge_survey(struct evaluation *ev)
 {
-    const struct listener *l = ev->listeners;
-    size_t end;
-
-    for (size_t first = 0; first < ev->listener_count; first = end) {
-        for (end = first + 1; end < ev->listener_count; end++)
-            if (l[end].port != l[first].port || l[end].protocol != l[first].protocol)
-                break;
-        survey_port(ev, first, end);
-    }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        for (size_t k = 0; k < INVENTORY_PARTS; k++)
+            survey_part(ev, &ev->inv->parts[i][k]);
 }
 
-/* An entry on one of its ports, the listeners there, and what holds for those
- * together that are the service. */
+/* An entry on one of its ports, the listeners there that concern it, and what
+ * holds for those together that are the service. */
 struct site {
     const struct expect *entry;
     uint16_t port;
     enum want_scope want;
-    const struct listener *listeners;
-    struct note *notes; /* as many */
+    const struct listener *const *listeners; /* borrowed */
+    struct note *notes;                      /* of all listeners, by their index */
     size_t count;
     size_t found, loopback;
     bool serves_address;
@@ -96,12 +153,14 @@ static void assign_roles(struct site *site)
     bool has_bound = false;
 
     for (size_t i = 0; match->has_address && i < site->count; i++)
-        has_bound |= asks_for(site->entry, &site->listeners[i]);
+        has_bound |= asks_for(site->entry, site->listeners[i]);
     for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = &site->listeners[i];
+        const struct listener *l = site->listeners[i];
 
-        site->notes[i].role = role_of(site, l, &site->notes[i], has_bound);
-        if (site->notes[i].role == ROLE_NONE)
+        struct note *note = &site->notes[l->index];
+
+        note->role = role_of(site, l, note, has_bound);
+        if (note->role == ROLE_NONE)
             continue;
         site->found++;
         site->loopback += l->scope == SCOPE_LOOPBACK;
@@ -116,13 +175,13 @@ static void cover(struct site *site)
     const struct matcher *match = &site->entry->match;
 
     for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = &site->listeners[i];
-        enum role role = site->notes[i].role;
+        const struct listener *l = site->listeners[i];
+        enum role role = site->notes[l->index].role;
         bool exposed = site->want == WANT_LOOPBACK && l->scope != SCOPE_LOOPBACK;
 
         if (role != ROLE_NONE && (role == ROLE_BOUND || !match->has_address || !site->serves_address ||
                                   exposed || serves_address(l, &match->address)))
-            site->notes[i].covered = true;
+            site->notes[l->index].covered = true;
     }
 }
 
@@ -147,9 +206,9 @@ static void name_listeners(struct evaluation *ev, const struct site *site, bool 
     size_t named = 0;
 
     for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = &site->listeners[i];
+        const struct listener *l = site->listeners[i];
 
-        if (site->notes[i].role == ROLE_NONE || (only_exposed && l->scope == SCOPE_LOOPBACK))
+        if (site->notes[l->index].role == ROLE_NONE || (only_exposed && l->scope == SCOPE_LOOPBACK))
             continue;
         judge_mark(ev, l, rule, site->entry->severity);
         if (named++ >= JUDGE_ENDPOINTS)
@@ -186,7 +245,7 @@ static int find_not_listening(struct evaluation *ev, const struct site *site)
 {
     begin_summary(ev, site);
     buf_str(&ev->text, "has no listener");
-    return add_finding(ev, site, RULE_NOT_LISTENING, false);
+    return add_finding(ev, site, RULE_NOT_LISTENING, !ev->service->seen);
 }
 
 /* LoopbackOnly or Exposed: the service is bound to another scope than it
@@ -209,9 +268,9 @@ static bool serves_version(const struct site *site, uint8_t version)
     bool beyond = site->want == WANT_PUBLIC && site->loopback < site->found;
 
     for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = &site->listeners[i];
+        const struct listener *l = site->listeners[i];
 
-        if (site->notes[i].role != ROLE_NONE && family_serves(l->family, version) &&
+        if (site->notes[l->index].role != ROLE_NONE && family_serves(l->family, version) &&
             !(beyond && l->scope == SCOPE_LOOPBACK))
             return true;
     }
@@ -250,7 +309,7 @@ static enum owner_match match_owners(const struct expect *e, const struct listen
 {
     enum owner_match worst = OWNER_MATCHES;
 
-    for (uint32_t i = 0; i < l->sockets && worst != OWNER_DIFFERS; i++) {
+    for (uint32_t i = 0; i < l->followed && worst != OWNER_DIFFERS; i++) {
         enum owner_match match = owner_match(&e->match.owner, l->members[i].owners);
 
         if (match == OWNER_DIFFERS)
@@ -258,6 +317,9 @@ static enum owner_match match_owners(const struct expect *e, const struct listen
         if (match > worst)
             worst = match;
     }
+    /* Those that are not followed are of the same user, or nobody knows whose. */
+    if (worst == OWNER_MATCHES && l->followed < l->sockets && !l->uid_known)
+        worst = OWNER_UNTOLD;
     return worst;
 }
 
@@ -281,10 +343,10 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
     begin_summary(ev, site);
     buf_str(&ev->text, "is held at ");
     for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = &site->listeners[i];
+        const struct listener *l = site->listeners[i];
         const struct owner_set *wrong = NULL;
         enum owner_match match =
-            site->notes[i].role >= ROLE_SERVES ? match_owners(e, l, &wrong) : OWNER_MATCHES;
+            site->notes[l->index].role >= ROLE_SERVES ? match_owners(e, l, &wrong) : OWNER_MATCHES;
 
         if (match == OWNER_DIFFERS)
             judge_mark(ev, l, RULE_WRONG_OWNER, e->severity);
@@ -313,9 +375,9 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
     if (e->accept_queue <= 0)
         return 0;
     for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = &site->listeners[i];
+        const struct listener *l = site->listeners[i];
 
-        if (site->notes[i].role < ROLE_SERVES || !l->queue.known ||
+        if (site->notes[l->index].role < ROLE_SERVES || !l->queue.known ||
             l->queue.saturation_ratio < e->accept_queue)
             continue;
         judge_mark(ev, l, RULE_ACCEPT_QUEUE_SATURATED, e->severity);
@@ -356,18 +418,73 @@ static int judge_site(struct evaluation *ev, const struct site *site)
     return r;
 }
 
+static void add_to_site(struct evaluation *ev, const struct listener *l)
+{
+    ev->site[ev->site_count++] = l;
+}
+
+static void add_unless_first(struct evaluation *ev, const struct listener *l)
+{
+    if (l->index >= ev->site_first + CROWD)
+        add_to_site(ev, l);
+}
+
+/* Gathers the listeners on a port that concern an entry. There is room for all. */
+static void gather_site(struct evaluation *ev, const struct expect *e, const struct listener *l, size_t count)
+{
+    static const struct ip_addr any4 = {.version = 4}, any6 = {.version = 6};
+    bool all = count <= CROWD || !e->match.has_address || !ev->notes[l->index].crowded;
+
+    ev->site_count = 0;
+    ev->site_first = l->index;
+    for (size_t i = 0; i < (all ? count : CROWD); i++)
+        add_to_site(ev, &l[i]);
+    if (all)
+        return;
+    each_bound(ev, l, count, &any4, add_unless_first);
+    each_bound(ev, l, count, &any6, add_unless_first);
+    if (!ip_addr_is_any(e->match.address))
+        each_bound(ev, l, count, &e->match.address, add_unless_first);
+}
+
+static int make_room_for_site(struct evaluation *ev, size_t count)
+{
+    const struct listener **site =
+        array_grow(ev->site, &ev->site_capacity, count, sizeof(const struct listener *));
+
+    if (!site)
+        return -ENOMEM;
+    ev->site = site;
+    return 0;
+}
+
+/* Nothing was found. Where there was no room for all sockets that says nothing. */
+static int find_nothing(struct evaluation *ev, const struct site *site)
+{
+    enum protocol protocol = site->entry->match.protocol;
+
+    ev->service->seen = ev->inv->classes[protocol].unread == 0;
+    ev->classes[protocol].unsure |= !ev->service->seen;
+    return find_not_listening(ev, site);
+}
+
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
 {
-    struct site site = {.entry = e, .port = port, .want = matcher_scope(&e->match)};
+    struct site site = {.entry = e, .port = port, .want = matcher_scope(&e->match), .notes = ev->notes};
+    size_t count;
+    const struct listener *l = inventory_port(ev->inv, e->match.protocol, port, &count);
 
-    site.listeners = listener_table_port(ev->table, e->match.protocol, port, &site.count);
-    if (!site.listeners)
-        return find_not_listening(ev, &site);
-    site.notes = &ev->notes[site.listeners - ev->listeners];
+    if (!l)
+        return find_nothing(ev, &site);
+    if (make_room_for_site(ev, count) < 0)
+        return -ENOMEM;
+    gather_site(ev, e, l, count);
+    site.listeners = ev->site;
+    site.count = ev->site_count;
     assign_roles(&site);
     ev->service->found = (uint32_t)site.found;
     if (site.found == 0)
-        return find_not_listening(ev, &site);
+        return find_nothing(ev, &site);
     cover(&site);
     return judge_site(ev, &site);
 }

@@ -2,6 +2,7 @@
 #include "core/err.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool scope_matches(enum want_scope want, enum scope scope)
@@ -58,7 +59,7 @@ static enum standing worst_standing(const struct policy *policy, const struct li
     enum standing worst = STANDING_ALLOWED;
 
     *ret_owners = NULL;
-    for (uint32_t i = 0; i < l->sockets; i++) {
+    for (uint32_t i = 0; i < l->followed; i++) {
         enum standing standing = best_standing(policy, l, l->members[i].owners);
 
         if (i > 0 && standing <= worst)
@@ -66,6 +67,8 @@ static enum standing worst_standing(const struct policy *policy, const struct li
         *ret_owners = l->members[i].owners;
         worst = standing;
     }
+    if (l->followed < l->sockets && !l->uid_known && best_standing(policy, l, NULL) > worst)
+        worst = best_standing(policy, l, NULL); /* nobody knows whose those are that are not followed */
     return worst;
 }
 
@@ -105,21 +108,10 @@ static void describe_objection(const struct listener *l, const struct objection 
     buf_str(out, l->sockets > 1 ? ", and other sockets)" : ")");
 }
 
-static int raise_objection(struct evaluation *ev, const struct listener *l, const struct objection *objection)
+static struct alert_key key_of(const struct listener *l, enum rule rule)
 {
-    const struct unexpected *how = &ev->policy->unexpected;
-    struct finding *f;
-
-    if (objection->untold)
-        judge_note_untold(ev, l);
-    else
-        judge_mark(ev, l, objection->rule, how->severity);
-    describe_objection(l, objection, &ev->text);
-    f = judge_add(ev);
-    if (!f)
-        return -ENOMEM;
-    f->key = (struct alert_key){
-        .rule = objection->rule,
+    struct alert_key key = {
+        .rule = rule,
         .protocol = l->protocol,
         .has_port = true,
         .port = l->port,
@@ -127,19 +119,68 @@ static int raise_objection(struct evaluation *ev, const struct listener *l, cons
         .family = l->family,
         .address = l->address,
     };
-    memcpy(f->key.interface, l->interface, sizeof f->key.interface);
+
+    (void)snprintf(key.interface, sizeof key.interface, "%s", l->interface);
+    return key;
+}
+
+/* Whether there may be another finding about a listener of its user's. Returns
+ * 1, 0 or -ENOMEM. */
+static int has_room(struct evaluation *ev, const struct listener *l, const struct alert_key *key)
+{
+    const struct judge_bounds *bounds = ev->bounds;
+    int r;
+
+    if (!bounds)
+        return 1;
+    r = ev->others_found < bounds->findings ? uid_counts_add(&ev->uids, l->uid_known ? l->uid : UINT32_MAX,
+                                                             (uint32_t)(bounds->findings + 1) / 2)
+                                            : 0;
+    ev->others_found += r > 0;
+    return r == 0 && bounds->was_true ? bounds->was_true(bounds->arg, key) : r;
+}
+
+static int raise_objection(struct evaluation *ev, const struct listener *l, const struct objection *objection)
+{
+    const struct unexpected *how = &ev->policy->unexpected;
+    const struct alert_key key = key_of(l, objection->rule);
+    struct finding *f;
+    int r;
+
+    if (objection->untold)
+        judge_note_untold(ev, l);
+    else
+        judge_mark(ev, l, objection->rule, how->severity);
+    r = has_room(ev, l, &key);
+    if (r <= 0) {
+        ev->verdict->left_out += r == 0;
+        return r;
+    }
+    describe_objection(l, objection, &ev->text);
+    f = judge_add(ev);
+    if (!f)
+        return -ENOMEM;
+    f->key = key;
     f->undetermined = objection->untold;
     f->severity = how->severity;
     f->for_ms = how->for_ms;
     return 0;
 }
 
+/* Whether the sockets of which it is one were read to the end. */
+static bool was_read(const struct evaluation *ev, const struct listener *l)
+{
+    const struct class_view *view = &ev->inv->classes[l->protocol];
+
+    return (ev->verdict->listeners[l->index].expected ? view->visibility : view->others) == VISIBILITY_OK;
+}
+
 int judge_other(struct evaluation *ev, const struct listener *l)
 {
     struct objection objection;
 
-    if (!ev->verdict->classes[l->protocol].seen || !ev->classes[l->protocol].others ||
-        ev->notes[l - ev->listeners].covered || l->auto_port || rules_is_own(ev->own, l))
+    if (!was_read(ev, l) || !ev->classes[l->protocol].others || ev->notes[l->index].covered || l->auto_port ||
+        rules_is_own(ev->own, l))
         return 0;
     objection = judge_by_allows(ev->policy, l);
     return objection.rule == RULE_COUNT ? 0 : raise_objection(ev, l, &objection);
@@ -149,15 +190,15 @@ int judge_other(struct evaluation *ev, const struct listener *l)
 static void describe_untold(struct evaluation *ev, enum protocol protocol)
 {
     size_t count = ev->classes[protocol].untold, named = 0;
+    struct inventory_cursor cursor = {0};
     struct buf *out = &ev->text;
+    const struct listener *l;
     bool hidden = false;
 
     buf_fmt(out, "who holds %zu %s listener%s that a rule is about cannot be seen (", count,
             protocol_name(protocol), count == 1 ? "" : "s");
-    for (size_t i = 0; i < ev->listener_count; i++) {
-        const struct listener *l = &ev->listeners[i];
-
-        if (!(ev->verdict->listeners[i].rules & 1u << RULE_BLIND) || l->protocol != protocol)
+    while ((l = inventory_next(ev->inv, &cursor))) {
+        if (!(ev->verdict->listeners[l->index].rules & 1u << RULE_BLIND) || l->protocol != protocol)
             continue;
         hidden |= listener_sight(l) == SIGHT_HIDDEN;
         if (named++ >= JUDGE_ENDPOINTS)
@@ -170,22 +211,34 @@ static void describe_untold(struct evaluation *ev, enum protocol protocol)
                         : "no process here does");
 }
 
+/* Which part of a class is to be complained of: what rules need and cannot see. */
+static enum visibility worst_visibility(const struct class_view *view, bool others, int *ret_error)
+{
+    bool of_others = others && view->visibility == VISIBILITY_OK && view->others != VISIBILITY_UNKNOWN;
+
+    *ret_error = of_others ? view->others_error : view->error;
+    return of_others ? view->others : view->visibility;
+}
+
 int judge_class(struct evaluation *ev, enum protocol protocol)
 {
-    const struct class_view *view = listener_table_class(ev->table, protocol);
+    const struct class_view *view = &ev->inv->classes[protocol];
     const struct class_verdict *class = &ev->verdict->classes[protocol];
+    int error;
+    enum visibility visibility = worst_visibility(view, ev->classes[protocol].others, &error);
     bool confirm = false;
     struct finding *f;
 
-    if (view->visibility == VISIBILITY_UNKNOWN || !class->needed)
+    if (visibility == VISIBILITY_UNKNOWN || !class->needed)
         return 0;
     buf_truncate(&ev->text, 0);
-    if (view->visibility != VISIBILITY_OK) {
+    if (visibility != VISIBILITY_OK) {
         buf_fmt(&ev->text, "%s sockets cannot be read: %s", protocol_name(protocol),
-                err_str(view->visibility == VISIBILITY_FAILED ? view->error : ERR_UNSUPPORTED));
-    } else if (view->cut > 0 && ev->classes[protocol].others) { /* expected ports are never cut */
-        buf_fmt(&ev->text, "%u %s listeners beyond limits.listeners are not judged", view->cut,
-                protocol_name(protocol));
+                err_str(visibility == VISIBILITY_FAILED ? error : ERR_UNSUPPORTED));
+        confirm = visibility == VISIBILITY_FAILED; /* it may be read again at once */
+    } else if (view->unread > 0 && (ev->classes[protocol].others || ev->classes[protocol].unsure)) {
+        buf_fmt(&ev->text, "%llu %s sockets are more than can be held, and are not judged",
+                (unsigned long long)view->unread, protocol_name(protocol));
     } else if (ev->classes[protocol].untold > 0) {
         describe_untold(ev, protocol);
         confirm = true; /* a holder may just have ended */

@@ -45,7 +45,7 @@ const char *listener_next_name(const struct listener *l, enum owner_name which, 
 {
     const char *best = NULL;
 
-    for (uint32_t i = 0; i < l->sockets; i++) {
+    for (uint32_t i = 0; i < l->followed; i++) {
         const char *name = owner_next_name(l->members[i].owners, which, previous);
 
         if (name && (!best || strcmp(name, best) < 0))
@@ -88,7 +88,7 @@ static bool is_sorted(const struct holder_list *list)
 static int collect_holders(const struct listener *l, struct holder_list *list)
 {
     list->count = 0;
-    for (uint32_t i = 0; i < l->sockets; i++) {
+    for (uint32_t i = 0; i < l->followed; i++) {
         const struct owner_set *owners = l->members[i].owners;
         size_t more = owners ? owners->count : 0;
         const struct holder **items;
@@ -127,7 +127,7 @@ uint64_t listener_holders_cut(const struct listener *l)
 {
     uint64_t cut = 0;
 
-    for (uint32_t i = 0; i < l->sockets; i++)
+    for (uint32_t i = 0; i < l->followed; i++)
         if (l->members[i].owners)
             cut += l->members[i].owners->unlisted;
     return cut;
@@ -143,7 +143,7 @@ enum sight listener_sight(const struct listener *l)
 {
     enum sight worst = SIGHT_SEEN;
 
-    for (uint32_t i = 0; i < l->sockets; i++) {
+    for (uint32_t i = 0; i < l->followed; i++) {
         const struct owner_set *owners = l->members[i].owners;
         enum sight sight = owners ? owners->sight : SIGHT_NOT_YET;
 

@@ -17,12 +17,14 @@ enum presence {
 /* One socket of a service. */
 struct member {
     uint64_t cookie;
+    const struct owner_set *owners; /* a reference, or NULL: not looked for */
+    uint64_t cgroup_id;             /* where it was made (cgroup2); 0 unknown */
+    uint32_t inode;                 /* 0: no process can have it open, or unknown */
     uint32_t uid;
     struct {
         bool known;
         uint32_t count; /* since the socket was made; wraps */
     } drops;
-    const struct owner_set *owners; /* a reference, or NULL */
 };
 
 /* How the sockets of one service came to share its address. */
@@ -33,22 +35,25 @@ enum sharing {
 };
 
 /* One service: all sockets with the same protocol, family, address, port and
- * interface. */
+ * interface. There may be a great many of them, so it is kept small. */
 struct listener {
-    enum protocol protocol;
-    enum family family;
-    struct ip_addr address; /* unmapped; "::" for dual */
+    enum protocol protocol : 8;
+    enum family family : 8;
+    enum scope scope : 8;
+    enum presence presence : 8; /* of the address */
+    struct ip_addr address;     /* unmapped; "::" for dual */
+    bool uid_known;             /* all sockets have the same owner */
+    bool auto_port;             /* the kernel chose the port: a client, mostly */
+    bool chosen;                /* it is among those that are shown one by one */
     uint16_t port;
     uint32_t ifindex;
-    char interface[INTERFACE_NAME_MAX]; /* "" for none */
-    enum scope scope;
-    enum presence presence;              /* of the address */
-    char service_name[SERVICE_NAME_MAX]; /* "" when nobody knows one */
+    uint32_t uid; /* if uid_known */
     uint32_t sockets;
-    const struct member *members; /* as many; by cookie */
-    uint32_t uid;                 /* if uid_known */
-    bool uid_known;               /* all sockets have the same owner */
-    bool auto_port;               /* the kernel chose the port: a client, mostly */
+    uint32_t followed;            /* how many of them are told one by one */
+    uint32_t index;               /* its place among all that were judged */
+    const struct member *members; /* those that are followed; by cookie */
+    const char *interface;        /* "" for none; as long as the table */
+    const char *service_name;     /* "" when nobody knows one; as long as the services */
     struct {                      /* of connections to be accepted; summed over the sockets */
         bool known;
         uint64_t length;

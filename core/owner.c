@@ -76,14 +76,19 @@ bool owner_set_is_only_activated(const struct owner_set *set)
     return set->unlisted == 0 && lists_only_activators(set);
 }
 
+static bool is_given(const char *pattern)
+{
+    return pattern && *pattern;
+}
+
 bool owner_pattern_is_set(const struct owner_pattern *pattern)
 {
-    return *pattern->process || *pattern->user || *pattern->unit;
+    return is_given(pattern->process) || is_given(pattern->user) || is_given(pattern->unit);
 }
 
 static void describe_part(const char *what, const char *pattern, bool *first, struct buf *out)
 {
-    if (!*pattern)
+    if (!is_given(pattern))
         return;
     buf_fmt(out, "%s%s %s", *first ? "" : ", ", what, pattern);
     *first = false;
@@ -143,12 +148,12 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
 {
     enum owner_match match = OWNER_MATCHES;
 
-    if (*pattern->process && !process_matches(pattern->process, holder->process))
+    if (is_given(pattern->process) && !process_matches(pattern->process, holder->process))
         match = *holder->process ? OWNER_DIFFERS : OWNER_UNTOLD;
-    if (*pattern->user && !glob_matches(pattern->user, holder->user) &&
+    if (is_given(pattern->user) && !glob_matches(pattern->user, holder->user) &&
         !glob_matches(pattern->user, set->user))
         match = worse(match, *holder->user ? OWNER_DIFFERS : OWNER_UNTOLD);
-    if (*pattern->unit && !glob_matches(pattern->unit, holder->unit) &&
+    if (is_given(pattern->unit) && !glob_matches(pattern->unit, holder->unit) &&
         !unit_matches(pattern->unit, set->unit))
         match = worse(match, holder->unit_known ? OWNER_DIFFERS : OWNER_UNTOLD);
     return match;
@@ -158,11 +163,11 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
  * its program may have become another user; so may one that systemd made. */
 static enum owner_match socket_match(const struct owner_pattern *pattern, const struct owner_set *set)
 {
-    enum owner_match match = *pattern->process ? OWNER_UNTOLD : OWNER_MATCHES;
+    enum owner_match match = is_given(pattern->process) ? OWNER_UNTOLD : OWNER_MATCHES;
 
-    if (*pattern->user && !glob_matches(pattern->user, set->user))
+    if (is_given(pattern->user) && !glob_matches(pattern->user, set->user))
         match = worse(match, set->uid != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
-    if (*pattern->unit && !unit_matches(pattern->unit, set->unit))
+    if (is_given(pattern->unit) && !unit_matches(pattern->unit, set->unit))
         match =
             worse(match, *set->unit && strcmp(set->unit, "init.scope") != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
     return match;

@@ -67,11 +67,13 @@ bool holder_is_activator(const struct holder *holder);
 /* Whether the socket has holders, and all of them are such, listed or not. */
 bool owner_set_is_only_activated(const struct owner_set *set);
 
-/* Who a socket should belong to: shell patterns (glob(7)), "" for anybody. */
+/* Who a socket should belong to: shell patterns (glob(7)), NULL or "" for
+ * anybody. Borrows the texts: a policy may have many patterns, most of them short
+ * or none, so that room for the longest would be most of what it takes. */
 struct owner_pattern {
-    char process[PROCESS_TEXT_MAX];
-    char user[USER_TEXT_MAX];
-    char unit[UNIT_TEXT_MAX];
+    const char *process;
+    const char *user;
+    const char *unit;
 };
 
 bool owner_pattern_is_set(const struct owner_pattern *pattern);

@@ -1,15 +1,24 @@
 #include "core/policy.h"
+#include "core/ref.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+static void matcher_done(const struct matcher *match)
+{
+    free(match->ports);
+    free(ref_unseal(match->owner.process));
+    free(ref_unseal(match->owner.user));
+    free(ref_unseal(match->owner.unit));
+}
 
 void policy_done(struct policy *policy)
 {
     policy_unseal(policy);
     for (size_t i = 0; i < policy->expect_count; i++)
-        free(policy->expects[i].match.ports);
+        matcher_done(&policy->expects[i].match);
     for (size_t i = 0; i < policy->allow_count; i++)
-        free(policy->allows[i].match.ports);
+        matcher_done(&policy->allows[i].match);
     free(policy->expects);
     free(policy->allows);
     *policy = (struct policy){0};
@@ -104,6 +113,44 @@ bool policy_expects_port(const struct policy *policy, enum protocol protocol, ui
 
     policy_walk_expects(policy, protocol, port, &walk);
     return policy_next_expect(policy, &walk) != NULL;
+}
+
+/* Joins ranges that are no further apart than gap. Returns how many there are,
+ * which may be more than there is room for. */
+static size_t join_ranges(const struct port_index *index, enum protocol protocol, uint32_t gap,
+                          struct port_range *ret, size_t max)
+{
+    struct port_range *last = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < index->count; i++) {
+        const struct port_span *span = &index->spans[i];
+        uint16_t first = (uint16_t)span->first, end = (uint16_t)span->last;
+
+        if (span->first >> 16 != (uint32_t)protocol)
+            continue;
+        if (last && first <= last->last + gap) {
+            last->last = end > last->last ? end : last->last;
+            continue;
+        }
+        if (count++ == max)
+            return count;
+        last = &ret[count - 1];
+        *last = (struct port_range){first, end};
+    }
+    return count;
+}
+
+size_t policy_expected_ranges(const struct policy *policy, enum protocol protocol, struct port_range *ret,
+                              size_t max)
+{
+    uint32_t gap = 1;
+    size_t count;
+
+    assert(policy_is_sealed(policy) && max > 0);
+    while ((count = join_ranges(&policy->by_port.expects, protocol, gap, ret, max)) > max)
+        gap *= 2;
+    return count;
 }
 
 enum want_scope matcher_scope(const struct matcher *match)

@@ -19,11 +19,11 @@ enum want_scope { WANT_ANY, WANT_PUBLIC, WANT_LOOPBACK };
 struct matcher {
     enum protocol protocol;
     struct port_range *ports; /* owned */
-    size_t port_count, port_capacity;
+    size_t port_count;
     enum want_scope scope;
     bool has_address;
     struct ip_addr address;
-    struct owner_pattern owner;
+    struct owner_pattern owner; /* its texts are owned */
 };
 
 /* A service that must be there, on every one of its ports. */
@@ -59,6 +59,7 @@ struct policy {
     } by_port; /* owned; of all entries once sealed */
 };
 
+/* Frees the entries and all that they own. */
 void policy_done(struct policy *policy);
 
 /* Indexes the entries by port, once all are there; a policy with entries is
@@ -78,6 +79,12 @@ const char *want_scope_name(enum want_scope scope);
 
 /* Whether some expect entry names this port. */
 bool policy_expects_port(const struct policy *policy, enum protocol protocol, uint16_t port);
+
+/* The expected ports of a protocol as ranges, of which there is room for max. Where
+ * there are more, those that are nearest to each other are joined, with what is
+ * between them. Returns their number. */
+size_t policy_expected_ranges(const struct policy *policy, enum protocol protocol, struct port_range *ret,
+                              size_t max);
 
 /* Begin a walk over the entries that are about a port, each once, in no
  * particular order. */

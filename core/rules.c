@@ -93,7 +93,7 @@ void judge_describe_owner(struct buf *out, const struct owner_set *owners)
 
 void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule, enum severity severity)
 {
-    struct listener_verdict *v = &ev->verdict->listeners[l - ev->listeners];
+    struct listener_verdict *v = &ev->verdict->listeners[l->index];
 
     if (!(v->rules & 1u << rule) || severity > (enum severity)v->severities[rule])
         v->severities[rule] = (uint8_t)severity;
@@ -102,7 +102,7 @@ void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule,
 
 void judge_note_untold(struct evaluation *ev, const struct listener *l)
 {
-    bool marked = ev->verdict->listeners[l - ev->listeners].rules & 1u << RULE_BLIND;
+    bool marked = ev->verdict->listeners[l->index].rules & 1u << RULE_BLIND;
 
     if (marked || listener_sight(l) == SIGHT_NOT_YET)
         return;
@@ -146,7 +146,7 @@ static void find_needs(struct evaluation *ev)
         ev->classes[policy->allows[i].match.protocol].others |=
             policy->allows[i].match.scope == WANT_LOOPBACK;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-        bool absent = listener_table_class(ev->table, (enum protocol)i)->visibility == VISIBILITY_ABSENT;
+        bool absent = ev->inv->classes[i].visibility == VISIBILITY_ABSENT;
 
         ev->classes[i].others |= policy->unexpected.enabled;
         if (ev->classes[i].others && !absent)
@@ -183,15 +183,16 @@ static int begin_verdict(struct evaluation *ev)
     for (size_t i = 0; i < policy->expect_count; i++)
         services += port_ranges_total(policy->expects[i].match.ports, policy->expects[i].match.port_count);
     v->services = calloc(services + 1, sizeof *v->services);
-    v->listeners = calloc(ev->listener_count + 1, sizeof *v->listeners);
-    ev->notes = calloc(ev->listener_count + 1, sizeof *ev->notes);
+    v->listeners = calloc(ev->inv->total + 1, sizeof *v->listeners);
+    ev->notes = calloc(ev->inv->total + 1, sizeof *ev->notes);
     if (!v->services || !v->listeners || !ev->notes)
         return -ENOMEM;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-        const struct class_view *view = listener_table_class(ev->table, (enum protocol)i);
+        const struct class_view *view = &ev->inv->classes[i];
 
         v->classes[i].seen = view->visibility == VISIBILITY_OK;
-        v->classes[i].complete = v->classes[i].seen && view->cut == 0;
+        v->classes[i].complete =
+            v->classes[i].seen && view->others == VISIBILITY_OK && view->unread == 0 && !ev->inv->behind[i];
     }
     find_needs(ev);
     judge_survey(ev);
@@ -218,31 +219,67 @@ static int judge_ports(struct evaluation *ev, size_t expect)
     return r;
 }
 
-const struct verdict *rules_judge(const struct space *space, const struct policy *policy,
-                                  const struct ip_ports *own)
+/* Judges the listeners that no entry answers for: first those that are chosen. */
+static int judge_others(struct evaluation *ev)
+{
+    int r = 0;
+
+    for (int chosen = 1; r == 0 && chosen >= 0; chosen--) {
+        struct inventory_cursor cursor = {0};
+        const struct listener *l;
+
+        while (r == 0 && (l = inventory_next(ev->inv, &cursor)))
+            if (l->chosen == chosen)
+                r = judge_other(ev, l);
+    }
+    return r;
+}
+
+const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
+                                  const struct ip_ports *own, const struct judge_bounds *bounds)
 {
     struct verdict *verdict = calloc(1, sizeof *verdict);
-    struct evaluation ev = {.table = space->listeners, .policy = policy, .own = own, .verdict = verdict};
+    struct evaluation ev = {.inv = inv, .policy = policy, .own = own, .bounds = bounds, .verdict = verdict};
     int r;
 
     assert(policy_is_sealed(policy));
     if (!verdict)
         return NULL;
     ref_init(&verdict->ref);
-    ev.listeners = listener_table_all(ev.table, &ev.listener_count);
     r = begin_verdict(&ev);
     for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
         r = judge_ports(&ev, i);
-    for (size_t i = 0; r == 0 && i < ev.listener_count; i++)
-        r = judge_other(&ev, &ev.listeners[i]);
+    if (r == 0)
+        r = judge_others(&ev);
     for (size_t i = 0; r == 0 && i < PROTOCOL_COUNT; i++)
         r = judge_class(&ev, (enum protocol)i);
     free(ev.notes);
+    free(ev.site);
+    uid_counts_done(&ev.uids);
     buf_done(&ev.text);
     if (r == 0)
         return verdict;
     verdict_unref(verdict);
     return NULL;
+}
+
+const struct verdict *verdict_cut(const struct verdict *v, const struct inventory *inv)
+{
+    struct verdict *cut = ref_unseal(v);
+    struct inventory_cursor cursor = {0};
+    const struct listener *l;
+    size_t count = 0;
+
+    /* None moves to a place behind its own. */
+    while ((l = inventory_next_chosen(inv, &cursor)))
+        cut->listeners[count++] = cut->listeners[l->index];
+    if (count < inv->total) {
+        void *fewer = realloc(cut->listeners, (count + 1) * sizeof *cut->listeners);
+
+        if (fewer)
+            cut->listeners = fewer;
+    }
+    return cut;
 }
 
 const struct verdict *verdict_ref(const struct verdict *v)
@@ -275,7 +312,10 @@ static struct listener key_listener(const struct alert_key *key)
         .port = key->port,
         .scope = scope_of(key->address, ifindex),
         .sockets = 1,
+        .followed = 1,
         .members = &anybody,
+        .interface = key->interface,
+        .service_name = "",
     };
 
     return l;

@@ -11,7 +11,7 @@
 
 #include "core/policy.h"
 #include "core/ref.h"
-#include "core/snapshot.h"
+#include "core/inventory.h"
 
 enum rule {
     RULE_NOT_LISTENING,
@@ -82,21 +82,39 @@ struct verdict {
     size_t count, capacity;
     struct service_verdict *services; /* owned; in the order of entries and ports */
     size_t service_count;
-    struct listener_verdict *listeners; /* owned; one per listener of the table */
+    struct listener_verdict *listeners; /* owned; one per listener, by its index */
     struct class_verdict classes[PROTOCOL_COUNT];
+    uint64_t left_out; /* findings about listeners that bounds cut */
+};
+
+/* How many findings there may be about listeners that no entry is about: whoever
+ * makes them can make many. Those that are chosen come first, and no user gets
+ * more than half. */
+struct judge_bounds {
+    size_t findings;
+    /* Whether a condition was true before: such a finding is never cut, so that
+     * its end is seen. May be NULL. */
+    bool (*was_true)(const void *arg, const struct alert_key *key);
+    const void *arg;
 };
 
 /* "NotListening", ... Static. */
 const char *rule_name(enum rule rule);
 
-/* Judges a network namespace.
+/* Judges all listeners of a network namespace, whatever limits will cut.
  *
  * policy   sealed
  * own      sockwatch's own listening sockets, which are always allowed; borrowed
+ * bounds   NULL for none
  *
  * Returns owned (a reference), or NULL when memory runs out. */
-const struct verdict *rules_judge(const struct space *space, const struct policy *policy,
-                                  const struct ip_ports *own);
+const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
+                                  const struct ip_ports *own, const struct judge_bounds *bounds);
+
+/* The verdict without those about listeners that are not chosen, about the
+ * others in the order in which inventory_next_chosen() gives them. Takes the
+ * verdict, of which nobody else has a reference yet, and returns it. */
+const struct verdict *verdict_cut(const struct verdict *v, const struct inventory *inv);
 const struct verdict *verdict_ref(const struct verdict *v);
 void verdict_unref(const struct verdict *v);
 

@@ -70,13 +70,12 @@ static int publish(struct daemon *d, int r)
 {
     const struct ip_ports own = http_server_sockets(d->http);
 
-    if (r >= 0) {
-        if (d->cycle.has_new_tables)
-            tell_visibility(&d->told, &d->cycle);
+    if (r >= 0)
         r = cycle_judge(&d->cycle, d->config, &own, false, &d->subscribers);
-    }
-    if (r > 0)
+    if (r > 0) {
+        tell_visibility(&d->told, &d->cycle);
         post(d);
+    }
     if (r >= 0)
         board_note(d->board, &d->cycle.status, ready_until_ms(d));
     if (r < 0 && r != d->last_error)

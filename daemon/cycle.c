@@ -59,27 +59,25 @@ static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
 int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
 {
     const struct listener_poll poll = {
-        .limit = (size_t)config->limits.listeners,
+        .limits = &config->limits,
         .policy = &config->policy,
         .services = c->services,
         .history = c->history,
-        .holders = (size_t)config->limits.holders,
+        .previous = c->host.listeners,
         .auto_ports = how->auto_ports,
         .wait_for_owners = how->wait_for_owners,
+        .anew = c->has_new_listeners, /* which were not judged yet */
     };
     const struct budget clock = clock_endless();
-    const struct listener_table *listeners;
-    int r = collectors_poll_listeners(c->collectors, &poll, &clock, &listeners);
+    int r;
 
+    c->look = NULL;
+    r = collectors_poll_listeners(c->collectors, &poll, &clock, &c->look);
     if (r < 0) {
         c->status.polls[POLL_LISTENERS][RESULT_FAILURE]++;
         return r;
     }
-    if (listeners) {
-        listener_table_unref(c->host.listeners);
-        c->host.listeners = listeners;
-        c->has_new_tables = c->has_new_listeners = true;
-    }
+    c->has_new_listeners |= c->look != NULL;
     note_poll(c, POLL_LISTENERS, cycle_sees_anything(c));
     return 0;
 }
@@ -133,35 +131,73 @@ bool cycle_has_news(const struct cycle *c)
 
 /* What was judged, until all of it is there. */
 struct judged {
+    struct space host; /* its listeners are a reference */
     const struct snapshot *snapshot;
     const struct verdict *verdict;
 };
 
-static void judged_done(struct judged *j)
+static void judged_done(const struct judged *j)
 {
     verdict_unref(j->verdict);
+    listener_table_unref(j->host.listeners);
     snapshot_unref(j->snapshot);
 }
 
-/* Makes a snapshot of the newest tables and judges it; a verdict about
- * listeners that are the same stays. */
+static bool was_true(const void *arg, const struct alert_key *key)
+{
+    return alerts_know(arg, key);
+}
+
+/* Judges all that was looked at, and only then cuts what is shown of it. */
+static void judge_look(const struct cycle *c, const struct config *config, const struct ip_ports *own,
+                       struct judged *ret)
+{
+    const struct judge_bounds bounds = {(size_t)config->limits.alerts, was_true, &c->alerts};
+
+    ret->verdict = rules_judge(c->look, &config->policy, own, &bounds);
+    if (ret->verdict)
+        ret->verdict = verdict_cut(ret->verdict, c->look);
+    ret->host.listeners = listener_table_cut(c->look, c->history, &config->limits, &config->policy);
+}
+
+static void count_dropped(struct cycle *c)
+{
+    uint64_t *dropped = c->status.dropped;
+
+    dropped[DROPPED_LISTENERS] += listener_table_dropped(c->host.listeners, DROPPED_LISTENERS);
+    dropped[DROPPED_MEMBERS] += listener_table_dropped(c->host.listeners, DROPPED_MEMBERS);
+    dropped[DROPPED_HISTORY] = history_forgotten(c->history);
+    c->left_out += c->verdict->left_out;
+}
+
+/* Makes a snapshot of the newest tables; a verdict about listeners that are the
+ * same stays. */
 static int judge_tables(struct cycle *c, const struct config *config, const struct ip_ports *own)
 {
-    struct judged j = {.snapshot = snapshot_new(&c->host, 1)};
+    struct judged j = {.host = c->host};
+    bool anew = c->has_new_listeners;
 
-    if (j.snapshot && (c->has_new_listeners || !c->verdict))
-        j.verdict = rules_judge(snapshot_host(j.snapshot), &config->policy, own);
-    else if (j.snapshot)
+    if (anew) {
+        judge_look(c, config, own, &j);
+    } else {
         j.verdict = verdict_ref(c->verdict);
-    if (!j.verdict) {
+        j.host.listeners = listener_table_ref(c->host.listeners);
+    }
+    if (j.verdict && j.host.listeners)
+        j.snapshot = snapshot_new(&j.host, 1);
+    if (!j.snapshot) {
         judged_done(&j);
         return -ENOMEM;
     }
     snapshot_unref(c->snapshot);
     verdict_unref(c->verdict);
+    listener_table_unref(c->host.listeners);
     c->snapshot = j.snapshot;
     c->verdict = j.verdict;
+    c->host = j.host;
     c->has_new_tables = c->has_new_listeners = false;
+    if (anew)
+        count_dropped(c);
     return 0;
 }
 
@@ -183,24 +219,26 @@ static int list_alerts(struct cycle *c)
 
 void cycle_judge_anew(struct cycle *c)
 {
-    c->has_new_tables = c->has_new_listeners = true;
+    c->has_new_listeners = true;
 }
 
 int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
                 const struct subscribers *to)
 {
-    bool has_new = c->has_new_tables || !c->snapshot;
+    bool has_new = c->has_new_listeners || c->has_new_tables;
     struct instant now = clock_now();
     int r = 0;
 
-    if (!c->host.listeners)
-        return 0;
+    if (c->has_new_listeners ? !c->look : !c->snapshot)
+        return 0; /* the next poll looks, and is judged */
     if (has_new)
         r = judge_tables(c, config, own);
+    c->alerts.limit = (size_t)config->limits.alerts;
     if (r == 0 && (has_new || alerts_are_due(&c->alerts, now)))
         r = alerts_update(&c->alerts, c->verdict, now, ignore_for, to);
     if (r == 0)
         r = list_alerts(c);
+    c->status.dropped[DROPPED_ALERTS] = c->left_out + c->alerts.dropped;
     if (r < 0)
         cycle_judge_anew(c);
     return r < 0 ? r : has_new || r > 0;
@@ -228,8 +266,9 @@ void cycle_describe_class(const struct cycle *c, enum protocol protocol, struct 
     switch (view->visibility) {
     case VISIBILITY_UNKNOWN: break;
     case VISIBILITY_OK:
-        if (view->cut > 0)
-            buf_fmt(out, "%s: %u listeners beyond limits.listeners are left out\n", name, view->cut);
+        if (view->unread > 0)
+            buf_fmt(out, "%s: %llu sockets are more than can be held, and are not judged\n", name,
+                    (unsigned long long)view->unread);
         break;
     case VISIBILITY_ABSENT: buf_fmt(out, "%s: not in this kernel, nothing to watch\n", name); break;
     case VISIBILITY_UNSUPPORTED:

@@ -14,15 +14,17 @@ struct cycle {
     struct collectors *collectors;
     struct services *services;
     struct history *history;
+    const struct inventory *look;    /* what the last poll found, where it found something new; borrowed */
     struct space host;               /* the newest tables; references */
     const struct snapshot *snapshot; /* of them; NULL before the first judging */
     const struct verdict *verdict;   /* of the snapshot */
     struct alerts alerts;
     const struct alert_list *alert_list; /* the alerts as they are; NULL before the first judging */
     uint64_t listed_changes;             /* of the alerts, when they were listed */
+    uint64_t left_out;                   /* findings that bounds cut, since the start */
     struct status status;
     bool has_new_tables;    /* since the last judging */
-    bool has_new_listeners; /* likewise */
+    bool has_new_listeners; /* likewise: what was looked at is to be judged */
 };
 
 /* Returns 0, or a negative error for err_str(). */
@@ -55,8 +57,8 @@ int cycle_step(struct cycle *c, const struct budget *budget);
 /* Whether a poll now would show something that was found out since the last. */
 bool cycle_has_news(const struct cycle *c);
 
-/* Lets the next judging judge all, also what is not new: the configuration is
- * another one. */
+/* Lets the next poll tell all, also what is not new, and have it judged: the
+ * configuration is another one. */
 void cycle_judge_anew(struct cycle *c);
 
 /* Judges what is new, and moves the alerts on.

@@ -31,11 +31,11 @@ static void tell_class(struct told *told, const struct cycle *cycle, enum protoc
 {
     const struct class_view *now = listener_table_class(cycle->host.listeners, protocol);
     enum visibility before = told->visibility[protocol];
-    bool newly_cut = now->cut > 0 && !told->cut[protocol];
+    bool newly_cut = now->unread > 0 && !told->cut[protocol];
     struct buf text;
 
     told->visibility[protocol] = now->visibility;
-    told->cut[protocol] = now->cut > 0;
+    told->cut[protocol] = now->unread > 0;
     if (now->visibility == before && !newly_cut)
         return;
     if (now->visibility == VISIBILITY_OK && before != VISIBILITY_OK && before != VISIBILITY_UNKNOWN)
@@ -58,12 +58,12 @@ void tell_visibility(struct told *told, const struct cycle *cycle)
 void tell_status(struct told *told, const struct cycle *cycle, size_t expected)
 {
     char status[sizeof told->status];
-    size_t listeners, firing = 0;
+    unsigned long long listeners = listener_table_total(cycle->host.listeners);
+    size_t firing = 0;
 
-    (void)listener_table_all(cycle->host.listeners, &listeners); /* only their number matters */
     for (size_t i = 0; i < cycle->alerts.count; i++)
         firing += cycle->alerts.items[i].state == ALERT_FIRING;
-    (void)snprintf(status, sizeof status, "%zu listeners, %zu expected services, %zu alerts firing",
+    (void)snprintf(status, sizeof status, "%llu listeners, %zu expected services, %zu alerts firing",
                    listeners, expected, firing);
     if (strcmp(status, told->status) == 0)
         return;

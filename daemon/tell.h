@@ -9,7 +9,7 @@
 struct told {
     char status[160];
     enum visibility visibility[PROTOCOL_COUNT];
-    bool cut[PROTOCOL_COUNT]; /* limits.listeners cut the class */
+    bool cut[PROTOCOL_COUNT]; /* there was no room for all of the class */
     bool route_localnet;
 };
 

@@ -16,6 +16,13 @@ struct list {
     struct buf *out;
 };
 
+/* An owner_pattern that is being written. */
+struct owner_draft {
+    char process[PROCESS_TEXT_MAX];
+    char user[USER_TEXT_MAX];
+    char unit[UNIT_TEXT_MAX];
+};
+
 /* The listeners that one entry is about. All have one protocol and port. */
 struct group {
     const struct listener **items; /* owned */
@@ -39,11 +46,13 @@ static const struct owner_set *first_owners(const struct group *g)
     return first_of(g)->members[0].owners;
 }
 
-static bool all_match(const struct group *g, const struct owner_pattern *pattern)
+static bool all_match(const struct group *g, const struct owner_draft *draft)
 {
+    const struct owner_pattern pattern = {draft->process, draft->user, draft->unit};
+
     for (size_t i = 0; i < g->count; i++)
         for (uint32_t k = 0; k < g->items[i]->sockets; k++)
-            if (owner_match(pattern, g->items[i]->members[k].owners) != OWNER_MATCHES)
+            if (owner_match(&pattern, g->items[i]->members[k].owners) != OWNER_MATCHES)
                 return false;
     return true;
 }
@@ -78,17 +87,17 @@ static bool is_lasting(const char *unit)
            strncmp(unit, "run-", 4) != 0;
 }
 
-/* Sets the part of the pattern that is field to the first name that fits all
- * sockets of the group together with the rest of the pattern. */
-static void find_part(const struct group *g, enum owner_name which, struct owner_pattern *pattern,
-                      char *field, size_t size)
+/* Sets the part of the draft that is field to the first name that fits all
+ * sockets of the group together with the rest of the draft. */
+static void find_part(const struct group *g, enum owner_name which, struct owner_draft *draft, char *field,
+                      size_t size)
 {
     const struct owner_set *first = first_owners(g);
     const char *name = NULL;
 
     while ((name = owner_next_name(first, which, name))) {
         if ((which != OWNER_UNIT || is_lasting(name)) && quote_pattern(name, field, size) &&
-            all_match(g, pattern))
+            all_match(g, draft))
             return;
         *field = '\0';
     }
@@ -96,45 +105,45 @@ static void find_part(const struct group *g, enum owner_name which, struct owner
 
 /* The socket's own user is preferred: of a service whose processes are of
  * several users it is the one that others can see as well. */
-static void find_user(const struct group *g, struct owner_pattern *pattern)
+static void find_user(const struct group *g, struct owner_draft *draft)
 {
     const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
         if (strcmp(first->holders[i]->user, first->user) == 0 &&
-            quote_pattern(first->user, pattern->user, sizeof pattern->user) && all_match(g, pattern))
+            quote_pattern(first->user, draft->user, sizeof draft->user) && all_match(g, draft))
             return;
-    *pattern->user = '\0';
-    find_part(g, OWNER_USER, pattern, pattern->user, sizeof pattern->user);
+    *draft->user = '\0';
+    find_part(g, OWNER_USER, draft, draft->user, sizeof draft->user);
 }
 
 /* The oldest of several programs is preferred: what it has started will not
  * always be there. */
-static void find_process(const struct group *g, struct owner_pattern *pattern)
+static void find_process(const struct group *g, struct owner_draft *draft)
 {
     const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
         if (!holder_is_activator(first->holders[i]) &&
-            quote_pattern(first->holders[i]->process, pattern->process, sizeof pattern->process) &&
-            all_match(g, pattern))
+            quote_pattern(first->holders[i]->process, draft->process, sizeof draft->process) &&
+            all_match(g, draft))
             return;
-    *pattern->process = '\0';
+    *draft->process = '\0';
 }
 
 /* Who holds the listeners now; nobody yet where a service is only started when
  * somebody connects. */
-static struct owner_pattern find_owner(const struct group *g)
+static struct owner_draft find_owner(const struct group *g)
 {
     const struct owner_set *first = first_owners(g);
-    struct owner_pattern pattern = {.process = ""};
+    struct owner_draft draft = {.process = ""};
 
     if (!first || owner_set_is_only_activated(first))
-        return pattern;
-    find_process(g, &pattern);
-    find_user(g, &pattern);
-    find_part(g, OWNER_UNIT, &pattern, pattern.unit, sizeof pattern.unit);
-    return pattern;
+        return draft;
+    find_process(g, &draft);
+    find_user(g, &draft);
+    find_part(g, OWNER_UNIT, &draft, draft.unit, sizeof draft.unit);
+    return draft;
 }
 
 static bool is_seen(const struct listener *l)
@@ -193,7 +202,7 @@ static void print_text(const char *key, const char *value, struct buf *out)
 /* Prints one entry. name is that of an expect entry, NULL for allow. */
 static void print_entry(const struct group *g, const char *name, struct list *list)
 {
-    const struct owner_pattern owner = find_owner(g);
+    const struct owner_draft owner = find_owner(g);
     const struct listener *l = first_of(g);
     char address[IP_ADDR_TEXT_MAX], unique[EXPECT_NAME_MAX];
     struct buf *out = list->out;

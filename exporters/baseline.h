@@ -5,6 +5,7 @@
 #define SOCKWATCH_EXPORTERS_BASELINE_H
 
 #include "config/config.h"
+#include "core/listener_table.h"
 #include "core/rules.h"
 
 /* Appends a configuration by which nothing is wrong with the table.

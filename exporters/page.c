@@ -58,14 +58,19 @@ static void cell(struct buf *out, const char *text)
     buf_str(out, "</td>");
 }
 
+static uint64_t count_of(const struct listener_totals *totals, enum protocol protocol)
+{
+    uint64_t count = 0;
+
+    for (size_t scope = 0; scope < SCOPE_COUNT; scope++)
+        count += totals->scopes[protocol][scope];
+    return count;
+}
+
 static void render_numbers(const struct view *view, struct buf *out)
 {
-    uint64_t counts[PROTOCOL_COUNT] = {0};
-    size_t count;
-    const struct listener *listeners = view_listeners(view, &count);
+    const struct listener_totals *totals = view_totals(view);
 
-    for (size_t i = 0; i < count; i++)
-        counts[listeners[i].protocol]++;
     buf_str(out, "<h2>Listeners</h2>\n<table>\n<tr><th scope=\"col\">Protocol</th>"
                  "<th scope=\"col\">Listeners</th></tr>\n");
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
@@ -74,8 +79,8 @@ static void render_numbers(const struct view *view, struct buf *out)
         buf_str(out, "<tr>");
         cell(out, protocol_name((enum protocol)protocol));
         buf_str(out, "<td>");
-        if (view->verdict->classes[protocol].seen)
-            buf_u64(out, counts[protocol]);
+        if (totals->known[protocol])
+            buf_u64(out, count_of(totals, (enum protocol)protocol));
         else
             buf_str(out, "cannot be read on this host");
         buf_str(out, "</td></tr>\n");

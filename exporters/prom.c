@@ -137,32 +137,28 @@ static void render_expected(struct prom *p)
 
 static void render_listener_totals(struct prom *p)
 {
-    uint64_t counts[PROTOCOL_COUNT][SCOPE_COUNT] = {{0}};
+    const struct listener_totals *totals = view_totals(p->view);
 
-    for (size_t i = 0; i < p->listener_count; i++)
-        counts[p->listeners[i].protocol][p->listeners[i].scope]++;
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        for (int scope = 0; p->view->verdict->classes[protocol].seen && scope < SCOPE_COUNT; scope++) {
+        for (int scope = 0; totals->known[protocol] && scope < SCOPE_COUNT; scope++) {
             exposition_begin_essential(&p->x);
             exposition_label(&p->x, "protocol", protocol_name((enum protocol)protocol));
             exposition_label(&p->x, "scope", scope_name((enum scope)scope));
-            exposition_count(&p->x, counts[protocol][scope]);
+            exposition_count(&p->x, totals->scopes[protocol][scope]);
         }
     }
 }
 
 static void render_owner_unseen(struct prom *p)
 {
-    uint64_t counts[PROTOCOL_COUNT] = {0};
+    const struct listener_totals *totals = view_totals(p->view);
 
-    for (size_t i = 0; i < p->listener_count; i++)
-        counts[p->listeners[i].protocol] += listener_sight(&p->listeners[i]) < SIGHT_NONE;
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        if (!p->view->verdict->classes[protocol].seen)
+        if (!totals->known[protocol])
             continue;
         exposition_begin_essential(&p->x);
         exposition_label(&p->x, "protocol", protocol_name((enum protocol)protocol));
-        exposition_count(&p->x, counts[protocol]);
+        exposition_count(&p->x, totals->owner_unseen[protocol]);
     }
 }
 
@@ -358,16 +354,8 @@ static const struct {
 
 _Static_assert(sizeof families / sizeof families[0] == PROM_FAMILY_COUNT, "each family has its row");
 
-/* Listeners that limits.listeners left out have no series either. */
-static void count_cut_listeners(struct prom *p)
-{
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
-        p->cut->series[PROM_LISTENER_INFO] += view_class(p->view, (enum protocol)protocol)->cut;
-}
-
 static void render_series_dropped(struct prom *p)
 {
-    count_cut_listeners(p);
     for (size_t i = 0; i < PROM_FAMILY_COUNT; i++) {
         if (!families[i].limited)
             continue;

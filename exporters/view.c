@@ -10,6 +10,11 @@ const struct class_view *view_class(const struct view *view, enum protocol proto
     return listener_table_class(snapshot_host(view->snapshot)->listeners, protocol);
 }
 
+const struct listener_totals *view_totals(const struct view *view)
+{
+    return listener_table_totals(snapshot_host(view->snapshot)->listeners);
+}
+
 uint64_t view_restarts(const struct view *view, size_t index)
 {
     size_t count;

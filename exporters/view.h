@@ -7,6 +7,7 @@
 #include "core/alert.h"
 #include "core/buf.h"
 #include "core/limits.h"
+#include "core/snapshot.h"
 #include "core/status.h"
 
 #define VIEW_UNKNOWN UINT64_MAX
@@ -27,6 +28,9 @@ struct view {
 
 /* All listeners of the view's host. */
 const struct listener *view_listeners(const struct view *view, size_t *ret_count);
+
+/* How many there are, also those that are not shown one by one. */
+const struct listener_totals *view_totals(const struct view *view);
 
 /* How a class of sockets could be read. */
 const struct class_view *view_class(const struct view *view, enum protocol protocol);

@@ -11,6 +11,7 @@
  * round takes both, so that they are paired; medians are printed, and the ratio
  * is the median of the rounds' ratios. */
 #include "core/rules.h"
+#include "tests/unit/judged.h"
 #include "tests/bench/bench.h"
 
 #include <arpa/inet.h>
@@ -78,7 +79,7 @@ static void make_policy(struct policy *policy, const struct bench_case *c)
 
 static const struct listener_table *make_table(const struct policy *policy, const struct bench_case *c)
 {
-    struct listener_builder *b = must(listener_builder_new(c->listeners, policy));
+    struct listener_builder *b = must(new_builder(1000));
     const struct listener_table *table;
 
     for (size_t i = 0; i < c->listeners; i++) {
@@ -93,8 +94,8 @@ static const struct listener_table *make_table(const struct policy *policy, cons
             die("listener");
     }
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
-    table = listener_table_seal(b, NULL, NULL);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
+    table = seal_all(b);
     listener_builder_free(b);
     if (!table)
         die("table");
@@ -106,7 +107,7 @@ static double measure_judging(struct subject *s)
     static const struct ip_ports none;
     const struct space space = {.name = "", .listeners = s->table};
     double before = own_cpu();
-    const struct verdict *v = rules_judge(&space, &s->policy, &none);
+    const struct verdict *v = judge_space(&space, &s->policy, &none);
 
     before = own_cpu() - before;
     if (!v)

@@ -78,23 +78,21 @@ static void add_listener(struct listener_builder *b, size_t index)
 
 static const struct listener_table *make_table(const struct policy *policy, size_t count)
 {
-    struct listener_builder *b = listener_builder_new(count, policy);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *table;
-    struct listener_row *rows;
-    size_t row_count;
+    size_t left;
 
     if (!b)
         die("memory");
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     for (size_t i = 0; i < count; i++)
         add_listener(b, i);
-    table = listener_table_seal(b, NULL, NULL);
+    table = seal_all(b);
     if (!table)
         die("memory");
-    rows = listener_builder_rows(b, PROTOCOL_TCP, &row_count); /* the table has its own references */
-    for (size_t i = 0; i < row_count; i++)
-        owner_set_unref(rows[i].owners);
+    for (const struct listener *l = listener_table_all(table, &left); left > 0; l++, left--)
+        owner_set_unref(l->members[0].owners); /* the table has its own references */
     listener_builder_free(b);
     return table;
 }
@@ -132,7 +130,7 @@ static void look(struct bench *b, size_t listeners)
     conn_table_unref(host.connections);
     if (!b->snapshot)
         die("memory");
-    b->verdict = rules_judge(snapshot_host(b->snapshot), &b->policy, &none);
+    b->verdict = judge_space(snapshot_host(b->snapshot), &b->policy, &none);
     b->alerts = alerts_seal(&no_alerts);
     if (!b->verdict || !b->alerts)
         die("memory");

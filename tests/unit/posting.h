@@ -3,6 +3,7 @@
 #define SOCKWATCH_TESTS_UNIT_POSTING_H
 
 #include "exporters/board.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -17,9 +18,9 @@ static inline size_t posting_listener_count(unsigned n)
     return 1 + n % POSTING_LISTENERS_MAX;
 }
 
-static inline const struct snapshot *posting_snapshot(unsigned n, const struct policy *policy)
+static inline const struct snapshot *posting_snapshot(unsigned n)
 {
-    struct listener_builder *b = listener_builder_new(100, policy);
+    struct listener_builder *b = new_builder(1000);
     struct space host = {.name = ""};
     const struct snapshot *s;
 
@@ -30,8 +31,8 @@ static inline const struct snapshot *posting_snapshot(unsigned n, const struct p
         (void)snprintf(socket, sizeof socket, "0.0.0.0:%zu", POSTING_FIRST_PORT + i);
         add_rows(b, socket, i + 1);
     }
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
-    host.listeners = listener_table_seal(b, NULL, NULL);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    host.listeners = seal_all(b);
     assert_non_null(host.listeners);
     s = snapshot_new(&host, 1);
     assert_non_null(s);
@@ -61,8 +62,8 @@ static inline struct posting posting_of(unsigned n, int64_t series)
     struct alerts alerts = {0};
     struct posting p = {.config = posting_config(n, series)};
 
-    p.snapshot = posting_snapshot(n, &p.config->policy);
-    p.verdict = rules_judge(snapshot_host(p.snapshot), &p.config->policy, &no_own);
+    p.snapshot = posting_snapshot(n);
+    p.verdict = judge_space(snapshot_host(p.snapshot), &p.config->policy, &no_own);
     assert_non_null(p.verdict);
     assert_int_equal(alerts_update(&alerts, p.verdict, (struct instant){.mono_ms = 1}, false, NULL), 0);
     p.alerts = alerts_seal(&alerts);

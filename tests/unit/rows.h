@@ -3,8 +3,10 @@
 #ifndef SOCKWATCH_TESTS_UNIT_ROWS_H
 #define SOCKWATCH_TESTS_UNIT_ROWS_H
 
+#include "core/listener_builder.h"
 #include "core/listener_table.h"
 #include "core/owner.h"
+#include "tests/unit/looks.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

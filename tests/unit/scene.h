@@ -9,6 +9,7 @@
 #define SOCKWATCH_TESTS_UNIT_SCENE_H
 
 #include "exporters/view.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -42,16 +43,16 @@ static inline void scene_init(struct scene *s)
 {
     *s = (struct scene){.next_cookie = 1};
     s->policy.expects = calloc(SCENE_EXPECTS_MAX, sizeof *s->policy.expects);
-    s->builder = listener_builder_new(SCENE_LISTENERS_LIMIT, &s->policy);
+    s->builder = new_builder(1000);
     s->counter = conn_counter_new();
     assert_non_null(s->policy.expects);
     assert_non_null(s->builder);
     assert_non_null(s->counter);
-    listener_builder_set_class(s->builder, PROTOCOL_TCP, VISIBILITY_OK, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_UDP, VISIBILITY_OK, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_UDPLITE, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_SCTP, VISIBILITY_UNSUPPORTED, 0);
-    listener_builder_set_class(s->builder, PROTOCOL_RAW, VISIBILITY_OK, 0);
+    listener_builder_end(s->builder, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    listener_builder_end(s->builder, PROTOCOL_UDP, PART_ALL, VISIBILITY_OK, 0);
+    listener_builder_end(s->builder, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(s->builder, PROTOCOL_SCTP, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(s->builder, PROTOCOL_RAW, PART_ALL, VISIBILITY_OK, 0);
     s->status.last_reload_successful = true;
     s->status.last_reload_success_ms = SCENE_WALL_MS;
     s->view = (struct view){
@@ -150,7 +151,7 @@ static inline void scene_seal(struct scene *s)
     struct space host = {.name = "", .caveats = s->caveats};
 
     assert_int_equal(policy_seal(&s->policy), 0);
-    host.listeners = listener_table_seal(s->builder, NULL, NULL);
+    host.listeners = seal_all(s->builder);
     assert_non_null(host.listeners);
     host.connections = conn_counter_seal(s->counter);
     assert_non_null(host.connections);
@@ -161,7 +162,7 @@ static inline void scene_seal(struct scene *s)
     s->builder = NULL;
     conn_counter_free(s->counter);
     s->counter = NULL;
-    s->verdict = rules_judge(snapshot_host(s->snapshot), &s->policy, &none);
+    s->verdict = judge_space(snapshot_host(s->snapshot), &s->policy, &none);
     assert_non_null(s->verdict);
     s->view.verdict = s->verdict;
     scene_seal_alerts(s);

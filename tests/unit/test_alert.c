@@ -1000,6 +1000,38 @@ static void alerts_are_due_exactly_when_the_same_verdict_changes_a_state(void **
     assert_true(due > 1000 && not_due > 1000 && changed > 1000 && unchanged > 1000);
 }
 
+/* Those about expected services are not limited. */
+static void alerts_about_listeners_are_limited(void **state)
+{
+    struct world *w = *state;
+
+    w->alerts.limit = 3;
+    (void)find(w, RULE_NOT_LISTENING, "web", 0);
+    for (uint16_t port = 1; port <= 5; port++)
+        (void)find_listener(w, port);
+    step(w, 1);
+    assert_int_equal(w->alerts.count, 4);
+    assert_int_equal(w->alerts.about_listeners, 3);
+    assert_int_equal(w->alerts.dropped, 2);
+    assert_int_equal(w->transition_count, 4);
+    assert_true(alerts_know(&w->alerts, &find_listener(w, 3)->key));
+    assert_false(alerts_know(&w->alerts, &find_listener(w, 4)->key));
+
+    w->verdict.count = 0; /* one has gone: there is room for another */
+    for (uint16_t port = 2; port <= 5; port++)
+        (void)find_listener(w, port);
+    (void)find(w, RULE_NOT_LISTENING, "web", 0);
+    step(w, 2);
+    assert_int_equal(w->alerts.about_listeners, 3);
+    assert_int_equal(w->alerts.dropped, 3);
+    assert_true(alerts_know(&w->alerts, &find_listener(w, 4)->key));
+    assert_false(alerts_know(&w->alerts, &find_listener(w, 1)->key));
+    w->verdict.count = 0;
+    step(w, 3);
+    assert_int_equal(w->alerts.count, 0);
+    assert_int_equal(w->alerts.about_listeners, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1045,6 +1077,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(forgetting_changes_only_what_it_resolves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_list_stays_as_it_was_sealed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_list_lives_until_the_last_lets_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(alerts_about_listeners_are_limited, set_up, tear_down),
         cmocka_unit_test_setup_teardown(alerts_are_due_exactly_when_the_same_verdict_changes_a_state, set_up,
                                         tear_down),
     };

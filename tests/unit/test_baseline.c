@@ -1,4 +1,5 @@
 #include "exporters/baseline.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -21,15 +22,14 @@ static const struct port_range local_ports = {32768, 60999};
 
 static const struct listener_table *table_of(const struct owned *sockets, size_t count)
 {
-    static const struct policy policy;
-    struct listener_builder *b = listener_builder_new(100, &policy);
+    struct listener_builder *b = new_builder(1000);
     struct owner_set *sets[SOCKETS_MAX];
     const struct listener_table *t;
 
     assert_non_null(b);
     assert_in_range(count, 0, SOCKETS_MAX);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     for (size_t i = 0; i < count; i++) {
         struct listener_row row = row_of(sockets[i].socket);
 
@@ -41,7 +41,7 @@ static const struct listener_table *table_of(const struct owned *sockets, size_t
         row.uid = sets[i]->uid;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
-    t = listener_table_seal(b, NULL, NULL);
+    t = seal_all(b);
     assert_non_null(t);
     listener_builder_free(b);
     for (size_t i = 0; i < count; i++)
@@ -85,7 +85,7 @@ static void assert_nothing_is_wrong(const struct listener_table *t, const char *
 {
     struct config *config = load(text);
     const struct space space = {.name = "", .listeners = t};
-    const struct verdict *v = rules_judge(&space, &config->policy, &no_own);
+    const struct verdict *v = judge_space(&space, &config->policy, &no_own);
 
     assert_non_null(v);
     assert_true(config->policy.unexpected.enabled);

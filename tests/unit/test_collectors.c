@@ -1,6 +1,7 @@
 #include "collectors/collectors.h"
 #include "collectors/source.h"
 #include "core/err.h"
+#include "tests/unit/policies.h"
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -68,13 +69,14 @@ static struct kernel {
     struct owner_set *owners; /* of every socket; NULL: none is found */
     int owners_result;
     size_t attached, attached_rows, calls_before_attach, owners_refreshed, holders;
-    struct listener_row attached_row;         /* the first of them */
+    struct member attached_row;               /* the first of them */
     struct owner_set *owners_found;           /* what a step finds, from then on of every socket */
     int64_t owners_began_us, owners_until_us; /* the last step */
     uint64_t owners_version;
     size_t owners_wanted, owners_stepped; /* so many steps are due; were made */
     int64_t now_us;                       /* its clock, a microsecond later each time it is read */
     size_t messages_per_step;             /* 0: all */
+    int64_t us_per_message;               /* besides what reading the clock takes */
 } kernel;
 
 /* A dump under way: which of the scripts' messages is next. */
@@ -236,6 +238,11 @@ int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query)
     return 0;
 }
 
+static bool passes(const struct inet_diag_query *query, uint16_t port)
+{
+    return query->range_count == 0 || port_ranges_contain(query->ranges, query->range_count, port);
+}
+
 /* Hands over one message. Returns 1 when there are more, 0 or an error at the end. */
 static int one_message(struct sock_diag *d, inet_diag_message_fn *on_message, void *arg,
                        uint64_t *ret_malformed)
@@ -248,8 +255,9 @@ static int one_message(struct sock_diag *d, inet_diag_message_fn *on_message, vo
             struct message m;
             int r;
 
-            if (d->message == span->count)
+            if (d->message == span->count || !passes(&d->query, span->row.port))
                 continue;
+            kernel.now_us += kernel.us_per_message;
             m = message_of(span, span->row.cookie + d->message++, d->query.with_memory);
             r = inet_diag_walk(&m, NLMSG_ALIGN(m.header.nlmsg_len), 0, 0, on_message, arg, ret_malformed);
             return r < 0 ? r : 1;
@@ -346,6 +354,11 @@ void local_addresses_forget(struct local_addresses *a)
     kernel.forgotten++;
 }
 
+void local_addresses_begin(struct local_addresses *a)
+{
+    assert_ptr_equal(a, &the_addresses);
+}
+
 int host_watch_open(struct host_watch **ret)
 {
     if (kernel.no_watch)
@@ -404,22 +417,26 @@ void owners_set_limit(struct owners *o, size_t holders)
     kernel.holders = holders;
 }
 
-int owners_attach(struct owners *o, struct listener_builder *b, int64_t now_ms)
+int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, int64_t now_ms)
 {
     assert_ptr_equal(o, &the_owners);
     assert_in_range(now_ms, 0, kernel.now_us / 1000);
+    assert_in_range(limit, 1, 1000000);
     kernel.attached++;
     kernel.attached_rows = 0;
     kernel.calls_before_attach = kernel.call_count;
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        size_t count;
-        struct listener_row *rows = listener_builder_rows(b, (enum protocol)protocol, &count);
+    for (size_t p = 0; p < PROTOCOL_COUNT * INVENTORY_PARTS; p++) {
+        const struct inventory_part *part = &inv->parts[p / INVENTORY_PARTS][p % INVENTORY_PARTS];
+        struct member *m = part->members;
 
-        if (count > 0 && kernel.attached_rows == 0)
-            kernel.attached_row = rows[0];
-        kernel.attached_rows += count;
-        for (size_t i = 0; kernel.owners_result == 0 && i < count; i++)
-            rows[i].owners = kernel.owners;
+        for (size_t i = 0; i < part->count; i++) {
+            for (uint32_t k = 0; k < part->listeners[i].followed; k++, m++) {
+                if (kernel.attached_rows++ == 0)
+                    kernel.attached_row = *m;
+                if (kernel.owners_result == 0)
+                    m->owners = kernel.owners;
+            }
+        }
     }
     return kernel.owners_result;
 }
@@ -531,22 +548,35 @@ static struct proc_raw_row *proc_raw_has(const char *address, uint16_t protocol,
 
 static const struct policy no_policy;
 
+static struct limits usual_limits;
+
 /* Returns owned, or NULL when nothing has changed. */
 static const struct listener_table *poll_as(struct collectors *c, const struct listener_poll *how)
 {
-    const struct listener_table *table = NULL;
+    const struct inventory *inv = NULL;
+    const struct listener_table *table;
     const struct budget clock = no_end();
 
-    assert_int_equal(collectors_poll_listeners(c, how, &clock, &table), 0);
+    assert_int_equal(collectors_poll_listeners(c, how, &clock, &inv), 0);
+    if (!inv)
+        return NULL;
+    table = listener_table_cut(inv, NULL, how->limits, how->policy);
+    assert_non_null(table);
     return table;
 }
 
-/* Takes previous, and returns it again when nothing has changed. */
-static const struct listener_table *poll_again(struct collectors *c, size_t limit,
-                                               const struct listener_table *previous)
+static struct listener_poll usual_poll(void)
 {
-    const struct listener_table *table =
-        poll_as(c, &(struct listener_poll){.limit = limit, .policy = &no_policy});
+    usual_limits = limits_of(100);
+    usual_limits.members = 100000;
+    return (struct listener_poll){.limits = &usual_limits, .policy = &no_policy};
+}
+
+/* Takes previous, and returns it again when nothing has changed. */
+static const struct listener_table *poll_again(struct collectors *c, const struct listener_table *previous)
+{
+    const struct listener_poll how = usual_poll();
+    const struct listener_table *table = poll_as(c, &how);
 
     if (!table)
         return previous;
@@ -568,24 +598,26 @@ static const struct listener_table *poll_fresh(void **state, const struct listen
     return table;
 }
 
-static const struct listener_table *poll_limited(void **state, size_t limit)
-{
-    return poll_fresh(state, &(struct listener_poll){.limit = limit, .policy = &no_policy});
-}
-
 static const struct listener_table *poll_first(void **state)
 {
-    return poll_limited(state, 100);
+    const struct listener_poll how = usual_poll();
+
+    return poll_fresh(state, &how);
 }
 
 static const struct listener_table *poll_with_auto_ports(void **state)
 {
-    return poll_fresh(state, &(struct listener_poll){.limit = 100, .policy = &no_policy, .auto_ports = true});
+    struct listener_poll how = usual_poll();
+
+    how.auto_ports = true;
+    return poll_fresh(state, &how);
 }
 
 static const struct listener_table *poll_usual(struct collectors *c)
 {
-    return poll_as(c, &(struct listener_poll){.limit = 100, .policy = &no_policy});
+    const struct listener_poll how = usual_poll();
+
+    return poll_as(c, &how);
 }
 
 /* Steps until nothing is due. */
@@ -710,7 +742,7 @@ static void a_listener_that_one_dump_passed_over_stays(void **state)
     with(gap, "0.0.0.0:80", 31, 70);  /* 1 to 30 were closed, */
     with(gap, "0.0.0.0:80", 131, 70); /* so that 101 to 130 slipped through */
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 31, 170);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:80x170");
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
     assert_int_equal(count_calls(AF_INET6, IPPROTO_TCP), 2);
@@ -729,7 +761,7 @@ static void a_service_that_one_dump_passed_over_stays(void **state)
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:22", 1, 1);
     *answers(AF_INET, IPPROTO_TCP, 0) = *a;
     t = poll_first(state);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:22x1 tcp/0.0.0.0:80x1");
     assert_int_equal(kernel.scripts[0].asked, 3);
     listener_table_unref(t);
@@ -746,12 +778,12 @@ static void a_listener_missing_in_both_dumps_is_gone(void **state)
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:22", 1, 1);
     t = poll_first(state);
     kernel.call_count = 0;
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:22x1");
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
 
     kernel.call_count = 0; /* it is not looked for forever */
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 1);
     listener_table_unref(t);
 }
@@ -783,7 +815,7 @@ static void nothing_missing_is_one_dump_per_family(void **state)
     t = poll_first(state);
     with(&kernel.scripts[0].answers[0], "0.0.0.0:80", 5, 1); /* a new one is no reason either */
     kernel.call_count = 0;
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:22x3 tcp/0.0.0.0:80x1 udp/0.0.0.0:53x1");
     for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++) {
         assert_int_equal(count_calls(AF_INET, protocols[i]), 1);
@@ -805,7 +837,7 @@ static void after_a_failed_poll_it_looks_twice(void **state)
     t = poll_first(state);
     assert_class(t, PROTOCOL_TCP, VISIBILITY_FAILED, -EIO);
     kernel.call_count = 0;
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
     assert_listeners(t, "tcp/0.0.0.0:22x1 tcp/0.0.0.0:80x1");
     assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
@@ -833,8 +865,8 @@ static void a_socket_counts_once_however_often_it_is_dumped(void **state)
 static void one_service_of_many_sockets_is_never_cut(void **state)
 {
     static const struct {
-        size_t sockets, limit;
-    } cases[] = {{100, 10}, {4100, 1}};
+        size_t sockets;
+    } cases[] = {{100}, {4100}};
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const struct listener_table *t;
@@ -845,16 +877,16 @@ static void one_service_of_many_sockets_is_never_cut(void **state)
         a = answers(AF_INET, IPPROTO_TCP, 0);
         with(a, "0.0.0.0:80", UINT64_C(1) << 32, cases[i].sockets);
         with(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", 1, 1);
-        t = poll_limited(state, cases[i].limit);
+        t = poll_first(state);
         (void)snprintf(wanted, sizeof wanted, "tcp/0.0.0.0:80x%zu", cases[i].sockets);
-        assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
+        assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->unread, 0);
         assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
 
         with(a, "127.0.0.1:80", 7, 1); /* comes last, when a flood would have used up the room */
         a->spans[0].row.cookie++;      /* one is gone: the second look repeats all others */
         a->spans[0].count--;
-        t = poll_again(*state, 10, t);
-        assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
+        t = poll_again(*state, t);
+        assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->unread, 0);
         assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 4);
         (void)snprintf(wanted, sizeof wanted, "tcp/0.0.0.0:80x%zu tcp/127.0.0.1:80x1 udp/0.0.0.0:53x1",
                        cases[i].sockets - 1);
@@ -926,7 +958,7 @@ static void a_failed_class_is_asked_again_at_the_next_poll(void **state)
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:22", 1, 1);
     t = poll_first(state);
     assert_run(*state, "tcp", true, false, -EIO);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
     assert_listeners(t, "tcp/0.0.0.0:22x1");
     assert_run(*state, "tcp", true, true, 0);
@@ -959,14 +991,14 @@ static void what_the_kernel_does_not_list_is_absent_or_unsupported(void **state)
 
         /* Each question would make the kernel look for a module. */
         for (int times = 0; times < 3; times++) {
-            t = poll_again(*state, 100, t);
+            t = poll_again(*state, t);
             assert_class(t, PROTOCOL_SCTP, cases[i].visibility, 0);
             assert_int_equal(count_calls(AF_INET, IPPROTO_SCTP), 1);
             assert_run(*state, "sctp", false, true, 0);
         }
 
         collectors_refresh(*state);
-        t = poll_again(*state, 100, t);
+        t = poll_again(*state, t);
         assert_class(t, PROTOCOL_SCTP, VISIBILITY_OK, 0);
         assert_listeners(t, "sctp/0.0.0.0:80x1");
         assert_run(*state, "sctp", true, true, 0);
@@ -1010,7 +1042,7 @@ static void a_kernel_without_ipv6_hides_nothing(void **state)
     conn_table_unref(connections);
 
     kernel.call_count = 0;
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_others_are_fine(t, PROTOCOL_COUNT);
     for (size_t i = 0; i < kernel.call_count; i++)
         assert_int_equal(kernel.calls[i].family, AF_INET);
@@ -1018,7 +1050,7 @@ static void a_kernel_without_ipv6_hides_nothing(void **state)
     kernel.no_ipv6 = false; /* its module was loaded */
     with(answers(AF_INET6, IPPROTO_TCP, 0), "[::]:80", 4, 1);
     collectors_refresh(*state);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:80x2 tcp/[::]:80x1 udp/0.0.0.0:53x1");
     listener_table_unref(t);
 }
@@ -1070,7 +1102,7 @@ static void raw_sockets_come_from_proc_where_netlink_has_no_handler(void **state
     assert_run(*state, "raw", true, true, 0);
     assert_int_equal(kernel.raw_asked, 2);
 
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_int_equal(kernel.raw_asked, 3);
     assert_int_equal(count_calls(AF_INET, IPPROTO_RAW), 1); /* netlink was not asked again */
     assert_listeners(t, "raw/0.0.0.0:1x1 raw/[::]:58x1");
@@ -1083,11 +1115,11 @@ static void raw_sockets_come_from_proc_where_netlink_has_no_handler(void **state
     conn_table_unref(connections);
 
     collectors_refresh(*state);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_int_equal(count_calls(AF_INET, IPPROTO_RAW), 2);
     assert_listeners(t, "raw/0.0.0.0:1x1 raw/[::]:58x1");
     collectors_refresh(*state); /* raw_diag was loaded */
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "raw/0.0.0.0:89x1");
     listener_table_unref(t);
 }
@@ -1102,7 +1134,7 @@ static void raw_sockets_that_proc_does_not_list_either_are_unsupported(void **st
     assert_class(t, PROTOCOL_RAW, VISIBILITY_UNSUPPORTED, 0);
     assert_others_are_fine(t, PROTOCOL_RAW);
     assert_run(*state, "raw", false, true, 0);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_int_equal(kernel.raw_asked, 1);
     assert_int_equal(count_calls(AF_INET, IPPROTO_RAW), 1);
     listener_table_unref(t);
@@ -1145,7 +1177,7 @@ static void a_malformed_message_is_counted_and_the_rest_survives(void **state)
     assert_int_equal(malformed(*state, "udp"), 0);
     assert_int_equal(malformed(*state, "connections"), 0);
     kernel.scripts[0].asked = 0; /* once more: they add up */
-    listener_table_unref(poll_again(*state, 100, t));
+    listener_table_unref(poll_again(*state, t));
     assert_int_equal(malformed(*state, "tcp"), 8);
 }
 
@@ -1459,13 +1491,15 @@ static void a_dump_of_such_ports_that_fails_fails_its_class(void **state)
 static void such_a_port_that_one_dump_passed_over_stays(void **state)
 {
     const struct listener_table *first, *second;
+    struct listener_poll how = usual_poll();
 
     with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 2);
     first = poll_with_auto_ports(state);
     forget_script();
     with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 1);
     with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 2);
-    second = poll_as(*state, &(struct listener_poll){.limit = 100, .policy = &no_policy, .auto_ports = true});
+    how.auto_ports = true;
+    second = poll_as(*state, &how);
     assert_null(second); /* nothing has changed */
     assert_listeners(first, "udp/0.0.0.0:40000x2");
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 4);
@@ -1565,7 +1599,7 @@ static void without_their_owners_the_listeners_are_still_told(void **state)
 
     kernel.owners_result = 0; /* as if nothing had happened */
     kernel.owners = owners_of("33:www-data:web.service", "10:nginx:root:web.service");
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     l = listener_table_all(t, &count);
     assert_ptr_equal(l[0].members[0].owners, kernel.owners);
     kernel.owners_wanted = 1;
@@ -1576,9 +1610,11 @@ static void without_their_owners_the_listeners_are_still_told(void **state)
 
 static void one_shot_commands_wait_for_the_owners(void **state)
 {
+    struct listener_poll how = usual_poll();
+
+    how.wait_for_owners = true;
     kernel.owners_wanted = 5;
-    listener_table_unref(poll_fresh(
-        state, &(struct listener_poll){.limit = 100, .policy = &no_policy, .wait_for_owners = true}));
+    listener_table_unref(poll_fresh(state, &how));
     assert_int_equal(kernel.owners_wanted, 0);
     assert_int_equal(kernel.attached, 2); /* before the search, and with what it found */
     assert_run(*state, "owners", true, true, 0);
@@ -1613,7 +1649,7 @@ static void what_is_known_of_owners_later_is_in_the_next_table(void **state)
     kernel.owners = owners_of("33:www-data:web.service", "10:nginx:root:web.service");
     kernel.owners_version++;
     assert_true(collectors_have_news(*state));
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     l = listener_table_all(t, &count);
     assert_ptr_equal(l[0].members[0].owners, kernel.owners);
     assert_false(collectors_have_news(*state));
@@ -1635,18 +1671,18 @@ static void a_poll_that_finds_nothing_new_yields_no_table(void **state)
     assert_int_equal(kernel.attached, 0); /* its sockets are known */
 
     span->row.queue.length++;
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_int_equal(listener_table_all(t, &(size_t){0})[0].queue.length, 2);
     assert_int_equal(kernel.attached, 1);
     assert_null(poll_usual(*state));
 
     (void)answers(AF_INET, IPPROTO_UDP, ERR_UNSUPPORTED); /* a class can be read no more */
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_class(t, PROTOCOL_UDP, VISIBILITY_UNSUPPORTED, 0);
     assert_null(poll_usual(*state));
 
     collectors_refresh(*state);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     listener_table_unref(t);
 }
 
@@ -1670,7 +1706,7 @@ static void a_poll_that_finds_nothing_new_allocates_nothing(void **state)
 /* Nothing is lost by a poll that could not be finished: the next one has all. */
 static void memory_may_be_refused_to_a_poll_at_any_step(void **state)
 {
-    const struct listener_poll how = {.limit = 100, .policy = &no_policy};
+    const struct listener_poll how = usual_poll();
     const struct budget clock = no_end();
     size_t refused = 0;
     const struct listener_table *t;
@@ -1679,7 +1715,7 @@ static void memory_may_be_refused_to_a_poll_at_any_step(void **state)
     with(a, "0.0.0.0:80", 1, 1);
     t = poll_first(state);
     for (size_t n = 1;; n++) {
-        const struct listener_table *next = NULL;
+        const struct inventory *next = NULL;
         int r;
 
         a->spans[0].count += 50; /* something new */
@@ -1689,16 +1725,15 @@ static void memory_may_be_refused_to_a_poll_at_any_step(void **state)
         if (!refuse_stop()) {
             assert_int_equal(r, 0);
             assert_non_null(next);
-            listener_table_unref(next);
             break;
         }
         refused++;
         assert_true(r == (next ? 0 : -ENOMEM)); /* of a dump that fails a second one may not */
         if (next) {
             listener_table_unref(t);
-            t = next;
+            t = listener_table_cut(next, NULL, how.limits, how.policy);
         }
-        t = poll_again(*state, 100, t);
+        t = poll_again(*state, t);
         assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
         assert_int_equal(listener_table_all(t, &(size_t){0})[0].sockets, a->spans[0].count);
     }
@@ -1828,7 +1863,7 @@ static void listeners_are_polled_while_connections_are_counted(void **state)
     collectors_step(*state, &short_one);
     assert_int_equal(collectors_take_connections(*state, &counts), 0);
     with(a, "0.0.0.0:81", 9, 1);
-    t = poll_again(*state, 100, t);
+    t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:80x3 tcp/0.0.0.0:81x1");
     (void)step_until_counted(*state, &counts);
     assert_int_equal(conn_table_port(counts, PROTOCOL_TCP, 80)[STATE_LISTEN], 3);
@@ -1926,6 +1961,178 @@ static void what_cannot_be_opened_is_reported_and_freed(void **state)
     collectors_close(NULL);
 }
 
+/* Looks that take long */
+
+/* A host that expects tcp/80, and shows what it has. */
+struct watcher {
+    struct collectors *c;
+    struct policy policy;
+    struct limits limits;
+    const struct listener_table *table; /* as shown last */
+};
+
+static struct watcher watcher_of(void **state)
+{
+    struct watcher w = {.policy = policy_expecting("tcp/80"), .limits = limits_of(100)};
+
+    collectors_close(*state);
+    assert_int_equal(collectors_open(&w.c), 0);
+    *state = w.c;
+    return w;
+}
+
+static void watcher_done(struct watcher *w)
+{
+    listener_table_unref(w->table);
+    policy_done(&w->policy);
+}
+
+/* Polls; returns whether anything is new. */
+static bool watch(struct watcher *w)
+{
+    const struct listener_poll how = {.limits = &w->limits, .policy = &w->policy, .previous = w->table};
+    const struct listener_table *table = poll_as(w->c, &how);
+
+    if (!table)
+        return false;
+    listener_table_unref(w->table);
+    w->table = table;
+    return true;
+}
+
+static void pass(int64_t ms)
+{
+    kernel.now_us += ms * 1000;
+}
+
+/* Steps between two polls until nothing is due. */
+static void work_between(struct watcher *w)
+{
+    while (collectors_due_ms(w->c, kernel.now_us / 1000) <= kernel.now_us / 1000) {
+        const struct budget budget = budget_until(kernel.now_us + 1000);
+
+        collectors_step(w->c, &budget);
+    }
+}
+
+static void listens_on(const char *expected, const char *others, size_t count)
+{
+    struct answer *a;
+
+    forget_script();
+    a = answers(AF_INET, IPPROTO_TCP, 0);
+    with(a, others, 100, count);
+    if (expected)
+        with(a, expected, 1, 1);
+}
+
+static bool asked_for_a_range(void)
+{
+    for (size_t i = 0; i < kernel.call_count; i++)
+        if (kernel.calls[i].range_count == 1 && kernel.calls[i].ranges->first == 80)
+            return true;
+    return false;
+}
+
+static void a_look_that_takes_long_goes_on_between_the_polls(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:80x1"); /* which came last */
+    assert_true(asked_for_a_range());
+    assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->visibility, VISIBILITY_OK);
+    assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->others, VISIBILITY_UNKNOWN);
+    assert_false(listener_table_totals(w.table)->known[PROTOCOL_TCP]);
+    assert_true(listener_table_totals(w.table)->known[PROTOCOL_UDP]);
+    assert_false(watch(&w)); /* nothing new, and it is not over */
+    work_between(&w);
+    assert_true(collectors_have_news(w.c));
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/0.0.0.0:80x1");
+    assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->others, VISIBILITY_OK);
+    assert_true(listener_table_totals(w.table)->known[PROTOCOL_TCP]);
+    assert_false(collectors_have_news(w.c));
+    assert_false(watch(&w)); /* all was told */
+    watcher_done(&w);
+}
+
+static void an_expected_port_is_seen_while_a_look_takes_long(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 2);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2 tcp/0.0.0.0:80x1");
+    listens_on(NULL, "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2"); /* the others as they were shown */
+    listens_on("127.0.0.1:80", "0.0.0.0:9", 20);
+    assert_true(watch(&w)); /* the same look is under way */
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2 tcp/127.0.0.1:80x1");
+    work_between(&w);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/127.0.0.1:80x1");
+    watcher_done(&w);
+}
+
+/* One that took long is not begun again at once; one that did not is. */
+static void a_look_that_took_long_leaves_time_to_others(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    work_between(&w); /* twice twenty messages took two seconds */
+    kernel.us_per_message = 0;
+    assert_true(watch(&w));
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 3);
+    assert_false(watch(&w));
+    pass(500);
+    assert_false(watch(&w));
+    pass(3000);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x3 tcp/0.0.0.0:80x1");
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 2);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x2 tcp/0.0.0.0:80x1");
+    watcher_done(&w);
+}
+
+/* Nothing that was read for another policy is told. */
+static void a_refresh_gives_up_a_look_under_way(void **state)
+{
+    struct watcher w = watcher_of(state);
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    assert_true(watch(&w));
+    policy_done(&w.policy);
+    w.policy = policy_expecting("tcp/9");
+    collectors_refresh(w.c);
+    kernel.us_per_message = 0;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/0.0.0.0:80x1");
+    watcher_done(&w);
+}
+
+static void one_shot_commands_look_at_all_however_long_it_takes(void **state)
+{
+    struct watcher w = watcher_of(state);
+    const struct listener_poll how = {.limits = &w.limits, .policy = &w.policy, .wait_for_owners = true};
+
+    listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    kernel.us_per_message = 50000;
+    w.table = poll_as(w.c, &how);
+    assert_listeners(w.table, "tcp/0.0.0.0:9x20 tcp/0.0.0.0:80x1");
+    assert_false(asked_for_a_range());
+    watcher_done(&w);
+}
+
 #define with_kernel(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -1978,6 +2185,11 @@ int main(void)
         with_kernel(what_the_kernel_lacks_is_believed_for_five_minutes),
         with_kernel(addresses_are_asked_for_anew_when_the_host_has_changed),
         with_kernel(addresses_are_asked_for_at_each_poll_where_nobody_tells_of_changes),
+        with_kernel(a_look_that_takes_long_goes_on_between_the_polls),
+        with_kernel(an_expected_port_is_seen_while_a_look_takes_long),
+        with_kernel(a_look_that_took_long_leaves_time_to_others),
+        with_kernel(a_refresh_gives_up_a_look_under_way),
+        with_kernel(one_shot_commands_look_at_all_however_long_it_takes),
         with_kernel(connections_are_counted_in_steps),
         with_kernel(a_count_under_way_is_not_begun_anew),
         with_kernel(listeners_are_polled_while_connections_are_counted),

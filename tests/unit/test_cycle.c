@@ -6,8 +6,10 @@
 
 /* The collectors of these tests hand out what they are given next. */
 static struct machine {
-    const struct listener_table *listeners; /* of the next poll; NULL: nothing has changed */
-    const struct conn_table *connections;   /* of the next step; NULL: not counted yet */
+    struct listener_builder *builder;     /* what the next poll finds; NULL: nothing has changed */
+    struct inventory inventory;           /* what the last one has found */
+    bool asked_anew;                      /* by the last poll */
+    const struct conn_table *connections; /* of the next step; NULL: not counted yet */
     int listeners_result, connections_result;
     struct caveats caveats;
     bool saw_anything;
@@ -28,14 +30,15 @@ void collectors_close(struct collectors *c)
 }
 
 int collectors_poll_listeners(struct collectors *c, const struct listener_poll *how,
-                              const struct budget *clock, const struct listener_table **ret)
+                              const struct budget *clock, const struct inventory **ret)
 {
     assert_ptr_equal(c, &the_collectors);
     assert_non_null(how->history);
     assert_non_null(how->services);
     assert_true(budget_now_us(clock) > 0);
-    *ret = machine.listeners;
-    machine.listeners = NULL;
+    machine.asked_anew = how->anew;
+    if (machine.builder)
+        *ret = &machine.inventory;
     return machine.listeners_result;
 }
 
@@ -118,8 +121,7 @@ static int set_up(void **state)
     if (!w)
         return -1;
     machine = (struct machine){.saw_anything = true};
-    w->config.limits.listeners = 100;
-    w->config.limits.series = 1000;
+    w->config.limits = limits_of(100);
     w->config.policy = policy_expecting("web=tcp/80");
     subscribers_add(&w->subscribers, count_transition, &w->told);
     *state = w;
@@ -132,26 +134,25 @@ static int tear_down(void **state)
 
     cycle_close(&w->cycle);
     policy_done(&w->config.policy);
-    listener_table_unref(machine.listeners);
+    listener_builder_free(machine.builder);
     conn_table_unref(machine.connections);
     free(w);
     return 0;
 }
 
-static const struct listener_table *listening(const char *sockets)
+/* Lets the next poll find these. */
+static void listening(const char *sockets)
 {
     static const struct policy no_policy;
-    struct listener_builder *b = listener_builder_new(100, &no_policy);
-    const struct listener_table *t;
+    struct listener_builder *b = new_builder(1000);
+    const struct limits limits = limits_of(100);
 
     assert_non_null(b);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     add_rows(b, sockets, 1);
-    t = listener_table_seal(b, NULL, NULL);
-    assert_non_null(t);
-    listener_builder_free(b);
-    return t;
+    assert_int_equal(finish_look(b, &limits, &no_policy, NULL, NULL, &machine.inventory), 0);
+    machine.builder = b;
 }
 
 static const struct conn_table *connected(unsigned count)
@@ -173,7 +174,10 @@ static int poll_of(struct world *w, const char *sockets)
 {
     const struct cycle_poll usual = {.auto_ports = false};
 
-    machine.listeners = sockets ? listening(sockets) : NULL;
+    listener_builder_free(machine.builder);
+    machine.builder = NULL;
+    if (sockets)
+        listening(sockets);
     return cycle_poll_listeners(&w->cycle, &w->config, &usual);
 }
 

@@ -13,7 +13,9 @@ static const struct policy no_policy;
 /* A host that is polled again and again. */
 struct host {
     const struct policy *policy;
-    size_t limit;
+    size_t limit;   /* of what has gone */
+    int64_t shown;  /* listeners at most */
+    size_t members; /* of a listener followed at most */
     enum visibility visibilities[PROTOCOL_COUNT];
     struct listener_builder *builder;
     struct history *history;
@@ -25,7 +27,9 @@ static struct host host_of(size_t limit, const struct policy *policy)
     struct host h = {
         .policy = policy,
         .limit = limit,
-        .builder = listener_builder_new(limit, policy),
+        .shown = 1000000,
+        .members = 1000,
+        .builder = new_builder(1000),
         .history = history_new(),
     };
 
@@ -39,17 +43,20 @@ static struct host host_of(size_t limit, const struct policy *policy)
 /* Returns the builder for the next poll; borrowed. */
 static struct listener_builder *host_begin(struct host *h)
 {
-    listener_builder_begin(h->builder, h->limit, h->policy);
+    begin_looks(h->builder, h->members);
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(h->builder, (enum protocol)i, h->visibilities[i], 0);
+        listener_builder_end(h->builder, (enum protocol)i, PART_ALL, h->visibilities[i], 0);
     return h->builder;
 }
 
 /* Seals the next table, which must go on without the one before. */
 static void host_seal(struct host *h)
 {
-    const struct listener_table *t = listener_table_seal(h->builder, NULL, h->history);
+    struct limits limits = limits_of((int64_t)h->limit);
+    const struct listener_table *t;
 
+    limits.listeners = h->shown;
+    t = seal_look(h->builder, &limits, h->policy, NULL, h->history);
     assert_non_null(t);
     listener_table_unref(h->table);
     h->table = t;
@@ -264,19 +271,42 @@ static void an_absent_class_loses_no_history(void **state)
     host_done(&h);
 }
 
+/* Those that were shown before are shown on. */
 static void a_service_that_the_limit_cut_is_no_restart(void **state)
 {
     struct host h = host_of(2, &no_policy);
 
     (void)state;
+    h.shown = 2;
     host_poll(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!5");
     host_poll(&h, "0.0.0.0:22#3 0.0.0.0:80#1!6 0.0.0.0:81#2!6");
-    assert_history(&h, "tcp/0.0.0.0:22=0/0 tcp/0.0.0.0:80=6/0");
-    assert_int_equal(listener_table_class(h.table, PROTOCOL_TCP)->cut, 1);
-    host_poll(&h, "0.0.0.0:21#4 0.0.0.0:22#3 0.0.0.0:80#1!7 0.0.0.0:81#2!7");
-    assert_history(&h, "tcp/0.0.0.0:21=0/0 tcp/0.0.0.0:22=0/0");
-    host_poll(&h, "0.0.0.0:80#1!8 0.0.0.0:81#2!8");
+    assert_history(&h, "tcp/0.0.0.0:80=6/0 tcp/0.0.0.0:81=6/0");
+    assert_int_equal(listener_table_dropped(h.table, DROPPED_LISTENERS), 1);
+    h.shown = 1;
+    host_poll(&h, "0.0.0.0:22#3 0.0.0.0:80#1!7 0.0.0.0:81#2!7");
+    assert_history(&h, "tcp/0.0.0.0:80=7/0");
+    h.shown = 2;
+    host_poll(&h, "0.0.0.0:22#3 0.0.0.0:80#1!8 0.0.0.0:81#2!8");
     assert_history(&h, "tcp/0.0.0.0:80=8/0 tcp/0.0.0.0:81=8/0");
+    host_done(&h);
+}
+
+/* Who came or went cannot be told of a group that is followed in part. */
+static void a_group_that_is_followed_in_part_counts_no_restarts(void **state)
+{
+    struct host h = host_of(2, &no_policy);
+
+    (void)state;
+    h.members = 2;
+    host_poll(&h, "*:80#1!5 *:80#2!7 *:80#3!9");
+    host_poll(&h, "*:80#4!100 *:80#1!6 *:80#2!7 *:80#3!9"); /* the fourth is first, and may be old */
+    assert_history(&h, "tcp/*:80=13/0");
+    host_poll(&h, "*:80#1!6 *:80#2!8 *:80#3!9");
+    assert_history(&h, "tcp/*:80=13/0");
+    h.members = 1000;
+    host_poll(&h, "*:80#2!8 *:80#5!1");
+    host_poll(&h, "*:80#2!8 *:80#6!1");
+    assert_history(&h, "tcp/*:80=14/1");
     host_done(&h);
 }
 
@@ -478,13 +508,13 @@ static void adds_ports(struct listener_builder *b, uint16_t first, uint16_t last
     }
 }
 
-/* More than HISTORY_EXPECTED_MAX go in two halves: of the second all are
- * remembered, of the first the first. */
+/* More than HISTORY_EXPECTED_MAX go in two halves: of the second all are remembered, of the
+ * first the first. Others take no room of those that are expected. */
 static void expected_ports_are_remembered_besides_but_not_without_end(void **state)
 {
-    enum { HALF = HISTORY_EXPECTED_MAX / 2 + 100 };
+    enum { LIMIT = HISTORY_EXPECTED_MAX, HALF = LIMIT / 2 + 100 };
     const uint16_t first = 1000, last = first + 2 * HALF - 1, middle = first + HALF;
-    const uint16_t remembered = first + HISTORY_EXPECTED_MAX - HALF;
+    const uint16_t remembered = first + LIMIT - HALF;
     struct policy policy = policy_expecting("tcp/1000-6000");
     struct host h = host_of(2, &policy);
     size_t count;
@@ -505,7 +535,8 @@ static void expected_ports_are_remembered_besides_but_not_without_end(void **sta
                          port < remembered || port >= middle);
     assert_int_equal(listener_table_port(h.table, PROTOCOL_UDP, 1, &count)->restarts, 1);
     assert_int_equal(listener_table_port(h.table, PROTOCOL_UDP, 2, &count)->restarts, 1);
-    assert_int_equal(sum_restarts(&h), HISTORY_EXPECTED_MAX + 2);
+    assert_int_equal(sum_restarts(&h), LIMIT + 2);
+    assert_int_equal(history_forgotten(h.history), 2 * HALF - LIMIT);
     host_done(&h);
     policy_done(&policy);
 }
@@ -724,7 +755,7 @@ static void appear(struct town *t, size_t which, uint32_t *seed)
     *member = (struct member){.cookie = is_same ? m->cookie : t->next_cookie++, .drops.known = true};
     member->drops.count = (is_same ? m->counted : 0) + dropped;
     t->listeners[t->count++] = (struct listener){
-        .port = (uint16_t)(which + 1), .address.version = 4, .sockets = 1, .members = member};
+        .port = (uint16_t)(which + 1), .address.version = 4, .sockets = 1, .followed = 1, .members = member};
     m->restarts += m->is_known && !is_same;
     m->drops += dropped;
     m->counted = member->drops.count;
@@ -884,6 +915,7 @@ int main(void)
         cmocka_unit_test(a_service_that_was_gone_before_its_class_failed_stays_gone),
         cmocka_unit_test(an_absent_class_loses_no_history),
         cmocka_unit_test(a_service_that_the_limit_cut_is_no_restart),
+        cmocka_unit_test(a_group_that_is_followed_in_part_counts_no_restarts),
         cmocka_unit_test(what_has_gone_is_remembered_up_to_the_limit),
         cmocka_unit_test(a_restart_counts_although_older_ports_have_gone_before),
         cmocka_unit_test(what_went_first_is_forgotten_first),

@@ -461,6 +461,88 @@ static void request_for_some_ports_carries_the_filter(void **state)
     }
 }
 
+/* As the kernel checks a filter (inet_diag_bc_audit): each jump leads to an
+ * operation that is met when all answers are yes, to the end, or just beyond it. */
+static bool is_met(const struct inet_diag_bc_op *ops, size_t length, size_t rest)
+{
+    for (size_t at = 0; at <= length; at += ops[at / sizeof *ops].yes) {
+        if (length - at == rest)
+            return true;
+        if (at == length || ops[at / sizeof *ops].yes < sizeof *ops)
+            return false;
+    }
+    return false;
+}
+
+static void assert_kernel_takes(const struct inet_diag_bc_op *ops, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        const struct inet_diag_bc_op *op = &ops[at / sizeof *ops];
+        size_t rest = length - at;
+
+        assert_in_range(op->no, sizeof *op, rest + sizeof *op);
+        assert_int_equal(op->no % sizeof *op, 0);
+        assert_true(op->no >= rest || is_met(ops, length, rest - op->no));
+        assert_in_range(op->yes, sizeof *op, rest);
+        at += op->yes;
+    }
+}
+
+/* As the kernel runs it (inet_diag_bc_run). */
+static bool accepts(const struct inet_diag_bc_op *ops, size_t length, uint16_t port, bool is_auto)
+{
+    long rest = (long)length;
+
+    while (rest > 0) {
+        bool yes = false;
+
+        switch (ops->code) {
+        case INET_DIAG_BC_JMP: break;
+        case INET_DIAG_BC_S_GE: yes = port >= ops[1].no; break;
+        case INET_DIAG_BC_S_LE: yes = port <= ops[1].no; break;
+        case INET_DIAG_BC_AUTO: yes = is_auto; break;
+        default: fail();
+        }
+        rest -= yes ? ops->yes : ops->no;
+        ops += (yes ? ops->yes : ops->no) / sizeof *ops;
+    }
+    return rest == 0;
+}
+
+static void a_filter_passes_the_ports_of_its_ranges(void **state)
+{
+    static const struct port_range some[] = {{22, 22}, {80, 81}, {8000, 8100}, {65535, 65535}, {0, 0}};
+    static struct port_range many[INET_DIAG_RANGES_MAX];
+    struct {
+        const struct port_range *ranges;
+        size_t count;
+    } cases[] = {{some, 1}, {some, 2}, {some, ARRAY_LENGTH(some)}, {many, INET_DIAG_RANGES_MAX}};
+
+    (void)state;
+    for (size_t i = 0; i < INET_DIAG_RANGES_MAX; i++)
+        many[i] = (struct port_range){(uint16_t)(i * 1000), (uint16_t)(i * 1000 + i)};
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        for (int ports = PORTS_ALL; ports <= PORTS_AUTO; ports++) {
+            const struct inet_diag_query query = {.family = AF_INET,
+                                                  .protocol = IPPROTO_UDP,
+                                                  .ports = (enum port_choice)ports,
+                                                  .ranges = cases[i].ranges,
+                                                  .range_count = cases[i].count};
+            _Alignas(struct nlmsghdr) char bytes[INET_DIAG_REQUEST_MAX];
+            size_t length = inet_diag_request(&query, 9, bytes) - 76;
+            const struct inet_diag_bc_op *ops = (const void *)(bytes + 76);
+
+            assert_kernel_takes(ops, length);
+            for (uint32_t port = 0; port <= UINT16_MAX; port++) {
+                bool in = port_ranges_contain(cases[i].ranges, cases[i].count, (uint16_t)port);
+
+                assert_int_equal(accepts(ops, length, (uint16_t)port, false), in && ports != PORTS_AUTO);
+                assert_int_equal(accepts(ops, length, (uint16_t)port, true), in && ports != PORTS_BOUND);
+            }
+        }
+    }
+}
+
 static void request_with_memory_differs_in_one_bit(void **state)
 {
     static const enum port_choice choices[] = {PORTS_ALL, PORTS_BOUND, PORTS_AUTO};
@@ -958,6 +1040,7 @@ int main(void)
         cmocka_unit_test(request_for_both_families_is_what_the_kernel_reads),
         cmocka_unit_test(a_reply_to_it_has_the_type_of_the_request),
         cmocka_unit_test(request_for_some_ports_carries_the_filter),
+        cmocka_unit_test(a_filter_passes_the_ports_of_its_ranges),
         cmocka_unit_test(request_with_memory_differs_in_one_bit),
         cmocka_unit_test(each_dump_yields_its_sockets),
         cmocka_unit_test(a_dump_in_one_datagram_is_read_to_its_end),

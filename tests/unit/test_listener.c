@@ -14,6 +14,7 @@ static void add_member(struct service *s, struct owner_set *owners)
 {
     assert_in_range(s->l.sockets, 0, MEMBERS_MAX - 1);
     s->members[s->l.sockets++].owners = owners;
+    s->l.followed = s->l.sockets;
     s->l.members = s->members;
 }
 

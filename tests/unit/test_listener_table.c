@@ -7,18 +7,29 @@
 
 static const struct policy no_policy;
 
-static struct listener_builder *builder(size_t limit, const struct policy *policy)
+static struct listener_builder *builder(void)
 {
-    struct listener_builder *b = listener_builder_new(limit, policy);
+    struct listener_builder *b = new_builder(1000);
 
     assert_non_null(b);
     return b;
 }
 
+/* Takes the builder, and shows so many listeners. */
+static const struct listener_table *seal_some(struct listener_builder *b, int64_t limit)
+{
+    const struct limits limits = limits_of(limit);
+    const struct listener_table *t = seal_look(b, &limits, &no_policy, NULL, NULL);
+
+    listener_builder_free(b);
+    assert_non_null(t);
+    return t;
+}
+
 /* Takes the builder: the table owns all that it refers to. */
 static const struct listener_table *seal(struct listener_builder *b)
 {
-    const struct listener_table *t = listener_table_seal(b, NULL, NULL);
+    const struct listener_table *t = seal_all(b);
 
     listener_builder_free(b);
     assert_non_null(t);
@@ -29,12 +40,12 @@ static const struct listener_table *seal(struct listener_builder *b)
 static void sees_all(struct listener_builder *b)
 {
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
 }
 
 static const struct listener_table *table_of(const char *sockets)
 {
-    struct listener_builder *b = builder(100, &no_policy);
+    struct listener_builder *b = builder();
 
     add_rows(b, sockets, 1);
     return seal(b);
@@ -51,7 +62,7 @@ static void assert_listeners(const struct listener_table *t, const char *wanted)
 
 static void an_empty_table_has_nothing(void **state)
 {
-    const struct listener_table *t = seal(builder(0, &no_policy));
+    const struct listener_table *t = seal(builder());
     size_t count = 42;
 
     (void)state;
@@ -60,7 +71,7 @@ static void an_empty_table_has_nothing(void **state)
     assert_int_equal(count, 0);
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
         assert_int_equal(listener_table_class(t, (enum protocol)i)->visibility, VISIBILITY_UNKNOWN);
-        assert_int_equal(listener_table_class(t, (enum protocol)i)->cut, 0);
+        assert_int_equal(listener_table_class(t, (enum protocol)i)->unread, 0);
     }
     listener_table_unref(t);
 }
@@ -88,7 +99,7 @@ static void the_family_says_which_ip_versions_are_served(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct listener_builder *b = builder(1, &no_policy);
+        struct listener_builder *b = builder();
         const struct listener_row row = {.protocol = cases[i].protocol,
                                          .address = address_of(cases[i].address),
                                          .port = 80,
@@ -106,7 +117,7 @@ static void the_family_says_which_ip_versions_are_served(void **state)
 
 static void a_listener_tells_all_about_its_socket(void **state)
 {
-    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_builder *b = builder();
     struct listener_row row = row_of("[fe80::1%3]:3306~#77!9");
     const struct listener *l;
     const struct listener_table *t;
@@ -231,7 +242,7 @@ static void adds_a_member(struct listener_builder *b, uint64_t cookie, uint32_t 
 
 static void a_group_sums_its_queues_and_shows_the_fullest_member(void **state)
 {
-    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener *l;
     const struct listener_table *t;
     size_t count;
@@ -255,7 +266,7 @@ static void a_group_sums_its_queues_and_shows_the_fullest_member(void **state)
 
 static void a_group_lists_its_members_by_cookie(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     static const struct {
         uint64_t cookie;
         uint32_t uid;
@@ -284,7 +295,7 @@ static void a_group_lists_its_members_by_cookie(void **state)
 
 static void a_group_sums_its_receive_queues_and_drops(void **state)
 {
-    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_builder *b = builder();
     struct listener_row row = row_of("udp/0.0.0.0:53");
     const struct listener *l;
     const struct listener_table *t;
@@ -334,7 +345,7 @@ static void a_limit_of_zero_divides_by_nothing(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct listener_builder *b = builder(1, &no_policy);
+        struct listener_builder *b = builder();
         const struct listener_table *t;
         size_t count;
 
@@ -347,7 +358,7 @@ static void a_limit_of_zero_divides_by_nothing(void **state)
 
 static void a_group_of_several_owners_has_no_known_one(void **state)
 {
-    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
     size_t count;
 
@@ -362,7 +373,7 @@ static void a_group_of_several_owners_has_no_known_one(void **state)
 
 static void a_socket_seen_twice_counts_once(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
     size_t count;
 
@@ -383,7 +394,7 @@ static void a_socket_seen_twice_counts_once(void **state)
 
 static void sockets_of_unknown_cookie_are_all_counted(void **state)
 {
-    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
     size_t count;
 
@@ -395,107 +406,158 @@ static void sockets_of_unknown_cookie_are_all_counted(void **state)
     listener_table_unref(t);
 }
 
-static void the_limit_cuts_services_and_counts_them_by_class(void **state)
+static void a_table_has_what_is_chosen_and_knows_how_many_there_are(void **state)
 {
-    struct listener_builder *b = builder(2, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
-    add_rows(b, "0.0.0.0:3 0.0.0.0:3 0.0.0.0:1 0.0.0.0:2 0.0.0.0:1 udp/0.0.0.0:1 udp/0.0.0.0:1 udp/0.0.0.0:2",
-             1);
-    t = seal(b);
+    add_rows(
+        b, "0.0.0.0:3 0.0.0.0:3 0.0.0.0:1 0.0.0.0:2 0.0.0.0:1 udp/127.0.0.1:1 udp/127.0.0.1:1 udp/0.0.0.0:2",
+        1);
+    t = seal_some(b, 2);
     assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:2");
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1);
-    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 2);
+    assert_int_equal(listener_table_total(t), 5);
+    assert_int_equal(listener_table_totals(t)->scopes[PROTOCOL_TCP][SCOPE_ANY], 3);
+    assert_int_equal(listener_table_totals(t)->scopes[PROTOCOL_UDP][SCOPE_ANY], 1);
+    assert_int_equal(listener_table_totals(t)->scopes[PROTOCOL_UDP][SCOPE_LOOPBACK], 1);
+    assert_int_equal(listener_table_totals(t)->owner_unseen[PROTOCOL_TCP], 3);
+    assert_int_equal(listener_table_dropped(t, DROPPED_LISTENERS), 3);
+    assert_int_equal(listener_table_dropped(t, DROPPED_MEMBERS), 0);
+    assert_int_equal(listener_table_dropped(t, DROPPED_ALERTS), 0);
     listener_table_unref(t);
 }
 
-static void the_limit_never_cuts_an_expected_port(void **state)
+/* Of a great group so many are told one by one; all are counted and summed. */
+static void a_group_follows_some_of_its_sockets_and_sums_all(void **state)
 {
-    struct policy policy = policy_expecting("tcp/3,9");
-    struct listener_builder *b = builder(2, &policy);
+    struct listener_builder *b = new_builder(3);
     const struct listener_table *t;
+    const struct listener *l;
+    size_t count;
 
     (void)state;
-    add_rows(b, "0.0.0.0:1 0.0.0.0:3 127.0.0.1:3 0.0.0.0:5 0.0.0.0:7 0.0.0.0:9 udp/0.0.0.0:9", 1);
+    assert_non_null(b);
+    for (uint32_t i = 1; i <= 10; i++)
+        adds_a_member(b, i, i, 9, i);
+    adds_a_member(b, 2, 100, 9, 0); /* a socket that is followed, seen twice */
     t = seal(b);
-    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:3 tcp/127.0.0.1:3 tcp/0.0.0.0:5 tcp/0.0.0.0:9");
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1);
-    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
+    l = listener_table_all(t, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(l->sockets, 10);
+    assert_int_equal(l->followed, 3);
+    assert_int_equal(l->members[0].cookie, 1);
+    assert_int_equal(l->members[2].cookie, 3);
+    assert_int_equal(l->queue.length, 55);
+    assert_int_equal(l->queue.limit, 90);
+    assert_true(l->queue.saturation_ratio == 1.0);
+    assert_int_equal(listener_table_dropped(t, DROPPED_MEMBERS), 7);
     listener_table_unref(t);
-    policy_done(&policy);
 }
 
-static void a_limit_of_zero_keeps_expected_ports_only(void **state)
+/* Each look counts those anew that are not followed. */
+static void the_look_that_saw_more_of_a_group_counts(void **state)
 {
-    struct policy policy = policy_expecting("udp/3");
-    struct listener_builder *b = builder(0, &policy);
-    const struct listener_table *t;
+    static const uint32_t looks[][2] = {{5, 9}, {9, 5}, {9, 9}};
 
     (void)state;
-    add_rows(b, "0.0.0.0:3 udp/0.0.0.0:3", 1);
-    t = seal(b);
-    assert_listeners(t, "udp/0.0.0.0:3");
-    listener_table_unref(t);
-    policy_done(&policy);
-}
+    for (size_t i = 0; i < ARRAY_LENGTH(looks); i++) {
+        struct listener_builder *b = new_builder(2);
+        const struct listener_table *t;
+        size_t count;
 
-/* However many sockets others open, the expected port is still added, and what
- * a builder holds has an end. */
-static void a_flood_of_sockets_is_cut_but_for_expected_ports(void **state)
-{
-    struct policy policy = policy_expecting("tcp/60000");
-    struct listener_builder *b = builder(1, &policy);
-    struct listener_row row = row_of("0.0.0.0:1"), expected = row_of("0.0.0.0:60000");
-    const struct listener_table *t;
-    int r = 0;
-    size_t count, expected_count = 0;
-
-    (void)state;
-    for (row.port = 1; row.port <= 1000; row.port++)
-        assert_int_equal(listener_builder_add(b, &row), 0);
-    while (r == 0 && expected_count < 1000000) {
-        r = listener_builder_add(b, &expected);
-        expected_count += r == 0;
+        assert_non_null(b);
+        for (uint32_t k = 1; k <= looks[i][0]; k++)
+            adds_a_member(b, k, 1, 9, 0);
+        listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
+        for (uint32_t k = 1; k <= looks[i][1]; k++)
+            adds_a_member(b, k, 1, 9, 0);
+        t = seal(b);
+        assert_int_equal(listener_table_all(t, &count)->sockets, 9);
+        assert_int_equal(listener_table_all(t, &count)->queue.length, 9);
+        listener_table_unref(t);
     }
-    assert_int_equal(r, ERR_LIMIT);
-    assert_true(expected_count >= 16);
-    assert_int_equal(listener_builder_add(b, &row), 0);
-    t = seal(b);
-    assert_listeners(t, "tcp/0.0.0.0:1 tcp/0.0.0.0:60000");
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 1000);
-    assert_int_equal(listener_table_all(t, &count)[1].sockets, expected_count);
+}
+
+/* Adds services of a protocol: on each port, on so many addresses. */
+static void adds_services(struct listener_builder *b, enum protocol protocol, size_t count)
+{
+    struct listener_row row = row_of("10.0.0.0:1");
+
+    row.protocol = protocol;
+    for (size_t i = 0; i < count; i++) {
+        row.cookie = i + 1;
+        row.port = (uint16_t)(i % 60000);
+        row.address.bytes[1] = (uint8_t)(i / 60000);
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+}
+
+static uint64_t unread(const struct listener_table *t, enum protocol protocol)
+{
+    return listener_table_class(t, protocol)->unread;
+}
+
+/* Whoever opens many sockets of one class must not hide those of another. */
+static void what_a_builder_holds_has_an_end_but_each_class_has_room(void **state)
+{
+    enum { MORE = 1000 };
+    struct listener_builder *b = builder();
+    const struct listener_table *t;
+
+    (void)state;
+    adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + MORE);
+    adds_services(b, PROTOCOL_TCP, 5); /* more sockets of services that are there */
+    adds_services(b, PROTOCOL_UDP, BUILDER_SERVICES_OF_PART + 1);
+    t = seal_some(b, 10);
+    assert_int_equal(unread(t, PROTOCOL_TCP), MORE);
+    assert_int_equal(unread(t, PROTOCOL_UDP), 1);
+    assert_int_equal(listener_table_total(t), BUILDER_SERVICES_MAX + BUILDER_SERVICES_OF_PART);
     listener_table_unref(t);
-    policy_done(&policy);
+}
+
+/* After a flood the next looks are as small as before. */
+static void a_flood_leaves_nothing_behind(void **state)
+{
+    struct listener_builder *b = builder();
+    const struct listener_table *t;
+
+    (void)state;
+    adds_services(b, PROTOCOL_TCP, 100000);
+    for (int i = 0; i < 3; i++) {
+        begin_looks(b, 1000);
+        add_rows(b, "0.0.0.0:80 0.0.0.0:81 *:80", 1);
+        assert_int_equal(listener_builder_is_same(b), i > 0);
+    }
+    t = seal(b);
+    assert_listeners(t, "tcp/0.0.0.0:80 tcp/*:80 tcp/0.0.0.0:81");
+    listener_table_unref(t);
 }
 
 static void dropping_takes_back_one_class(void **state)
 {
-    struct listener_builder *b = builder(0, &no_policy);
-    struct listener_row row = row_of("0.0.0.0:1");
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
-    for (int i = 0; i < 100; i++)
-        assert_int_equal(listener_builder_add(b, &row), 0);
-    row.protocol = PROTOCOL_UDP;
-    assert_int_equal(listener_builder_add(b, &row), 0);
-    listener_builder_drop(b, PROTOCOL_TCP);
+    adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + 1);
+    add_rows(b, "udp/0.0.0.0:53", 1);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
     t = seal(b);
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
-    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
+    assert_listeners(t, "udp/0.0.0.0:53");
+    assert_int_equal(unread(t, PROTOCOL_TCP), 0);
     listener_table_unref(t);
 }
 
 static void after_a_drop_the_class_may_be_added_again(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
     add_rows(b, "0.0.0.0:1 udp/0.0.0.0:1 0.0.0.0:2 udp/0.0.0.0:2 0.0.0.0:3", 1);
-    listener_builder_drop(b, PROTOCOL_TCP);
-    listener_builder_drop(b, PROTOCOL_SCTP);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
+    listener_builder_drop(b, PROTOCOL_SCTP, PART_ALL);
     add_rows(b, "0.0.0.0:2", 3);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:2 udp/0.0.0.0:1 udp/0.0.0.0:2");
@@ -506,11 +568,11 @@ static void after_a_drop_the_class_may_be_added_again(void **state)
  * which begins the next one. */
 static struct listener_builder *builder_after(const char *sockets)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
 
     sees_all(b);
     add_rows(b, sockets, 1);
-    listener_builder_begin(b, 10, &no_policy);
+    begin_looks(b, 1000);
     sees_all(b);
     return b;
 }
@@ -537,9 +599,9 @@ static void missing_counts_the_sockets_that_are_not_there_again(void **state)
         struct listener_builder *b = builder_after("0.0.0.0:80 0.0.0.0:80 0.0.0.0:22 udp/0.0.0.0:53");
 
         add_rows(b, cases[i].sockets, cases[i].first_cookie);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), cases[i].tcp);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP), cases[i].udp);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_SCTP), 0);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), cases[i].tcp);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP, PART_ALL), cases[i].udp);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_SCTP, PART_ALL), 0);
         listener_builder_free(b);
     }
 }
@@ -552,7 +614,7 @@ static void missing_is_not_fooled_by_repeated_sockets(void **state)
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:80", 1);
     add_rows(b, "0.0.0.0:80 0.0.0.0:80", 1);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1);
     listener_builder_free(b);
 }
 
@@ -560,17 +622,17 @@ static void without_a_look_before_it_cannot_be_told_what_is_missing(void **state
 {
     static const enum visibility unseen[] = {VISIBILITY_UNKNOWN, VISIBILITY_ABSENT, VISIBILITY_UNSUPPORTED,
                                              VISIBILITY_FAILED};
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
 
     (void)state;
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), -ENOENT);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), -ENOENT);
     for (size_t i = 0; i < ARRAY_LENGTH(unseen); i++) {
         sees_all(b);
         add_rows(b, "0.0.0.0:80 udp/0.0.0.0:53", 1);
-        listener_builder_set_class(b, PROTOCOL_TCP, unseen[i], 0);
-        listener_builder_begin(b, 10, &no_policy);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), -ENOENT);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP), 1);
+        listener_builder_end(b, PROTOCOL_TCP, PART_ALL, unseen[i], 0);
+        begin_looks(b, 1000);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), -ENOENT);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_UDP, PART_ALL), 1);
     }
     listener_builder_free(b);
 }
@@ -581,11 +643,11 @@ static void sockets_are_missing_until_they_have_gone(void **state)
 
     (void)state;
     add_rows(b, "0.0.0.0:81#2", 0);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1);
-    listener_builder_begin(b, 10, &no_policy);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1); /* the other one */
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1);
+    begin_looks(b, 1000);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1); /* the other one */
     add_rows(b, "0.0.0.0:81#2", 0);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 0);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 0);
     listener_builder_free(b);
 }
 
@@ -596,16 +658,16 @@ static void refused_memory_does_not_tell_what_is_missing(void **state)
     (void)state;
     add_rows(b, "0.0.0.0:81#2", 0);
     refuse_nth(1);
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), -ENOMEM);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), -ENOMEM);
     assert_true(refuse_stop());
-    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), 1);
+    assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), 1);
     listener_builder_free(b);
 }
 
 /* Everything that the first look found comes again, but what it passed over. */
 static void a_second_look_adds_only_what_the_first_missed(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
     size_t count;
 
@@ -613,12 +675,11 @@ static void a_second_look_adds_only_what_the_first_missed(void **state)
     adds_a_member(b, 1, 1, 9, 0);
     adds_a_member(b, 3, 1, 9, 0);
     add_rows(b, "udp/0.0.0.0:53", 1);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     adds_a_member(b, 1, 4, 9, 0); /* what the first look saw counts */
     adds_a_member(b, 2, 1, 9, 0);
     adds_a_member(b, 2, 1, 9, 0); /* a repetition within the second look */
     adds_a_member(b, 3, 4, 9, 0);
-    add_rows(b, "0.0.0.0:81", 1); /* the same cookie: the same socket, whatever else changed */
     add_rows(b, "udp/0.0.0.0:54", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 udp/0.0.0.0:53 udp/0.0.0.0:54");
@@ -629,12 +690,12 @@ static void a_second_look_adds_only_what_the_first_missed(void **state)
 
 static void a_second_look_passes_over_no_unknown_cookie(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
     add_rows(b, "0.0.0.0:80", 0);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     add_rows(b, "0.0.0.0:81", 0);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81");
@@ -643,17 +704,17 @@ static void a_second_look_passes_over_no_unknown_cookie(void **state)
 
 static void second_looks_go_from_protocol_to_protocol(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0); /* after nothing at all */
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL); /* after nothing at all */
     add_rows(b, "0.0.0.0:80", 1);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
     add_rows(b, "udp/0.0.0.0:53", 1);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_UDP), 0);
-    add_rows(b, "udp/0.0.0.0:99 udp/0.0.0.0:67", 1);
+    listener_builder_look_again(b, PROTOCOL_UDP, PART_ALL);
+    add_rows(b, "udp/0.0.0.0:53 udp/0.0.0.0:67", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81 udp/0.0.0.0:53 udp/0.0.0.0:67");
     listener_table_unref(t);
@@ -661,13 +722,13 @@ static void second_looks_go_from_protocol_to_protocol(void **state)
 
 static void a_drop_ends_a_second_look(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
-    listener_builder_drop(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
     add_rows(b, "0.0.0.0:80", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80");
@@ -676,124 +737,44 @@ static void a_drop_ends_a_second_look(void **state)
 
 static void the_next_look_passes_over_nothing(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
-    listener_builder_begin(b, 10, &no_policy);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
+    begin_looks(b, 1000);
     add_rows(b, "0.0.0.0:80 0.0.0.0:81", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:80 tcp/0.0.0.0:81");
     listener_table_unref(t);
 }
 
-/* Adds so many sockets of 0.0.0.0:80, with cookies from 1 on. */
-static void adds_a_flood(struct listener_builder *b, enum protocol protocol, uint64_t count)
-{
-    struct listener_row row = row_of("0.0.0.0:80");
-
-    row.protocol = protocol;
-    for (row.cookie = 1; row.cookie <= count; row.cookie++)
-        assert_int_equal(listener_builder_add(b, &row), 0);
-}
-
-/* Both looks together are more than a builder of this limit holds. */
-static void a_second_look_takes_no_room_twice(void **state)
-{
-    struct listener_builder *b = builder(1, &no_policy);
-    const struct listener_table *t;
-    size_t count;
-
-    (void)state;
-    adds_a_flood(b, PROTOCOL_TCP, 4000);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
-    adds_a_flood(b, PROTOCOL_TCP, 4001);
-    t = seal(b);
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
-    assert_int_equal(listener_table_all(t, &count)->sockets, 4001);
-    listener_table_unref(t);
-}
-
 static void what_both_looks_cut_is_counted_once(void **state)
 {
-    const uint64_t flood = 10000;
-    struct listener_builder *b = builder(0, &no_policy);
-    uint32_t cut;
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
-    adds_a_flood(b, PROTOCOL_TCP, flood);
-    t = seal(b);
-    cut = listener_table_class(t, PROTOCOL_TCP)->cut;
-    assert_in_range(cut, 1, flood);
-    listener_table_unref(t);
-
-    b = builder(0, &no_policy);
-    adds_a_flood(b, PROTOCOL_TCP, flood);
-    adds_a_flood(b, PROTOCOL_UDP, flood);
-    assert_int_equal(listener_builder_look_again(b, PROTOCOL_TCP), 0);
-    adds_a_flood(b, PROTOCOL_TCP, flood);
-    t = seal(b);
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, cut);
-    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, cut);
-    listener_table_unref(t);
-}
-
-/* Whoever opens many UDP sockets must not hide TCP listeners. */
-static void a_flood_of_one_protocol_takes_no_room_of_another(void **state)
-{
-    struct policy policy = policy_expecting("udp/80");
-    struct listener_builder *b = builder(2, &policy);
-    const struct listener_table *t;
-    int r = 0;
-
-    (void)state;
-    for (uint64_t cookie = 1; r == 0 && cookie < 1000000; cookie++) { /* until even expected ones are many */
-        struct listener_row row = row_of("udp/0.0.0.0:80");
-
-        row.cookie = cookie;
-        r = listener_builder_add(b, &row);
-    }
-    assert_int_equal(r, ERR_LIMIT);
-    add_rows(b, "udp/0.0.0.0:53", 1);
-    add_rows(b, "0.0.0.0:22 0.0.0.0:80", 1);
-    t = seal(b);
-    assert_listeners(t, "tcp/0.0.0.0:22 tcp/0.0.0.0:80 udp/0.0.0.0:80");
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
-    assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->cut, 1);
-    listener_table_unref(t);
-    policy_done(&policy);
-}
-
-static void a_drop_gives_the_room_back(void **state)
-{
-    struct listener_builder *b = builder(1, &no_policy);
-    const struct listener_table *t;
-
-    (void)state;
-    for (int i = 0; i < 3; i++) {
-        listener_builder_drop(b, PROTOCOL_TCP);
-        adds_a_flood(b, PROTOCOL_TCP, 4000);
-    }
-    t = seal(b);
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 0);
-    assert_listeners(t, "tcp/0.0.0.0:80");
+    adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + 7);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
+    adds_services(b, PROTOCOL_TCP, BUILDER_SERVICES_MAX + 7);
+    t = seal_some(b, 10);
+    assert_int_equal(unread(t, PROTOCOL_TCP), 7);
     listener_table_unref(t);
 }
 
 static void classes_are_kept_apart(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
-    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EACCES);
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_FAILED, -EIO);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_FAILED, -EACCES);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
     t = seal(b);
     assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->visibility, VISIBILITY_OK);
     assert_int_equal(listener_table_class(t, PROTOCOL_UDP)->visibility, VISIBILITY_FAILED);
@@ -837,8 +818,9 @@ static void a_port_is_found_with_all_its_listeners(void **state)
 
 static void names_come_from_the_given_services(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     struct services *services = services_new();
+    const struct limits limits = limits_of(10);
     const struct listener *l;
     const struct listener_table *t;
     size_t count;
@@ -847,40 +829,42 @@ static void names_come_from_the_given_services(void **state)
     assert_int_equal(services_add(services, PROTOCOL_TCP, 80, "www"), 0);
     services_seal(services);
     add_rows(b, "0.0.0.0:80 0.0.0.0:22 0.0.0.0:4000", 1);
-    t = listener_table_seal(b, services, NULL);
+    t = seal_look(b, &limits, &no_policy, services, NULL);
+    assert_non_null(t);
     listener_builder_free(b);
-    services_free(services); /* the table owns all that it refers to */
     l = listener_table_all(t, &count);
     assert_string_equal(l[0].service_name, "ssh");
     assert_string_equal(l[1].service_name, "www");
     assert_string_equal(l[2].service_name, "");
     listener_table_unref(t);
+    services_free(services);
 }
 
-static void rows_can_be_completed_before_they_are_sealed(void **state)
+/* What is not known yet when a socket is added, as who owns it. */
+static void members_can_be_completed_before_they_are_sealed(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
-    struct listener_row *rows;
+    struct listener_builder *b = builder();
+    struct owner_set *owners = owners_of("0:root:", "1:init:root:");
+    const struct limits limits = limits_of(10);
+    struct inventory inv;
     const struct listener_table *t;
+    const struct listener *l;
     size_t count;
 
     (void)state;
-    (void)listener_builder_rows(b, PROTOCOL_TCP, &count);
-    assert_int_equal(count, 0);
-    add_rows(b, "0.0.0.0:80 [::ffff:192.0.2.1]:81 udp/0.0.0.0:53", 1);
-    (void)listener_builder_rows(b, PROTOCOL_RAW, &count);
-    assert_int_equal(count, 0);
-    assert_int_equal(listener_builder_rows(b, PROTOCOL_UDP, &count)->port, 53);
-    assert_int_equal(count, 1);
-    rows = listener_builder_rows(b, PROTOCOL_TCP, &count);
-    assert_int_equal(count, 2);
-    assert_int_equal(rows[1].address.version, 4);
-    for (size_t i = 0; i < count; i++)
-        rows[i].uid = rows[i].port;
-    t = seal(b);
-    assert_int_equal(listener_table_all(t, &count)[0].uid, 80);
-    assert_int_equal(listener_table_all(t, &count)[1].uid, 81);
+    add_rows(b, "0.0.0.0:81#3 0.0.0.0:80#2 0.0.0.0:80#1", 1);
+    assert_int_equal(finish_look(b, &limits, &no_policy, NULL, NULL, &inv), 0);
+    inv.parts[PROTOCOL_TCP][1].members[1].owners = owners; /* the second of the first */
+    t = listener_table_cut(&inv, NULL, &limits, &no_policy);
+    assert_non_null(t);
+    l = listener_table_all(t, &count);
+    assert_null(l[0].members[0].owners);
+    assert_int_equal(l[0].members[1].cookie, 2);
+    assert_ptr_equal(l[0].members[1].owners, owners);
+    assert_null(l[1].members[0].owners);
     listener_table_unref(t);
+    listener_builder_free(b);
+    owner_set_unref(owners);
 }
 
 static struct owner_set *some_owners(void)
@@ -899,7 +883,7 @@ static void adds_an_owned_socket(struct listener_builder *b, const char *socket,
 static void a_table_keeps_the_owners_of_its_sockets(void **state)
 {
     struct owner_set *first = some_owners(), *second = some_owners();
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener *l;
     const struct listener_table *t;
     size_t count;
@@ -926,12 +910,12 @@ static void a_table_keeps_the_owners_of_its_sockets(void **state)
 static void a_builder_only_borrows_owners(void **state)
 {
     struct owner_set *owners = some_owners();
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
 
     (void)state;
     adds_an_owned_socket(b, "0.0.0.0:80#1", owners);
     assert_int_equal(owners->ref.count, 1);
-    listener_builder_drop(b, PROTOCOL_TCP);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
     assert_int_equal(owners->ref.count, 1);
     adds_an_owned_socket(b, "0.0.0.0:80#1", owners);
     listener_builder_free(b);
@@ -942,14 +926,14 @@ static void a_builder_only_borrows_owners(void **state)
 static void a_socket_that_is_left_out_keeps_no_owners(void **state)
 {
     struct owner_set *owners = some_owners();
-    struct listener_builder *b = builder(1, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
 
     (void)state;
     adds_an_owned_socket(b, "0.0.0.0:80#1", owners);
     adds_an_owned_socket(b, "0.0.0.0:80#1", owners); /* seen twice */
     adds_an_owned_socket(b, "0.0.0.0:81#2", owners); /* beyond the limit */
-    t = seal(b);
+    t = seal_some(b, 1);
     assert_listeners(t, "tcp/0.0.0.0:80");
     assert_int_equal(owners->ref.count, 2);
     listener_table_unref(t);
@@ -1009,7 +993,7 @@ static void change_row(struct listener_row *row, size_t which)
  * saw before. */
 static bool sees_again(struct listener_builder *b, const struct listener_row *row)
 {
-    listener_builder_begin(b, 10, &no_policy);
+    begin_looks(b, 1000);
     sees_all(b);
     assert_int_equal(listener_builder_add(b, row), 0);
     return listener_builder_is_same(b);
@@ -1019,7 +1003,7 @@ static void each_field_of_a_row_makes_a_difference(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROW_CHANGES; i++) {
-        struct listener_builder *b = builder(10, &no_policy);
+        struct listener_builder *b = builder();
         const struct listener_row row = full_row();
         struct listener_row changed = row;
 
@@ -1035,7 +1019,7 @@ static void each_field_of_a_row_makes_a_difference(void **state)
 
 static void who_owns_a_socket_makes_no_difference(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     struct listener_row row = full_row();
     struct owner_set *owners = some_owners();
 
@@ -1055,13 +1039,13 @@ static void order_and_number_of_rows_make_a_difference(void **state)
         "0.0.0.0:81#2 0.0.0.0:80#1 udp/0.0.0.0:53#3",
         "0.0.0.0:80#1 0.0.0.0:81#2",
         "0.0.0.0:80#1 udp/0.0.0.0:53#3",
-        "0.0.0.0:80#1 0.0.0.0:81#2 0.0.0.0:81#2 udp/0.0.0.0:53#3",
         "0.0.0.0:80#1 0.0.0.0:81#2 udp/0.0.0.0:53#3 raw/0.0.0.0:1#4",
         "",
     };
     static const char *const same[] = {
         "0.0.0.0:80#1 0.0.0.0:81#2 udp/0.0.0.0:53#3",
-        "udp/0.0.0.0:53#3 0.0.0.0:80#1 0.0.0.0:81#2", /* each class has an order of its own */
+        "0.0.0.0:80#1 0.0.0.0:81#2 0.0.0.0:81#2 udp/0.0.0.0:53#3", /* seen twice */
+        "udp/0.0.0.0:53#3 0.0.0.0:80#1 0.0.0.0:81#2",              /* each class has an order of its own */
     };
 
     (void)state;
@@ -1082,7 +1066,7 @@ static void what_could_be_seen_makes_a_difference(void **state)
         for (int visibility = VISIBILITY_UNKNOWN; visibility <= VISIBILITY_FAILED; visibility++) {
             struct listener_builder *b = builder_after("");
 
-            listener_builder_set_class(b, (enum protocol)i, (enum visibility)visibility, 0);
+            listener_builder_end(b, (enum protocol)i, PART_ALL, (enum visibility)visibility, 0);
             assert_int_equal(listener_builder_is_same(b), visibility == VISIBILITY_OK);
             listener_builder_free(b);
         }
@@ -1091,14 +1075,14 @@ static void what_could_be_seen_makes_a_difference(void **state)
 /* Looks in vain at TCP sockets. */
 static void fails_to_see(struct listener_builder *b, int error)
 {
-    listener_builder_begin(b, 10, &no_policy);
+    begin_looks(b, 1000);
     sees_all(b);
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_FAILED, error);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_FAILED, error);
 }
 
 static void why_a_class_failed_makes_a_difference(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
 
     (void)state;
     fails_to_see(b, -EACCES);
@@ -1112,7 +1096,7 @@ static void why_a_class_failed_makes_a_difference(void **state)
 /* The table in between had none of the rows. */
 static void after_a_failed_class_the_same_rows_are_not_the_same(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_row row = row_of("0.0.0.0:80#1");
 
     (void)state;
@@ -1121,11 +1105,11 @@ static void after_a_failed_class_the_same_rows_are_not_the_same(void **state)
     assert_false(listener_builder_is_same(b));
     assert_false(sees_again(b, &row));
     assert_true(sees_again(b, &row));
-    listener_builder_begin(b, 10, &no_policy); /* one that fails half-way */
+    begin_looks(b, 1000); /* one that fails half-way */
     sees_all(b);
     assert_int_equal(listener_builder_add(b, &row), 0);
-    listener_builder_drop(b, PROTOCOL_TCP);
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_FAILED, -EIO);
+    listener_builder_drop(b, PROTOCOL_TCP, PART_ALL);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_FAILED, -EIO);
     assert_false(listener_builder_is_same(b));
     assert_false(sees_again(b, &row));
     listener_builder_free(b);
@@ -1134,13 +1118,14 @@ static void after_a_failed_class_the_same_rows_are_not_the_same(void **state)
 /* How many did not fit is all that changes. */
 static void what_was_cut_makes_a_difference(void **state)
 {
-    static const uint64_t floods[] = {10000, 10000, 10001, 10001};
-    struct listener_builder *b = builder(0, &no_policy);
+    static const size_t floods[] = {BUILDER_SERVICES_MAX + 1, BUILDER_SERVICES_MAX + 1,
+                                    BUILDER_SERVICES_MAX + 2, BUILDER_SERVICES_MAX + 2};
+    struct listener_builder *b = builder();
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(floods); i++) {
-        listener_builder_begin(b, 0, &no_policy);
-        adds_a_flood(b, PROTOCOL_TCP, floods[i]);
+        begin_looks(b, 1000);
+        adds_services(b, PROTOCOL_TCP, floods[i]);
         assert_int_equal(listener_builder_is_same(b), i % 2 == 1);
     }
     listener_builder_free(b);
@@ -1149,37 +1134,36 @@ static void what_was_cut_makes_a_difference(void **state)
 static void a_builder_that_finds_the_same_again_and_again_allocates_nothing(void **state)
 {
     static const char sockets[] = "0.0.0.0:22#1!1 *:80#2 *:80#3 [::1]:631#4 udp/0.0.0.0:53#5 raw/0.0.0.0:1#6";
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
 
     (void)state;
     for (int look = 0; look < 1000; look++) {
         if (look == 2)
             refuse_nth(0);
-        listener_builder_begin(b, 10, &no_policy);
+        begin_looks(b, 1000);
         sees_all(b);
         add_rows(b, sockets, 0);
-        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP), look > 0 ? 0 : -ENOENT);
+        assert_int_equal(listener_builder_missing(b, PROTOCOL_TCP, PART_ALL), look > 0 ? 0 : -ENOENT);
         assert_int_equal(listener_builder_is_same(b), look > 0);
     }
     assert_int_equal(refuse_count(), 0);
     listener_builder_free(b);
 }
 
-static void a_look_takes_its_own_limit_and_policy(void **state)
+static void a_look_takes_its_own_limit_of_members(void **state)
 {
-    struct policy policy = policy_expecting("tcp/81");
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     const struct listener_table *t;
+    size_t count;
 
     (void)state;
-    add_rows(b, "0.0.0.0:79 0.0.0.0:80 0.0.0.0:81 0.0.0.0:82", 1);
-    listener_builder_begin(b, 1, &policy);
-    add_rows(b, "0.0.0.0:79 0.0.0.0:80 0.0.0.0:81 0.0.0.0:82", 1);
+    add_rows(b, "0.0.0.0:80 0.0.0.0:80 0.0.0.0:80", 1);
+    begin_looks(b, 2);
+    add_rows(b, "0.0.0.0:80 0.0.0.0:80 0.0.0.0:80", 1);
     t = seal(b);
-    assert_listeners(t, "tcp/0.0.0.0:79 tcp/0.0.0.0:81");
-    assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->cut, 2);
+    assert_int_equal(listener_table_all(t, &count)->sockets, 3);
+    assert_int_equal(listener_table_all(t, &count)->followed, 2);
     listener_table_unref(t);
-    policy_done(&policy);
 }
 
 static void a_table_has_nothing_of_the_look_before(void **state)
@@ -1188,7 +1172,7 @@ static void a_table_has_nothing_of_the_look_before(void **state)
     const struct listener_table *t;
 
     (void)state;
-    listener_builder_begin(b, 10, &no_policy);
+    begin_looks(b, 1000);
     add_rows(b, "0.0.0.0:82", 1);
     t = seal(b);
     assert_listeners(t, "tcp/0.0.0.0:82");
@@ -1199,15 +1183,15 @@ static void a_table_has_nothing_of_the_look_before(void **state)
 /* The table before goes on to live, and so does what both refer to. */
 static void one_builder_makes_table_after_table(void **state)
 {
-    struct listener_builder *b = builder(10, &no_policy);
+    struct listener_builder *b = builder();
     struct owner_set *owners = some_owners();
     const struct listener_table *tables[3];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
-        listener_builder_begin(b, 10, &no_policy);
+        begin_looks(b, 1000);
         adds_an_owned_socket(b, i == 2 ? "0.0.0.0:81#2" : "0.0.0.0:80#1", owners);
-        tables[i] = listener_table_seal(b, NULL, NULL);
+        tables[i] = seal_all(b);
         assert_non_null(tables[i]);
     }
     listener_builder_free(b);
@@ -1249,10 +1233,10 @@ int main(void)
         cmocka_unit_test(a_group_of_several_owners_has_no_known_one),
         cmocka_unit_test(a_socket_seen_twice_counts_once),
         cmocka_unit_test(sockets_of_unknown_cookie_are_all_counted),
-        cmocka_unit_test(the_limit_cuts_services_and_counts_them_by_class),
-        cmocka_unit_test(the_limit_never_cuts_an_expected_port),
-        cmocka_unit_test(a_limit_of_zero_keeps_expected_ports_only),
-        cmocka_unit_test(a_flood_of_sockets_is_cut_but_for_expected_ports),
+        cmocka_unit_test(a_table_has_what_is_chosen_and_knows_how_many_there_are),
+        cmocka_unit_test(a_group_follows_some_of_its_sockets_and_sums_all),
+        cmocka_unit_test(the_look_that_saw_more_of_a_group_counts),
+        cmocka_unit_test(what_a_builder_holds_has_an_end_but_each_class_has_room),
         cmocka_unit_test(dropping_takes_back_one_class),
         cmocka_unit_test(after_a_drop_the_class_may_be_added_again),
         cmocka_unit_test(missing_counts_the_sockets_that_are_not_there_again),
@@ -1265,14 +1249,12 @@ int main(void)
         cmocka_unit_test(second_looks_go_from_protocol_to_protocol),
         cmocka_unit_test(a_drop_ends_a_second_look),
         cmocka_unit_test(the_next_look_passes_over_nothing),
-        cmocka_unit_test(a_second_look_takes_no_room_twice),
+        cmocka_unit_test(a_flood_leaves_nothing_behind),
         cmocka_unit_test(what_both_looks_cut_is_counted_once),
-        cmocka_unit_test(a_flood_of_one_protocol_takes_no_room_of_another),
-        cmocka_unit_test(a_drop_gives_the_room_back),
         cmocka_unit_test(classes_are_kept_apart),
         cmocka_unit_test(a_port_is_found_with_all_its_listeners),
         cmocka_unit_test(names_come_from_the_given_services),
-        cmocka_unit_test(rows_can_be_completed_before_they_are_sealed),
+        cmocka_unit_test(members_can_be_completed_before_they_are_sealed),
         cmocka_unit_test(a_table_keeps_the_owners_of_its_sockets),
         cmocka_unit_test(a_builder_only_borrows_owners),
         cmocka_unit_test(a_socket_that_is_left_out_keeps_no_owners),
@@ -1284,7 +1266,7 @@ int main(void)
         cmocka_unit_test(after_a_failed_class_the_same_rows_are_not_the_same),
         cmocka_unit_test(what_was_cut_makes_a_difference),
         cmocka_unit_test(a_builder_that_finds_the_same_again_and_again_allocates_nothing),
-        cmocka_unit_test(a_look_takes_its_own_limit_and_policy),
+        cmocka_unit_test(a_look_takes_its_own_limit_of_members),
         cmocka_unit_test(a_table_has_nothing_of_the_look_before),
         cmocka_unit_test(one_builder_makes_table_after_table),
         cmocka_unit_test(nothing_can_be_freed),

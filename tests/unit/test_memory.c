@@ -4,6 +4,7 @@
 #include "core/alert.h"
 #include "core/snapshot.h"
 #include "core/transition.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random.h"
 #include "tests/unit/refuse.h"
@@ -56,7 +57,7 @@ static void log_transition(void *arg, const struct transition *t)
 static void watch_init(struct watch *w, const struct policy *policy, const struct services *services)
 {
     *w = (struct watch){.policy = policy, .services = services};
-    w->builder = listener_builder_new(LIMIT, policy);
+    w->builder = new_builder(1000);
     w->counter = conn_counter_new();
     w->history = history_new();
     assert_true(w->builder && w->counter && w->history);
@@ -90,17 +91,16 @@ static int collect_listeners(struct watch *w, const struct look *look)
     int64_t missing;
     int r;
 
-    listener_builder_begin(b, LIMIT, w->policy);
+    begin_looks(b, 1000);
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, look->visibilities[i], -EIO);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, look->visibilities[i], -EIO);
     r = add_all(b, look);
-    if (r == 0)
-        r = listener_builder_look_again(b, PROTOCOL_TCP);
+    listener_builder_look_again(b, PROTOCOL_TCP, PART_ALL);
     if (r == 0)
         r = add_all(b, look);
     if (r < 0)
         return r;
-    missing = listener_builder_missing(b, PROTOCOL_TCP);
+    missing = listener_builder_missing(b, PROTOCOL_TCP, PART_ALL);
     return missing == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -119,12 +119,13 @@ static int collect_connections(struct conn_counter *c, const struct look *look)
 /* Returns owned, or NULL when memory runs out. */
 static const struct snapshot *take_snapshot(struct watch *w, const struct look *look)
 {
+    const struct limits limits = limits_of(LIMIT);
     struct space space = {.name = ""};
     const struct snapshot *s = NULL;
 
     if (collect_listeners(w, look) < 0 || collect_connections(w->counter, look) < 0)
         return NULL;
-    space.listeners = listener_table_seal(w->builder, w->services, w->history);
+    space.listeners = seal_look(w->builder, &limits, w->policy, w->services, w->history);
     space.connections = conn_counter_seal(w->counter);
     if (space.listeners && space.connections)
         s = snapshot_new(&space, 1);
@@ -138,7 +139,7 @@ static int watch_look(struct watch *w, const struct look *look)
 {
     static const struct ip_ports own;
     const struct snapshot *s = take_snapshot(w, look);
-    const struct verdict *v = s ? rules_judge(snapshot_host(s), w->policy, &own) : NULL;
+    const struct verdict *v = s ? judge_space(snapshot_host(s), w->policy, &own) : NULL;
     const struct alert_list *list = NULL;
 
     if (v && alerts_update(&w->alerts, v, look->now, false, &w->subscribers) == 0)
@@ -181,9 +182,9 @@ static size_t write_snapshot(const struct snapshot *s, char *text)
         length += (size_t)snprintf(text + length, TEXT_MAX - length, "%u ", row[STATE_ESTABLISHED]);
     }
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        length += (size_t)snprintf(text + length, TEXT_MAX - length, "%d:%u ",
+        length += (size_t)snprintf(text + length, TEXT_MAX - length, "%d:%" PRIu64 " ",
                                    listener_table_class(t, (enum protocol)i)->visibility,
-                                   listener_table_class(t, (enum protocol)i)->cut);
+                                   listener_table_class(t, (enum protocol)i)->unread);
     assert_true(length < TEXT_MAX);
     return length;
 }
@@ -225,7 +226,8 @@ static struct policy strict_policy(void)
     struct policy policy = policy_unsealed("web=tcp/80-82 db=tcp/83 dns=udp/53,84-86 ntp=udp/87");
 
     policy.expects[0].match.scope = WANT_PUBLIC;
-    (void)snprintf(policy.expects[0].match.owner.process, PROCESS_TEXT_MAX, "nginx*");
+    policy.expects[0].match.owner.process = strdup("nginx*");
+    assert_non_null(policy.expects[0].match.owner.process);
     policy.expects[0].accept_queue = 0.5;
     policy.expects[1].match.scope = WANT_LOOPBACK;
     policy.expects[2].families[0] = policy.expects[2].families[1] = true;
@@ -507,11 +509,9 @@ static void what_a_counter_cannot_count_is_not_counted(void **state)
 
 static void without_memory_nothing_begins(void **state)
 {
-    static const struct policy policy;
-
     (void)state;
     refuse_nth(1);
-    assert_null(listener_builder_new(1, &policy));
+    assert_null(new_builder(1000));
     assert_true(refuse_stop());
     refuse_nth(1);
     assert_null(conn_counter_new());

@@ -2,19 +2,19 @@
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
-/* "PROCESS:USER:UNIT", of which any may be left out. */
-static struct owner_pattern pattern_of(const char *text)
-{
-    struct owner_pattern pattern = {0};
-    char copy[512], *part[3];
+enum { PATTERN_TEXT_MAX = 512 };
 
-    assert_true(strlen(text) < sizeof copy);
-    (void)snprintf(copy, sizeof copy, "%s", text);
+/* "PROCESS:USER:UNIT", of which any may be left out.
+ *
+ * copy   keeps what the pattern borrows */
+static struct owner_pattern pattern_of(const char *text, char copy[static PATTERN_TEXT_MAX])
+{
+    char *part[3];
+
+    assert_true(strlen(text) < PATTERN_TEXT_MAX);
+    (void)snprintf(copy, PATTERN_TEXT_MAX, "%s", text);
     split_parts(copy, part, 3);
-    (void)snprintf(pattern.process, sizeof pattern.process, "%s", part[0]);
-    (void)snprintf(pattern.user, sizeof pattern.user, "%s", part[1]);
-    (void)snprintf(pattern.unit, sizeof pattern.unit, "%s", part[2]);
-    return pattern;
+    return (struct owner_pattern){part[0], part[1], part[2]};
 }
 
 struct match_case {
@@ -25,7 +25,8 @@ struct match_case {
 static void assert_match(const struct match_case *c)
 {
     struct owner_set *set = owners_of(c->socket, c->holders);
-    const struct owner_pattern pattern = pattern_of(c->pattern);
+    char copy[PATTERN_TEXT_MAX];
+    const struct owner_pattern pattern = pattern_of(c->pattern, copy);
     enum owner_match match = owner_match(&pattern, set);
 
     owner_set_unref(set);
@@ -89,7 +90,8 @@ static void nobody_looked_is_untold(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(patterns); i++) {
-        const struct owner_pattern pattern = pattern_of(patterns[i]);
+        char copy[PATTERN_TEXT_MAX];
+        const struct owner_pattern pattern = pattern_of(patterns[i], copy);
 
         assert_int_equal(owner_match(&pattern, NULL), OWNER_UNTOLD);
     }
@@ -284,7 +286,7 @@ static void the_longest_socket_unit_has_room(void **state)
     memset(set->unit, 'x', sizeof set->unit);
     memcpy(set->unit + sizeof set->unit - sizeof ".socket", ".socket", sizeof ".socket");
     assert_int_equal(owner_match(&pattern, set), OWNER_MATCHES);
-    (void)snprintf(pattern.unit, sizeof pattern.unit, "x*y.service");
+    pattern.unit = "x*y.service";
     assert_int_equal(owner_match(&pattern, set), OWNER_DIFFERS);
     owner_set_unref(set);
 }
@@ -390,8 +392,8 @@ static void without_holders_the_socket_tells_what_it_can(void **state)
 static void what_the_socket_tells_does_not_hang_on_the_sight(void **state)
 {
     static const enum sight sights[] = {SIGHT_NOT_YET, SIGHT_HIDDEN, SIGHT_NONE};
-    const struct owner_pattern user = pattern_of(":mysql"), process = pattern_of("mariadbd"),
-                               unit = pattern_of("::nginx.service");
+    static const struct owner_pattern user = {.user = "mysql"}, process = {.process = "mariadbd"},
+                                      unit = {.unit = "nginx.service"};
     struct owner_set *set = owners_of("101:mysql:mariadb.service", "");
 
     (void)state;
@@ -444,7 +446,8 @@ static void a_pattern_says_what_it_asks_for(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        const struct owner_pattern pattern = pattern_of(cases[i].pattern);
+        char copy[PATTERN_TEXT_MAX];
+        const struct owner_pattern pattern = pattern_of(cases[i].pattern, copy);
         struct buf out;
 
         buf_init(&out);
@@ -587,7 +590,8 @@ static void whoever_is_not_listed_may_be_the_one_asked_for(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct owner_set *set = owners_of(UNTELLING, cases[i].holders);
-        const struct owner_pattern pattern = pattern_of(cases[i].pattern);
+        char copy[PATTERN_TEXT_MAX];
+        const struct owner_pattern pattern = pattern_of(cases[i].pattern, copy);
 
         set->unlisted = 1;
         assert_int_equal(owner_match(&pattern, set), cases[i].match);

@@ -65,12 +65,6 @@ struct users {
     char name[USER_TEXT_MAX];
 };
 
-/* What the poll found. */
-struct listener_builder {
-    struct listener_row *rows;
-    size_t count;
-};
-
 /* Where memory ends it grows by as little as possible, so that there are many
  * steps at which that may be. */
 void *array_grow(void *items, size_t *capacity, size_t wanted, size_t size)
@@ -104,13 +98,6 @@ void *array_shrink(void *items, size_t *capacity, size_t count, size_t size)
 
 static struct cgroups the_cgroups;
 static struct users the_users;
-
-struct listener_row *listener_builder_rows(struct listener_builder *b, enum protocol protocol,
-                                           size_t *ret_count)
-{
-    *ret_count = protocol == PROTOCOL_UDP ? b->count : 0;
-    return b->rows;
-}
 
 static void take(int64_t us)
 {
@@ -482,9 +469,9 @@ static void add_cgroup(uint64_t id, const char *path)
 }
 
 /* Sockets have equal cookies and inodes here, unless a test says otherwise. */
-static struct listener_row socket_of(uint32_t inode, uint64_t cgroup_id)
+static struct member socket_of(uint32_t inode, uint64_t cgroup_id)
 {
-    return (struct listener_row){.cookie = inode, .inode = inode, .cgroup_id = cgroup_id, .uid = 33};
+    return (struct member){.cookie = inode, .inode = inode, .cgroup_id = cgroup_id, .uid = 33};
 }
 
 static int set_up(void **state)
@@ -538,13 +525,27 @@ static bool is_due(const struct owners *o)
     return owners_due_ms(o, now_ms()) <= now_ms();
 }
 
-static void poll(struct owners *o, struct listener_row *rows, size_t count)
+/* Each of them is a listener of its own. */
+static int attach_all(struct owners *o, struct member *rows, size_t count)
 {
-    struct listener_builder b = {rows, count};
+    struct listener *listeners = calloc(count + 1, sizeof *listeners);
+    struct inventory inv = {.total = count};
+    int r;
 
+    assert_non_null(listeners);
+    inv.parts[PROTOCOL_UDP][1] = (struct inventory_part){listeners, count, rows};
+    for (size_t i = 0; i < count; i++)
+        listeners[i] = (struct listener){.sockets = 1, .followed = 1, .chosen = true, .members = &rows[i]};
+    r = owners_attach(o, &inv, SIZE_MAX, now_ms());
+    free(listeners);
+    return r;
+}
+
+static void poll(struct owners *o, struct member *rows, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         rows[i].owners = NULL; /* rows are new at every poll */
-    assert_int_equal(owners_attach(o, &b, now_ms()), 0);
+    assert_int_equal(attach_all(o, rows, count), 0);
     for (size_t i = 0; i < count; i++)
         assert_non_null(rows[i].owners);
 }
@@ -579,7 +580,7 @@ static void run(struct owners *o, int64_t ms)
 }
 
 /* A poll, what it gives rise to, and what the next one is told of it. */
-static void attach_many(struct owners *o, struct listener_row *rows, size_t count)
+static void attach_many(struct owners *o, struct member *rows, size_t count)
 {
     *machine.did = '\0';
     poll(o, rows, count);
@@ -588,7 +589,7 @@ static void attach_many(struct owners *o, struct listener_row *rows, size_t coun
     assert_false(is_due(o));
 }
 
-static void attach(struct owners *o, struct listener_row *row)
+static void attach(struct owners *o, struct member *row)
 {
     attach_many(o, row, 1);
 }
@@ -604,7 +605,7 @@ static void assert_did(const char *wanted)
 }
 
 /* "10 11": the PIDs of a socket's holders. */
-static void assert_holders(const struct listener_row *row, const char *wanted)
+static void assert_holders(const struct member *row, const char *wanted)
 {
     const struct owner_set *set = row->owners;
     char have[64] = "";
@@ -616,7 +617,7 @@ static void assert_holders(const struct listener_row *row, const char *wanted)
     assert_int_equal(set->sight == SIGHT_SEEN, set->count > 0);
 }
 
-static void assert_nobody(const struct listener_row *row, enum sight sight)
+static void assert_nobody(const struct member *row, enum sight sight)
 {
     assert_int_equal(row->owners->count, 0);
     assert_int_equal(row->owners->sight, sight);
@@ -626,7 +627,7 @@ static void assert_nobody(const struct listener_row *row, enum sight sight)
 
 static void a_new_socket_is_looked_for_in_its_cgroup(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     const struct holder *holder;
 
     start(10, "web", WEB_ID, 100)->unit = "web.service";
@@ -647,7 +648,7 @@ static void a_new_socket_is_looked_for_in_its_cgroup(void **state)
 
 static void what_its_cgroup_does_not_hold_is_looked_for_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 0);
     start(30, "adopter", ELSEWHERE, 100);
@@ -664,7 +665,7 @@ static void without_a_cgroup_it_is_looked_for_everywhere(void **state)
 
     start(10, "web", ELSEWHERE, 100);
     for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
-        struct listener_row row = socket_of(100, ids[i]);
+        struct member row = socket_of(100, ids[i]);
 
         row.cookie = i;
         pass_ms(1000);
@@ -678,9 +679,8 @@ static void without_a_cgroup_it_is_looked_for_everywhere(void **state)
 /* One look for all of them. */
 static void many_new_sockets_are_one_look(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(500, ELSEWHERE),
-                                  socket_of(101, WEB_ID), socket_of(200, MAIL_ID),
-                                  socket_of(102, WEB_ID), socket_of(501, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID),  socket_of(500, ELSEWHERE), socket_of(101, WEB_ID),
+                            socket_of(200, MAIL_ID), socket_of(102, WEB_ID),    socket_of(501, ELSEWHERE)};
     struct process *web = start(10, "web", WEB_ID, 102);
 
     web->sockets[0] = 100;
@@ -701,7 +701,7 @@ static void many_new_sockets_are_one_look(void **state)
 /* A resumed dump may repeat a socket, which is told apart later. */
 static void a_socket_that_was_dumped_twice_has_its_owner_twice(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(100, WEB_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(100, WEB_ID)};
 
     start(10, "web", WEB_ID, 100);
     for (size_t i = 0; i < 3; i++) {
@@ -716,7 +716,7 @@ static void a_socket_that_was_dumped_twice_has_its_owner_twice(void **state)
 
 static void a_socket_without_inode_has_no_holder_and_costs_no_walk(void **state)
 {
-    struct listener_row rows[] = {socket_of(0, ELSEWHERE), socket_of(0, ELSEWHERE)};
+    struct member rows[] = {socket_of(0, ELSEWHERE), socket_of(0, ELSEWHERE)};
 
     rows[0].cookie = 5;
     rows[1].cookie = 6;
@@ -736,7 +736,7 @@ static void a_socket_without_inode_has_no_holder_and_costs_no_walk(void **state)
 
 static void nothing_new_is_no_look(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -754,7 +754,7 @@ static void nothing_new_is_no_look(void **state)
 static void it_is_looked_for_ever_more_seldom(void **state)
 {
     static const int64_t looks_ms[] = {1000, 3000, 7000, 15000, 31000, 63000, 123000, 183000, 243000};
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     size_t look = 0;
 
     start(10, "web", WEB_ID, 100);
@@ -780,7 +780,7 @@ static void it_is_looked_for_ever_more_seldom(void **state)
 /* Where no cgroup tells who joined, a refresh is a list of all. */
 static void without_a_cgroup_a_refresh_looks_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     start(10, "web", ELSEWHERE, 100);
     attach(*state, &row);
@@ -794,7 +794,7 @@ static void without_a_cgroup_a_refresh_looks_everywhere(void **state)
 
 static void a_refresh_finds_who_joined_the_cgroup(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -808,7 +808,7 @@ static void a_refresh_finds_who_joined_the_cgroup(void **state)
 
 static void only_what_is_due_is_looked_for(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
 
     start(10, "web", WEB_ID, 100);
     start(20, "mail", MAIL_ID, 200);
@@ -830,7 +830,7 @@ static void some_holders_gone_is_a_look_nearby(void **state)
     static const uint64_t ids[] = {WEB_ID, ELSEWHERE};
 
     for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
-        struct listener_row row = socket_of(100 + (uint32_t)i, ids[i]);
+        struct member row = socket_of(100 + (uint32_t)i, ids[i]);
 
         start(10, "web", ids[i], row.inode);
         start(11, "web-worker", ids[i], row.inode);
@@ -856,7 +856,7 @@ static void some_holders_gone_is_a_look_nearby(void **state)
 
 static void all_holders_gone_is_a_look_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -872,7 +872,7 @@ static void all_holders_gone_is_a_look_everywhere(void **state)
 
 static void a_successor_in_the_cgroup_is_found_there(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -890,7 +890,7 @@ static void a_successor_in_the_cgroup_is_found_there(void **state)
 /* exec(2): the same process, the same descriptor, another name. */
 static void a_holder_with_another_name_is_looked_at_again(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *process = start(10, "sh", WEB_ID, 100);
 
     attach(*state, &row);
@@ -907,7 +907,7 @@ static void a_holder_with_another_name_is_looked_at_again(void **state)
 /* dup(2) and close(2): it may have the socket under another descriptor. */
 static void a_holder_with_another_descriptor_stays(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *web = start(10, "web", WEB_ID, 100);
 
     attach(*state, &row);
@@ -923,7 +923,7 @@ static void a_holder_with_another_descriptor_stays(void **state)
 
 static void a_socket_that_nobody_has_any_more_is_nobodys(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -937,7 +937,7 @@ static void a_socket_that_nobody_has_any_more_is_nobodys(void **state)
 /* fchown(2) */
 static void a_socket_of_another_user_is_looked_for_at_once(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -957,7 +957,7 @@ static void a_socket_of_another_user_is_looked_for_at_once(void **state)
 
 static void where_only_an_activator_has_it_it_is_looked_for_everywhere(void **state)
 {
-    struct listener_row row = socket_of(100, INIT_ID);
+    struct member row = socket_of(100, INIT_ID);
 
     start(1, "systemd", INIT_ID, 100)->unit = "init.scope";
     attach(*state, &row);
@@ -998,7 +998,7 @@ static void start_many(uint32_t first, uint32_t count, uint32_t descriptors)
  * other without a pause. */
 static void after_a_rest_a_long_search_runs_through(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t before_us;
 
     start_many(1000, 50, 20000);
@@ -1014,7 +1014,7 @@ static void after_a_rest_a_long_search_runs_through(void **state)
  * without end. What it owes it makes good before the next one. */
 static void a_search_goes_into_debt_and_makes_it_good(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
     int64_t began_us = machine.now_us;
 
     start_many(1000, 50, 20000);
@@ -1038,7 +1038,7 @@ static void a_search_goes_into_debt_and_makes_it_good(void **state)
 /* However many new sockets there are, that is a tenth of the time. */
 static void looking_takes_at_most_a_tenth_of_the_time(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t began_us = machine.now_us, end_us = began_us + INT64_C(1000000000);
 
     start_many(1000, 20, 2500);
@@ -1057,7 +1057,7 @@ static void looking_takes_at_most_a_tenth_of_the_time(void **state)
 /* Who has it, too, is found without debt. */
 static void completing_does_not_go_into_debt(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t began_us = machine.now_us;
 
     start_many(1000, 100, 20000);
@@ -1077,7 +1077,7 @@ static void until_the_next_walk_what_the_last_one_said_stays(void **state)
 
     start_many(1000, 20, 1000);
     for (size_t i = 0; i < ARRAY_LENGTH(sights); i++) {
-        struct listener_row row = socket_of(100 + (uint32_t)i, WEB_ID);
+        struct member row = socket_of(100 + (uint32_t)i, WEB_ID);
         size_t scans;
 
         machine.processes[0].error = sights[i] == SIGHT_HIDDEN ? -EPERM : 0;
@@ -1100,7 +1100,7 @@ static void until_the_next_walk_what_the_last_one_said_stays(void **state)
 /* One that was held may have been passed on: that is not to be told yet. */
 static void until_the_next_walk_a_holder_that_has_gone_leaves_it_open(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
     bool was_open = false;
 
     start_many(1000, 20, 1000);
@@ -1141,7 +1141,7 @@ static void who_was_not_found_may_be_hidden(void **state)
     start(10, "web", WEB_ID, 0);
     start(20, "mail", MAIL_ID, 200);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+        struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
 
         rows[0].cookie = 100 + i; /* new each time */
         other->error = cases[i].error;
@@ -1157,7 +1157,7 @@ static void who_was_not_found_may_be_hidden(void **state)
 
 static void without_proc_nothing_is_told(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.list_error = -ENOENT;
     poll(*state, &row, 1);
@@ -1181,7 +1181,7 @@ static void without_proc_nothing_is_told(void **state)
 
 static void the_tree_is_walked_when_a_cgroup_is_not_known(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID), socket_of(300, 50)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID), socket_of(300, 50)};
 
     attach(*state, &rows[0]);
     assert_int_equal(machine.trees, 1);
@@ -1196,7 +1196,7 @@ static void the_tree_is_walked_when_a_cgroup_is_not_known(void **state)
 
 static void a_cgroup_that_becomes_known_names_the_unit(void **state)
 {
-    struct listener_row row = socket_of(100, 50);
+    struct member row = socket_of(100, 50);
 
     start(10, "late", 50, 100);
     attach(*state, &row);
@@ -1215,7 +1215,7 @@ static void a_cgroup_that_becomes_known_names_the_unit(void **state)
 /* Its last process has gone, and the socket was passed on. */
 static void the_unit_of_a_cgroup_that_is_gone_stays(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     start(30, "heir", ELSEWHERE, 100);
@@ -1232,7 +1232,7 @@ static void the_unit_of_a_cgroup_that_is_gone_stays(void **state)
 
 static void a_socket_that_vanished_is_forgotten(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, MAIL_ID)};
 
     start(10, "web", WEB_ID, 100);
     start(20, "mail", MAIL_ID, 200);
@@ -1256,7 +1256,7 @@ static void a_socket_that_vanished_is_forgotten(void **state)
 /* The kernel uses inodes again, but no cookie. */
 static void an_inode_used_again_is_a_new_socket(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -1272,7 +1272,7 @@ static void an_inode_used_again_is_a_new_socket(void **state)
 /* Sockets that are read in /proc have their inode for a cookie. */
 static void equal_cookies_of_different_inodes_are_two_sockets(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(500, MAIL_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(500, MAIL_ID)};
 
     rows[1].cookie = 100;
     start(10, "web", WEB_ID, 100);
@@ -1286,7 +1286,7 @@ static void equal_cookies_of_different_inodes_are_two_sockets(void **state)
 
 static void what_a_table_keeps_stays_as_it_was(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     const struct owner_set *kept;
 
     start(10, "web", WEB_ID, 100);
@@ -1304,7 +1304,7 @@ static void what_a_table_keeps_stays_as_it_was(void **state)
 
 static void a_refresh_lets_everything_be_looked_for_anew(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
 
     start(10, "web", WEB_ID, 100);
     start(20, "mail", ELSEWHERE, 200);
@@ -1331,7 +1331,7 @@ static void a_refresh_lets_everything_be_looked_for_anew(void **state)
 /* A process with many descriptors is looked through in many steps, once. */
 static void a_step_keeps_to_its_budget_and_the_next_goes_on_there(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     size_t steps = 0;
 
     machine.clock_takes_us = 1;
@@ -1352,7 +1352,7 @@ static void a_step_keeps_to_its_budget_and_the_next_goes_on_there(void **state)
 
 static void a_list_of_many_processes_is_read_in_steps(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.clock_takes_us = 1;
     machine.descriptor_takes_us = machine.listed_takes_us = 20;
@@ -1375,7 +1375,7 @@ static void a_list_of_many_processes_is_read_in_steps(void **state)
 static void a_step_whose_budget_is_spent_already_does_nothing(void **state)
 {
     const struct budget spent = {.now_us = clock_us, .until_us = START_US};
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     poll(*state, &row, 1);
     assert_int_equal(owners_step(*state, &spent), 1);
@@ -1385,7 +1385,7 @@ static void a_step_whose_budget_is_spent_already_does_nothing(void **state)
 
 static void without_sockets_nothing_is_ever_due(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     assert_true(owners_due_ms(*state, now_ms()) == INT64_MAX);
     assert_int_equal(step(*state), 0);
@@ -1400,7 +1400,7 @@ static void without_sockets_nothing_is_ever_due(void **state)
 
 static void what_is_due_next_is_known_to_the_millisecond(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -1417,8 +1417,7 @@ static void what_is_due_next_is_known_to_the_millisecond(void **state)
  * time, and each does something. */
 static void no_step_is_in_vain(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE),
-                                  socket_of(300, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE), socket_of(300, ELSEWHERE)};
     int64_t end_us;
     size_t steps = 0;
 
@@ -1444,7 +1443,7 @@ static void no_step_is_in_vain(void **state)
  * looked through for another, and that goes on where it was. */
 static void a_new_socket_does_not_wait_for_a_long_look(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
 
     machine.descriptor_takes_us = 5;
     start(10, "crowd", ELSEWHERE, 100)->others = 100000;
@@ -1470,7 +1469,7 @@ static void a_new_socket_does_not_wait_for_a_long_look(void **state)
  * walk, not one each. */
 static void sockets_that_come_in_the_middle_share_the_next_walk(void **state)
 {
-    struct listener_row rows[40];
+    struct member rows[40];
 
     start_many(1000, 100, 200);
     for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++)
@@ -1487,7 +1486,7 @@ static void sockets_that_come_in_the_middle_share_the_next_walk(void **state)
 
 static void the_first_holder_is_told_before_the_search_ends(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     uint64_t version;
 
     start_many(1000, 10, 1000);
@@ -1509,7 +1508,7 @@ static void the_first_holder_is_told_before_the_search_ends(void **state)
 
 static void the_cheapest_are_looked_through_first(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     start(10, "a", ELSEWHERE, 0)->others = 1000;
     start(11, "b", ELSEWHERE, 0)->others = 10;
@@ -1521,7 +1520,7 @@ static void the_cheapest_are_looked_through_first(void **state)
 
 static void where_the_number_is_unknown_they_go_by_pid(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.uncounted = true;
     start(10, "a", ELSEWHERE, 0)->others = 1000;
@@ -1533,7 +1532,7 @@ static void where_the_number_is_unknown_they_go_by_pid(void **state)
 /* Whoever has a new listener has one descriptor more. */
 static void whoever_has_changed_is_looked_through_first(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
     struct process *web;
 
     start(10, "a", ELSEWHERE, 100)->others = 2;
@@ -1553,7 +1552,7 @@ static void whoever_has_changed_is_looked_through_first(void **state)
  * most expensive process. */
 static void whoever_keeps_asking_does_not_keep_others_waiting_for_ever(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
 
     start_many(1000, 20, 100);
     start(10, "crowd", ELSEWHERE, 100)->others = 3000;
@@ -1571,7 +1570,7 @@ static void whoever_keeps_asking_does_not_keep_others_waiting_for_ever(void **st
 /* With every process that is looked into come two new ones. */
 static void a_search_ends_although_processes_come_faster_than_they_are_read(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     for (uint32_t pid = 10; pid < 20; pid++)
         start(pid, "idle", ELSEWHERE, 0);
@@ -1588,7 +1587,7 @@ static void a_search_ends_although_processes_come_faster_than_they_are_read(void
  * and however many of them listen. */
 static void upkeep_of_a_process_costs_the_same_whatever_it_has(void **state)
 {
-    static struct listener_row rows[ROWS_MAX];
+    static struct member rows[ROWS_MAX];
     struct process *process = start(10, "web", WEB_ID, 0);
     size_t scans, rechecks;
 
@@ -1612,7 +1611,7 @@ static void upkeep_of_a_process_costs_the_same_whatever_it_has(void **state)
 /* Sockets that came at different times are refreshed together in the end. */
 static void one_list_of_processes_serves_many_sockets(void **state)
 {
-    struct listener_row rows[200];
+    struct member rows[200];
     size_t lists;
 
     start(10, "web", ELSEWHERE, 0);
@@ -1630,7 +1629,7 @@ static void one_list_of_processes_serves_many_sockets(void **state)
 /* The next descriptor each time: in the end none is passed over. */
 static void each_look_is_at_another_descriptor(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID), socket_of(102, WEB_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID), socket_of(102, WEB_ID)};
     struct process *process = start(10, "web", WEB_ID, 100);
 
     process->sockets[0] = 101;
@@ -1649,7 +1648,7 @@ static void each_look_is_at_another_descriptor(void **state)
 
 static void of_thousands_of_holders_the_looks_are_spread(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     int64_t began_us;
 
     owners_set_limit(*state, 3000);
@@ -1668,7 +1667,7 @@ static void of_thousands_of_holders_the_looks_are_spread(void **state)
  * more of them than it had. */
 static void a_descriptor_passed_on_is_found_by_a_complete_look(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *heir;
 
     start(10, "web", WEB_ID, 100);
@@ -1687,7 +1686,7 @@ static void a_descriptor_passed_on_is_found_by_a_complete_look(void **state)
 
 static void complete_looks_take_at_most_a_hundredth_of_the_time(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     int64_t began_us;
 
     start_many(1000, 10, 50000);
@@ -1706,7 +1705,7 @@ static void complete_looks_take_at_most_a_hundredth_of_the_time(void **state)
  * known: it has one descriptor more. */
 static void one_that_arrives_somewhere_is_found_by_the_number_of_descriptors(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
     struct process *process = start(10, "web", ELSEWHERE, 0);
 
     start(20, "idle", ELSEWHERE, 0)->others = 7;
@@ -1723,7 +1722,7 @@ static void one_that_arrives_somewhere_is_found_by_the_number_of_descriptors(voi
 static void who_cannot_be_looked_into_now_keeps_what_is_known(void **state)
 {
     static const int errors[] = {-EMFILE, -ENFILE, -EIO};
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
     struct process *process = start(10, "web", WEB_ID, 100);
 
     attach(*state, &row);
@@ -1750,7 +1749,7 @@ static void who_cannot_be_looked_into_now_keeps_what_is_known(void **state)
 
 static void what_is_told_changes_only_when_something_else_is_known(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE)};
     struct process *web = start(10, "web", WEB_ID, 100);
     uint64_t version;
 
@@ -1768,8 +1767,7 @@ static void what_is_told_changes_only_when_something_else_is_known(void **state)
 
 static void to_the_end_everything_is_looked_for_whatever_it_takes(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE),
-                                  socket_of(300, WEB_ID)};
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE), socket_of(300, WEB_ID)};
 
     start_many(1000, 100, 50000);
     start(10, "web", ELSEWHERE, 100);
@@ -1791,7 +1789,7 @@ static void to_the_end_everything_is_looked_for_whatever_it_takes(void **state)
 
 static void to_the_end_without_proc_ends_with_the_reason(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     machine.list_error = -ENOENT;
     poll(*state, &row, 1);
@@ -1803,9 +1801,9 @@ static void to_the_end_without_proc_ends_with_the_reason(void **state)
 /* Floods */
 
 /* So many sockets, in so many cgroups by turns. */
-static struct listener_row *flood(uint32_t count, uint32_t cgroups)
+static struct member *flood(uint32_t count, uint32_t cgroups)
 {
-    static struct listener_row rows[ROWS_MAX];
+    static struct member rows[ROWS_MAX];
 
     assert_in_range(count, 1, ROWS_MAX);
     for (uint32_t i = 0; i < count; i++)
@@ -1841,7 +1839,7 @@ static void a_cgroup_is_read_once_however_its_sockets_come(void **state)
 /* A thousand, all of them others each second. */
 static void cgroups_that_come_and_go_cost_a_bounded_time(void **state)
 {
-    struct listener_row *rows = flood(1000, 1000);
+    struct member *rows = flood(1000, 1000);
     int64_t began_us = machine.now_us;
 
     machine.tree_takes_us = 20000;
@@ -1869,7 +1867,7 @@ static void start_crowd(uint32_t first, uint32_t count, uint32_t sockets, bool s
     }
 }
 
-static void assert_listed(const struct listener_row *row, size_t listed, uint64_t unlisted)
+static void assert_listed(const struct member *row, size_t listed, uint64_t unlisted)
 {
     assert_int_equal(row->owners->sight, SIGHT_SEEN);
     assert_int_equal(row->owners->count, listed);
@@ -1880,7 +1878,7 @@ static void assert_listed(const struct listener_row *row, size_t listed, uint64_
 
 static void a_table_that_processes_share_is_looked_through_once(void **state)
 {
-    struct listener_row *rows = flood(19000, 1);
+    struct member *rows = flood(19000, 1);
 
     for (uint32_t i = 0; i < 19000; i++)
         rows[i].cgroup_id = ELSEWHERE;
@@ -1903,7 +1901,7 @@ static void a_table_that_processes_share_is_looked_through_once(void **state)
 /* One process alone would be looked through in a tenth of a second. */
 static void a_shared_table_does_not_delay_other_sockets(void **state)
 {
-    struct listener_row *rows = flood(19000, 1);
+    struct member *rows = flood(19000, 1);
 
     for (uint32_t i = 0; i < 19000; i++)
         rows[i].cgroup_id = ELSEWHERE;
@@ -1931,7 +1929,7 @@ static void a_shared_table_does_not_delay_other_sockets(void **state)
 /* Which of them was looked through does not matter, nor whether it is there. */
 static void whoever_shares_a_table_may_end_or_get_one_of_its_own(void **state)
 {
-    struct listener_row *rows = flood(100, 1);
+    struct member *rows = flood(100, 1);
     struct process *other;
 
     for (uint32_t i = 0; i < 100; i++)
@@ -1973,7 +1971,7 @@ static void tables_that_cannot_be_compared_are_looked_through_each(void **state)
     static const int errors[] = {-EPERM, -ENOSYS};
 
     for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
-        struct listener_row *rows = flood(100, 1);
+        struct member *rows = flood(100, 1);
 
         for (uint32_t k = 0; k < 100; k++)
             rows[k].cookie += i;
@@ -1989,7 +1987,7 @@ static void tables_that_cannot_be_compared_are_looked_through_each(void **state)
 
 static void of_many_holders_so_many_are_listed_and_all_are_counted(void **state)
 {
-    struct listener_row *rows = flood(10000, 1);
+    struct member *rows = flood(10000, 1);
     const struct holder *some[64];
     size_t count = 0;
 
@@ -2019,7 +2017,7 @@ static void of_many_holders_so_many_are_listed_and_all_are_counted(void **state)
 /* A socket that a process has twice is held by one process. */
 static void who_is_not_listed_is_counted_by_whoever_comes_and_goes(void **state)
 {
-    struct listener_row row = socket_of(100, ELSEWHERE);
+    struct member row = socket_of(100, ELSEWHERE);
 
     owners_set_limit(*state, 2);
     for (uint32_t pid = 10; pid < 20; pid++)
@@ -2052,7 +2050,7 @@ static void who_is_not_listed_is_counted_by_whoever_comes_and_goes(void **state)
 
 static void who_is_of_the_sockets_own_user_is_listed_before_others(void **state)
 {
-    struct listener_row row = socket_of(100, INIT_ID);
+    struct member row = socket_of(100, INIT_ID);
 
     owners_set_limit(*state, 2);
     start(1, "systemd", INIT_ID, 100)->unit = "init.scope";
@@ -2069,7 +2067,7 @@ static void who_is_of_the_sockets_own_user_is_listed_before_others(void **state)
 static void another_name_is_no_reason_to_look_through_a_process(void **state)
 {
     static const char *const called[] = {"one", "two"};
-    static struct listener_row rows[2000];
+    static struct member rows[2000];
     size_t scans;
 
     for (uint32_t i = 0; i < 2000; i++) {
@@ -2095,7 +2093,7 @@ static void another_name_is_no_reason_to_look_through_a_process(void **state)
 /* Which exec(2) may have done. */
 static void another_name_and_other_descriptors_are(void **state)
 {
-    struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID)};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID)};
     struct process *process = start(10, "sh", WEB_ID, 100);
 
     process->sockets[0] = 101;
@@ -2119,7 +2117,7 @@ static size_t allocated(void)
 
 static void after_a_flood_the_memory_is_given_back(void **state)
 {
-    struct listener_row *rows = flood(60000, 1), own = socket_of(100, WEB_ID);
+    struct member *rows = flood(60000, 1), own = socket_of(100, WEB_ID);
     size_t before;
 
     start(10, "web", WEB_ID, 100);
@@ -2146,7 +2144,7 @@ static void after_a_flood_the_memory_is_given_back(void **state)
 
 static void of_many_holders_each_is_looked_at_once_a_second(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     for (uint32_t pid = 10; pid < 20; pid++)
         start(pid, "web", WEB_ID, 100);
@@ -2165,7 +2163,7 @@ static void of_many_holders_each_is_looked_at_once_a_second(void **state)
 
 static void a_look_without_memory_leaves_what_is_known(void **state)
 {
-    struct listener_row row = socket_of(100, WEB_ID);
+    struct member row = socket_of(100, WEB_ID);
 
     start(10, "web", WEB_ID, 100)->error = -ENOMEM;
     poll(*state, &row, 1);
@@ -2205,8 +2203,7 @@ static void memory_may_run_out_at_any_step(void **state)
 
     owners_free(*state);
     for (; r < 0; given++, failures += r < 0) {
-        struct listener_row rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE), socket_of(300, 50)};
-        struct listener_builder b = {rows, 3};
+        struct member rows[] = {socket_of(100, WEB_ID), socket_of(200, ELSEWHERE), socket_of(300, 50)};
 
         assert_int_equal(set_up(state), 0);
         start(10, "web", WEB_ID, 100);
@@ -2214,7 +2211,7 @@ static void memory_may_run_out_at_any_step(void **state)
         start(20, "mail", ELSEWHERE, 200);
         machine.memory_ends = true;
         machine.memory_left = given;
-        r = owners_attach(*state, &b, now_ms());
+        r = attach_all(*state, rows, 3);
         for (int i = 0; r >= 0 && i < 5; i++, pass_ms(1000)) {
             while (r >= 0 && is_due(*state))
                 r = step(*state);

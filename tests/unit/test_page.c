@@ -114,7 +114,7 @@ static void a_class_that_was_not_seen_has_no_number(void **state)
         char *text;
 
         scene_init(&s);
-        listener_builder_set_class(s.builder, PROTOCOL_TCP, unseen[i], -EPERM);
+        listener_builder_end(s.builder, PROTOCOL_TCP, PART_ALL, unseen[i], -EPERM);
         scene_seal(&s);
         text = render(&s);
         assert_well_nested(text);

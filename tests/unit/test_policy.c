@@ -1,4 +1,5 @@
 #include "core/policy.h"
+#include "tests/unit/policies.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -180,6 +181,38 @@ static void a_loopback_address_asks_for_loopback(void **state)
     }
 }
 
+static void assert_ranges(const struct policy *policy, size_t max, const char *wanted)
+{
+    struct port_range ranges[8];
+    char have[256] = "";
+    size_t length = 0, count;
+
+    assert_in_range(max, 1, ARRAY_LENGTH(ranges));
+    count = policy_expected_ranges(policy, PROTOCOL_TCP, ranges, max);
+    assert_in_range(count, 0, max);
+    for (size_t i = 0; i < count; i++)
+        length += (size_t)snprintf(have + length, sizeof have - length, "%s%u-%u", i > 0 ? " " : "",
+                                   ranges[i].first, ranges[i].last);
+    assert_string_equal(have, wanted);
+}
+
+static void expected_ports_are_told_as_few_ranges(void **state)
+{
+    struct policy policy =
+        policy_expecting("udp/1-99 tcp/80-90,22 tcp/85-95 tcp/96 tcp/65535 tcp/8000 raw/6");
+    struct policy none = policy_expecting("udp/53");
+
+    (void)state;
+    assert_ranges(&policy, 8, "22-22 80-96 8000-8000 65535-65535");
+    assert_ranges(&policy, 4, "22-22 80-96 8000-8000 65535-65535");
+    assert_ranges(&policy, 3, "22-96 8000-8000 65535-65535"); /* what is nearest is joined */
+    assert_ranges(&policy, 2, "22-8000 65535-65535");
+    assert_ranges(&policy, 1, "22-65535");
+    assert_ranges(&none, 8, "");
+    policy_done(&policy);
+    policy_done(&none);
+}
+
 static void done_frees_all_and_leaves_an_empty_policy(void **state)
 {
     struct policy policy = {.expect_count = 1, .allow_count = 1, .unexpected = {.enabled = true}};
@@ -213,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_policy_with_entries_must_be_sealed),
         cmocka_unit_test(an_empty_policy_expects_nothing),
         cmocka_unit_test(a_loopback_address_asks_for_loopback),
+        cmocka_unit_test(expected_ports_are_told_as_few_ranges),
         cmocka_unit_test(done_frees_all_and_leaves_an_empty_policy),
     };
 

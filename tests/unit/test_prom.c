@@ -374,7 +374,7 @@ static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state
         scene_init(&s);
         scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
         scene_expect(&s, "dns", PROTOCOL_UDP, "53", WANT_ANY);
-        listener_builder_set_class(s.builder, PROTOCOL_TCP, unseen[i], -EPERM);
+        listener_builder_end(s.builder, PROTOCOL_TCP, PART_ALL, unseen[i], -EPERM);
         scene_listen(&s, "udp/0.0.0.0:53", NULL);
         scene_seal(&s);
         e = render(&s);
@@ -398,7 +398,7 @@ static void a_class_not_asked_for_yet_is_not_called_invisible(void **state)
 
     (void)state;
     scene_init(&s);
-    listener_builder_set_class(s.builder, PROTOCOL_TCP, VISIBILITY_UNKNOWN, 0);
+    listener_builder_end(s.builder, PROTOCOL_TCP, PART_ALL, VISIBILITY_UNKNOWN, 0);
     scene_seal(&s);
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_socket_class_visible{class=\"tcp\"}"), 0);
@@ -593,37 +593,6 @@ static void listen_on_ports(struct scene *s, const char *protocol, unsigned firs
     }
 }
 
-/* They have no series either, and nobody else would say so. */
-static void listeners_cut_from_the_table_are_counted(void **state)
-{
-    struct prom_dropped dropped = {{0}};
-    struct parsed e;
-    struct scene s;
-
-    (void)state;
-    scene_init(&s);
-    scene_expect(&s, "web", PROTOCOL_TCP, "60000", WANT_ANY);
-    listen_on_ports(&s, "tcp", 1, 101); /* the table holds 100 */
-    listen_on_ports(&s, "udp", 1, 2);
-    scene_listen(&s, "0.0.0.0:60000", NULL);
-    scene_seal(&s);
-    assert_int_equal(view_class(&s.view, PROTOCOL_TCP)->cut, 1);
-    assert_int_equal(view_class(&s.view, PROTOCOL_UDP)->cut, 2);
-    e = render_and_count(&s, &dropped);
-    assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 3");
-    assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_connections\"} 0");
-    assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 101);
-    assert_int_equal(sum_dropped(&dropped), 3);
-    parsed_done(&e);
-
-    s.view.limits.series = 0; /* both limits cut, and both count */
-    e = render_and_count(&s, &dropped);
-    assert_sample(&e, "sockwatch_series_dropped_total{family=\"sockwatch_listener_info\"} 106");
-    assert_int_equal(count_samples(&e, "sockwatch_listener_info{"), 1);
-    parsed_done(&e);
-    scene_done(&s);
-}
-
 static void series_of_expected_listeners_are_never_cut(void **state)
 {
     static const char *const families[] = {
@@ -733,7 +702,6 @@ int main(void)
         cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),
         cmocka_unit_test(what_was_cut_is_counted_over_all_renderings),
         cmocka_unit_test(expected_ports_come_before_others_where_a_limit_cuts),
-        cmocka_unit_test(listeners_cut_from_the_table_are_counted),
         cmocka_unit_test(series_of_expected_listeners_are_never_cut),
         cmocka_unit_test(what_an_owner_is_not_known_for_has_no_label),
         cmocka_unit_test(one_look_has_counted_no_restarts),

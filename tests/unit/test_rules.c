@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -27,14 +28,14 @@ static struct expect expect_of(const char *name, const struct matcher *match)
     return e;
 }
 
-static struct listener_builder *builder(const char *sockets, const struct policy *policy, size_t limit)
+static struct listener_builder *builder(const char *sockets)
 {
-    struct listener_builder *b = listener_builder_new(limit, policy);
+    struct listener_builder *b = new_builder(1000);
 
     assert_non_null(b);
     add_rows(b, sockets, 1);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     return b;
 }
 
@@ -46,10 +47,10 @@ static const struct verdict *judge(struct listener_builder *b, struct policy *po
     const struct verdict *v;
 
     assert_int_equal(policy_seal(policy), 0);
-    space.listeners = listener_table_seal(b, NULL, NULL);
+    space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);
-    v = rules_judge(&space, policy, own);
+    v = judge_space(&space, policy, own);
     assert_non_null(v);
     listener_table_unref(space.listeners);
     policy_unseal(policy);
@@ -93,7 +94,7 @@ static void assert_judged(struct listener_builder *b, struct policy *policy, con
 
 static void assert_findings(const char *sockets, struct policy *policy, const char *wanted)
 {
-    assert_judged(builder(sockets, policy, 100), policy, &no_own, wanted);
+    assert_judged(builder(sockets), policy, &no_own, wanted);
 }
 
 struct expect_case {
@@ -458,9 +459,8 @@ static void our_own_sockets_are_always_allowed(void **state)
     struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
 
     (void)state;
-    assert_judged(builder("127.0.0.1:80 [::]:80 *:80", &policy, 100), &policy, &own, "");
-    assert_judged(builder("10.1.1.1:80 udp/127.0.0.1:80 0.0.0.0:81 127.0.0.1:81 127.0.0.2:81", &policy, 100),
-                  &policy, &own,
+    assert_judged(builder("127.0.0.1:80 [::]:80 *:80"), &policy, &own, "");
+    assert_judged(builder("10.1.1.1:80 udp/127.0.0.1:80 0.0.0.0:81 127.0.0.1:81 127.0.0.2:81"), &policy, &own,
                   "Exposed(tcp/10.1.1.1:80) UnexpectedListener(tcp/0.0.0.0:81) "
                   "UnexpectedListener(tcp/127.0.0.1:81) UnexpectedListener(tcp/127.0.0.2:81) "
                   "UnexpectedListener(udp/127.0.0.1:80)");
@@ -496,7 +496,7 @@ static void our_own_sockets_are_known_by_whatever_they_became(void **state)
         struct ip_port item = {address_of(cases[i].own), 80};
         const struct ip_ports own = {&item, 1, 1};
 
-        assert_judged(builder(cases[i].sockets, &policy, 100), &policy, &own, cases[i].findings);
+        assert_judged(builder(cases[i].sockets), &policy, &own, cases[i].findings);
     }
 }
 
@@ -521,8 +521,8 @@ static void a_class_that_was_not_read_yields_no_findings_but_blind(void **state)
         struct listener_builder *b;
 
         e.match.protocol = PROTOCOL_UDP;
-        b = builder("udp/0.0.0.0:54", &policy, 100);
-        listener_builder_set_class(b, PROTOCOL_UDP, cases[i].visibility, -EIO);
+        b = builder("udp/0.0.0.0:54");
+        listener_builder_end(b, PROTOCOL_UDP, PART_ALL, cases[i].visibility, -EIO);
         assert_judged(b, &policy, &no_own, cases[i].findings);
     }
 }
@@ -532,27 +532,58 @@ static void blindness_is_reported_only_where_a_rule_needs_to_see(void **state)
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect e = expect_of("web", &match);
     struct policy policy = {.expects = &e, .expect_count = 1};
-    struct listener_builder *b = builder("0.0.0.0:80", &policy, 100);
+    struct listener_builder *b = builder("0.0.0.0:80");
 
     (void)state;
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         if (i != PROTOCOL_TCP)
-            listener_builder_set_class(b, (enum protocol)i, VISIBILITY_FAILED, -EIO);
+            listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_FAILED, -EIO);
     assert_judged(b, &policy, &no_own, "");
 }
 
 static void an_absent_protocol_hides_no_unexpected_listener(void **state)
 {
     struct policy policy = {.unexpected.enabled = true};
-    struct listener_builder *b = builder("", &policy, 100);
+    struct listener_builder *b = builder("");
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
     assert_judged(b, &policy, &no_own, "Blind(udplite)");
 }
 
-static void a_cut_class_is_blind_for_unexpected_listeners_only(void **state)
+/* There was no room for all TCP sockets. */
+static const struct verdict *judge_unread(const char *sockets, struct policy *policy)
+{
+    struct listener_builder *b = builder(sockets);
+    const struct listener_table *t = seal_all(b);
+    struct inventory inv;
+    const struct verdict *v;
+
+    assert_non_null(t);
+    assert_int_equal(policy_seal(policy), 0);
+    listener_table_inventory(t, &inv);
+    inv.classes[PROTOCOL_TCP].unread = 5;
+    v = rules_judge(&inv, policy, &no_own, NULL);
+    assert_non_null(v);
+    listener_table_unref(t);
+    listener_builder_free(b);
+    policy_unseal(policy);
+    return v;
+}
+
+static void assert_unread(const char *sockets, struct policy *policy, const char *wanted)
+{
+    const struct verdict *v = judge_unread(sockets, policy);
+    char have[FINDINGS_TEXT_MAX];
+
+    findings_text(v, have);
+    assert_string_equal(have, wanted);
+    verdict_unref(v);
+}
+
+/* What was seen is judged; what was not may be anything. */
+static void a_class_that_was_not_read_whole_is_blind_where_that_matters(void **state)
 {
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect e = expect_of("web", &match);
@@ -560,40 +591,103 @@ static void a_cut_class_is_blind_for_unexpected_listeners_only(void **state)
     const struct verdict *v;
 
     (void)state;
-    assert_judged(builder("0.0.0.0:1 0.0.0.0:2 0.0.0.0:80", &policy, 1), &policy, &no_own,
-                  "UnexpectedListener(tcp/0.0.0.0:1) Blind(tcp)");
+    assert_unread("0.0.0.0:1 0.0.0.0:80", &policy, "UnexpectedListener(tcp/0.0.0.0:1) Blind(tcp)");
     policy.unexpected.enabled = false;
-    assert_judged(builder("0.0.0.0:1 0.0.0.0:2", &policy, 1), &policy, &no_own, "NotListening(web:80)");
+    assert_unread("0.0.0.0:1 0.0.0.0:80", &policy, "");
 
-    v = judge(builder("0.0.0.0:1 0.0.0.0:2", &policy, 1), &policy, &no_own);
+    v = judge_unread("0.0.0.0:1", &policy); /* it may be there or not */
+    assert_int_equal(v->count, 2);
+    assert_int_equal(v->findings[0].key.rule, RULE_NOT_LISTENING);
+    assert_true(v->findings[0].undetermined);
+    assert_int_equal(v->findings[1].key.rule, RULE_BLIND);
+    assert_string_equal(v->findings[1].summary,
+                        "5 tcp sockets are more than can be held, and are not judged");
+    assert_false(v->services[0].seen);
     assert_true(v->classes[PROTOCOL_TCP].seen);
     assert_false(v->classes[PROTOCOL_TCP].complete);
-    assert_true(v->classes[PROTOCOL_UDP].seen);
     assert_true(v->classes[PROTOCOL_UDP].complete);
     verdict_unref(v);
 }
 
 /* An Exposed that an allow entry may find needs every listener, too. */
-static void a_cut_class_is_blind_for_allowed_scopes(void **state)
+static void a_class_that_was_not_read_whole_is_blind_for_allowed_scopes(void **state)
 {
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
     struct policy policy = {.allows = &a, .allow_count = 1};
 
     (void)state;
-    assert_judged(builder("0.0.0.0:1 0.0.0.0:80", &policy, 1), &policy, &no_own, "Blind(tcp)");
+    assert_unread("0.0.0.0:1 127.0.0.1:80", &policy, "Blind(tcp)");
+}
+
+static struct listener_row row_by(const char *socket, uint32_t uid, uint64_t cookie)
+{
+    struct listener_row row = row_of(socket);
+
+    row.uid = uid;
+    row.cookie = cookie;
+    return row;
+}
+
+static bool on_port_1007(const void *arg, const struct alert_key *key)
+{
+    (void)arg;
+    return key->port == 1007;
+}
+
+/* Whoever opens many listeners must not hide those of others, nor keep what was
+ * told about one from ending. */
+static void findings_about_listeners_are_bounded_for_each_user(void **state)
+{
+    const struct judge_bounds bounds = {.findings = 8, .was_true = on_port_1007};
+    struct policy policy = {.unexpected.enabled = true};
+    struct listener_builder *b = builder("");
+    size_t of_user = 0, of_others = 0;
+    struct inventory inv;
+    const struct verdict *v;
+    struct limits limits = limits_of(1);
+
+    (void)state;
+    for (uint16_t port = 1000; port < 1020; port++) {
+        struct listener_row row = row_by("0.0.0.0:1", 4242, port);
+
+        row.port = port;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    for (uint16_t port = 60000; port < 60003; port++) {
+        struct listener_row row = row_by("0.0.0.0:1", 0, port);
+
+        row.port = port;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    assert_int_equal(policy_seal(&policy), 0);
+    assert_int_equal(finish_look(b, &limits, &policy, NULL, NULL, &inv), 0);
+    v = rules_judge(&inv, &policy, &no_own, &bounds);
+    assert_non_null(v);
+    for (size_t i = 0; i < v->count; i++) {
+        of_user += v->findings[i].key.port < 2000;
+        of_others += v->findings[i].key.port >= 60000;
+    }
+    assert_int_equal(of_user, 4 + 1); /* half, and the one that was told before */
+    assert_int_equal(of_others, 3);
+    assert_int_equal(v->left_out, 15);
+    for (size_t i = 0; i < inv.total; i++)
+        assert_int_equal(v->listeners[i].rules, 1u << RULE_UNEXPECTED_LISTENER);
+    verdict_unref(v);
+    listener_builder_free(b);
+    policy_unseal(&policy);
 }
 
 static void a_verdict_says_which_classes_were_seen(void **state)
 {
     struct policy policy = {0};
-    struct listener_builder *b = builder("", &policy, 1);
+    struct listener_builder *b = builder("");
     const struct verdict *v;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_FAILED, -EIO);
-    listener_builder_set_class(b, PROTOCOL_UDPLITE, VISIBILITY_UNSUPPORTED, 0);
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_ABSENT, 0);
-    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_UNKNOWN, 0);
+    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
+    listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_UNKNOWN, 0);
     v = judge(b, &policy, &no_own);
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
         assert_int_equal(v->classes[i].seen, i == PROTOCOL_TCP);
@@ -626,7 +720,7 @@ static void findings_carry_severity_and_for_of_their_entry(void **state)
     expects[0].for_ms = 1000;
     expects[1].for_ms = 2000;
     expects[1].severity = SEVERITY_WARNING;
-    v = judge(builder("0.0.0.0:22 0.0.0.0:81", &policy, 100), &policy, &no_own);
+    v = judge(builder("0.0.0.0:22 0.0.0.0:81"), &policy, &no_own);
     assert_int_equal(v->count, ARRAY_LENGTH(wanted));
     for (size_t i = 0; i < v->count; i++) {
         assert_int_equal(v->findings[i].key.rule, wanted[i].rule);
@@ -641,13 +735,13 @@ static void keys_say_what_a_finding_is_about(void **state)
     const struct matcher match = on_ports(port_80, WANT_ANY, NULL);
     struct expect e = expect_of("web", &match);
     struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
-    struct listener_builder *b = builder("udp/[fe80::1%2]:53", &policy, 100);
+    struct listener_builder *b = builder("udp/[fe80::1%2]:53");
     struct ip_addr address = address_of("fe80::1");
     const struct alert_key *key;
     const struct verdict *v;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_SCTP, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_FAILED, -EIO);
     v = judge(b, &policy, &no_own);
     assert_int_equal(v->count, 3);
     key = &v->findings[0].key;
@@ -716,7 +810,7 @@ static void summaries_say_it_in_one_line(void **state)
         e.families[0] = strchr(cases[i].families, '4') != NULL;
         e.families[1] = strchr(cases[i].families, '6') != NULL;
         policy.expects = &e;
-        assert_summary(builder(cases[i].sockets, &policy, 100), &policy, cases[i].summary);
+        assert_summary(builder(cases[i].sockets), &policy, cases[i].summary);
     }
 }
 
@@ -724,16 +818,16 @@ static void summaries_about_one_listener_name_it(void **state)
 {
     struct allow a = {.match = on_ports(port_80, WANT_LOOPBACK, NULL)};
     struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
-    struct listener_builder *b = builder("", &policy, 100);
+    struct listener_builder *b = builder("");
 
     (void)state;
-    assert_summary(builder("0.0.0.0:22", &policy, 100), &policy,
+    assert_summary(builder("0.0.0.0:22"), &policy,
                    "tcp 0.0.0.0:22 (ssh) listens, but is neither expected nor allowed");
-    assert_summary(builder("udp/[::1]:4000", &policy, 100), &policy,
+    assert_summary(builder("udp/[::1]:4000"), &policy,
                    "udp [::1]:4000 listens, but is neither expected nor allowed");
-    assert_summary(builder("*:80", &policy, 100), &policy,
+    assert_summary(builder("*:80"), &policy,
                    "tcp *:80 (http) is bound beyond loopback, allowed only on loopback");
-    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EACCES);
+    listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_FAILED, -EACCES);
     assert_summary(b, &policy, "raw sockets cannot be read: Permission denied");
 }
 
@@ -756,7 +850,7 @@ static void a_long_summary_is_cut(void **state)
         (void)snprintf(sockets + length, sizeof sockets - length,
                        "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff%d%%200000000%d]:80 ", i, i);
     }
-    v = judge(builder(sockets, &policy, 100), &policy, &no_own);
+    v = judge(builder(sockets), &policy, &no_own);
     assert_int_equal(v->count, 1);
     assert_in_range(strlen(v->findings[0].summary), 300, SUMMARY_MAX - 1);
     verdict_unref(v);
@@ -770,7 +864,7 @@ static void listeners_carry_the_rules_that_concern_them(void **state)
     struct policy policy = {
         .expects = &e, .expect_count = 1, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
     const struct verdict *v =
-        judge(builder("0.0.0.0:22 10.0.0.1:80 127.0.0.1:80 0.0.0.0:81", &policy, 100), &policy, &no_own);
+        judge(builder("0.0.0.0:22 10.0.0.1:80 127.0.0.1:80 0.0.0.0:81"), &policy, &no_own);
     static const uint32_t masks[] = {1u << RULE_UNEXPECTED_LISTENER, 1u << RULE_EXPOSED, 0,
                                      1u << RULE_EXPOSED};
 
@@ -820,7 +914,7 @@ static void an_entry_uses_the_rules_that_can_fire_for_it(void **state)
 
         e.families[0] = cases[i].ipv4;
         e.families[1] = cases[i].ipv6;
-        v = judge(builder("", &policy, 100), &policy, &no_own);
+        v = judge(builder(""), &policy, &no_own);
         assert_int_equal(v->service_count, 1);
         assert_int_equal(v->services[0].used, cases[i].used);
         verdict_unref(v);
@@ -837,11 +931,11 @@ struct need_case {
 static void assert_needs(struct policy *policy, const struct need_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct listener_builder *b = builder("", policy, 100);
+        struct listener_builder *b = builder("");
         const struct class_verdict *class;
         const struct verdict *v;
 
-        listener_builder_set_class(b, cases[i].protocol, cases[i].visibility, -EIO);
+        listener_builder_end(b, cases[i].protocol, PART_ALL, cases[i].visibility, -EIO);
         v = judge(b, policy, &no_own);
         class = &v->classes[cases[i].protocol];
         assert_int_equal(class->needed, cases[i].needed);
@@ -1011,10 +1105,10 @@ static void every_finding_can_be_produced(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
-        struct listener_builder *b = builder(sockets[i], &policy, 100);
+        struct listener_builder *b = builder(sockets[i]);
         const struct verdict *v;
 
-        listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
+        listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_FAILED, -EIO);
         v = judge(b, &policy, &no_own);
         assert_int_equal(policy_seal(&policy), 0);
         for (size_t k = 0; k < v->count; k++) {
@@ -1041,7 +1135,7 @@ static void a_service_is_found_or_not_listening(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
-        const struct verdict *v = judge(builder(sockets[i], &policy, 100), &policy, &no_own);
+        const struct verdict *v = judge(builder(sockets[i]), &policy, &no_own);
         char text[FINDINGS_TEXT_MAX];
 
         findings_text(v, text);
@@ -1058,10 +1152,10 @@ static void a_service_is_found_or_not_listening(void **state)
 static void no_policy_finds_nothing(void **state)
 {
     struct policy policy = {0};
-    struct listener_builder *b = builder("0.0.0.0:80 *:22 udp/0.0.0.0:53", &policy, 1);
+    struct listener_builder *b = builder("0.0.0.0:80 *:22 udp/0.0.0.0:53");
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_RAW, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_FAILED, -EIO);
     assert_judged(b, &policy, &no_own, "");
 }
 
@@ -1092,8 +1186,9 @@ int main(void)
         cmocka_unit_test(a_class_that_was_not_read_yields_no_findings_but_blind),
         cmocka_unit_test(blindness_is_reported_only_where_a_rule_needs_to_see),
         cmocka_unit_test(an_absent_protocol_hides_no_unexpected_listener),
-        cmocka_unit_test(a_cut_class_is_blind_for_unexpected_listeners_only),
-        cmocka_unit_test(a_cut_class_is_blind_for_allowed_scopes),
+        cmocka_unit_test(a_class_that_was_not_read_whole_is_blind_where_that_matters),
+        cmocka_unit_test(a_class_that_was_not_read_whole_is_blind_for_allowed_scopes),
+        cmocka_unit_test(findings_about_listeners_are_bounded_for_each_user),
         cmocka_unit_test(a_verdict_says_which_classes_were_seen),
         cmocka_unit_test(findings_carry_severity_and_for_of_their_entry),
         cmocka_unit_test(keys_say_what_a_finding_is_about),

@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -31,15 +32,15 @@ static struct owner_set *make_owners(const struct owned *o)
 }
 
 /* All classes are seen. */
-static const struct listener_table *table_of(const struct owned *sockets, const struct policy *policy)
+static const struct listener_table *table_of(const struct owned *sockets)
 {
-    struct listener_builder *b = listener_builder_new(100, policy);
+    struct listener_builder *b = new_builder(1000);
     struct owner_set *sets[SOCKETS_MAX] = {NULL};
     const struct listener_table *t;
 
     assert_non_null(b);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     for (size_t i = 0; i < SOCKETS_MAX && sockets[i].socket; i++) {
         struct listener_row row = row_of(sockets[i].socket);
 
@@ -48,7 +49,7 @@ static const struct listener_table *table_of(const struct owned *sockets, const 
         row.uid = sets[i] ? sets[i]->uid : 0;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
-    t = listener_table_seal(b, NULL, NULL);
+    t = seal_all(b);
     listener_builder_free(b);
     assert_non_null(t);
     for (size_t i = 0; i < SOCKETS_MAX; i++)
@@ -60,7 +61,7 @@ static const struct listener_table *table_of(const struct owned *sockets, const 
 static const struct verdict *judge_table(const struct listener_table *t, const struct policy *policy)
 {
     const struct space space = {.name = "", .listeners = t};
-    const struct verdict *v = rules_judge(&space, policy, &no_own);
+    const struct verdict *v = judge_space(&space, policy, &no_own);
 
     assert_non_null(v);
     listener_table_unref(t);
@@ -73,7 +74,7 @@ static const struct verdict *judge(const struct owned *sockets, struct policy *p
     const struct verdict *v;
 
     assert_int_equal(policy_seal(policy), 0);
-    v = judge_table(table_of(sockets, policy), policy);
+    v = judge_table(table_of(sockets), policy);
     policy_unseal(policy);
     return v;
 }
@@ -98,9 +99,7 @@ static struct expect mysql(const char *process, const char *user, const char *un
     struct expect e = {
         .name = "mysql", .match = {.ports = port_3306, .port_count = 1}, .severity = SEVERITY_CRITICAL};
 
-    (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "%s", process);
-    (void)snprintf(e.match.owner.user, sizeof e.match.owner.user, "%s", user);
-    (void)snprintf(e.match.owner.unit, sizeof e.match.owner.unit, "%s", unit);
+    e.match.owner = (struct owner_pattern){process, user, unit};
     return e;
 }
 
@@ -424,9 +423,9 @@ static void blindness_says_what_would_help(void **state)
 }
 
 /* A queue holds one connection more than its limit. */
-static const struct listener_table *queues(const char *const *sockets, const struct policy *policy)
+static const struct listener_table *queues(const char *const *sockets)
 {
-    struct listener_builder *b = listener_builder_new(100, policy);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *t;
 
     for (uint64_t i = 0; sockets[i]; i++) {
@@ -442,8 +441,8 @@ static const struct listener_table *queues(const char *const *sockets, const str
         row.cookie = i + 1;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_OK, 0);
-    t = listener_table_seal(b, NULL, NULL);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    t = seal_all(b);
     listener_builder_free(b);
     assert_non_null(t);
     return t;
@@ -491,7 +490,7 @@ static void a_queue_is_saturated_by_its_fullest_socket(void **state)
 
         e.accept_queue = cases[i].limit;
         assert_int_equal(policy_seal(&policy), 0);
-        v = judge_table(queues(cases[i].sockets, &policy), &policy);
+        v = judge_table(queues(cases[i].sockets), &policy);
         assert_int_equal(v->count, cases[i].summary ? 1 : 0);
         if (cases[i].summary) {
             assert_int_equal(v->findings[0].key.rule, RULE_ACCEPT_QUEUE_SATURATED);
@@ -521,7 +520,7 @@ static void a_queue_beside_the_expected_address_is_not_the_services(void **state
     e.match.address = address_of("10.0.0.1");
     assert_int_equal(policy_seal(&policy), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        const struct verdict *v = judge_table(queues(cases[i].sockets, &policy), &policy);
+        const struct verdict *v = judge_table(queues(cases[i].sockets), &policy);
 
         assert_int_equal(v->count, cases[i].findings);
         if (v->count > 0)
@@ -560,7 +559,7 @@ static void kernel_chosen_ports_concern_no_rule(void **state)
 {
     struct expect e = mysql("", "", "");
     struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
-    struct listener_builder *b = listener_builder_new(100, &policy);
+    struct listener_builder *b = new_builder(1000);
     struct listener_row row = row_of("udp/0.0.0.0:3306");
     const struct verdict *v;
 
@@ -569,8 +568,8 @@ static void kernel_chosen_ports_concern_no_rule(void **state)
     row.auto_port = true;
     assert_int_equal(policy_seal(&policy), 0);
     assert_int_equal(listener_builder_add(b, &row), 0);
-    listener_builder_set_class(b, PROTOCOL_UDP, VISIBILITY_OK, 0);
-    v = judge_table(listener_table_seal(b, NULL, NULL), &policy);
+    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_OK, 0);
+    v = judge_table(seal_all(b), &policy);
     listener_builder_free(b);
     assert_int_equal(v->count, 1);
     assert_int_equal(v->findings[0].key.rule, RULE_NOT_LISTENING);

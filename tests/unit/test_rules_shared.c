@@ -1,5 +1,6 @@
 /* What holds for any entries that share ports, whatever they ask for. */
 #include "core/rules.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
 
@@ -48,8 +49,7 @@ static struct expect some_expect(uint32_t *seed, size_t number)
     if (e.match.has_address)
         e.match.address = some_address(seed);
     if (next_random(seed) % 3 == 0)
-        (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "%s",
-                       next_random(seed) % 2 ? "nginx" : "apache2");
+        e.match.owner.process = next_random(seed) % 2 ? "nginx" : "apache2";
     return e;
 }
 
@@ -104,7 +104,7 @@ static void world_done(struct world *w)
 static const struct verdict *judge(struct world *w, const struct listener_table **ret_table)
 {
     struct policy policy = {.expects = w->expects, .expect_count = w->count, .unexpected.enabled = true};
-    struct listener_builder *b = listener_builder_new(100, &policy);
+    struct listener_builder *b = new_builder(1000);
     struct space space = {.name = ""};
     const struct verdict *v;
 
@@ -117,11 +117,11 @@ static const struct verdict *judge(struct world *w, const struct listener_table 
     for (size_t i = 0; i < w->row_count; i++)
         assert_int_equal(listener_builder_add(b, &w->rows[i]), 0);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
-    space.listeners = listener_table_seal(b, NULL, NULL);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
+    space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);
-    v = rules_judge(&space, &policy, &no_own);
+    v = judge_space(&space, &policy, &no_own);
     assert_non_null(v);
     policy_unseal(&policy);
     if (ret_table)

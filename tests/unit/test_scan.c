@@ -30,13 +30,14 @@ static void note_include(void *arg, unsigned line, const char *path)
  * read beyond it. */
 static void scan(const char *text, size_t length, struct report *ret)
 {
-    const struct scan_callbacks callbacks = {note_problem, note_include, ret};
+    struct scan_shape shape = {.values = 0};
+    const struct scan_callbacks callbacks = {note_problem, note_include, ret, &shape, false};
     char *exact = malloc(length > 0 ? length : 1);
 
     assert_non_null(exact);
     memcpy(exact, text, length);
     *ret = (struct report){.text = ""};
-    scan_text(exact, length, &callbacks);
+    assert_true(scan_text(exact, length, &callbacks));
     free(exact);
 }
 
@@ -311,6 +312,57 @@ static void a_long_key_is_cut(void **state)
     assert_in_range(report.length, 40, 150);
 }
 
+static struct scan_shape shape_of(const char *text)
+{
+    struct scan_shape shape = {.values = 0};
+    struct report ignored = {.text = ""};
+    const struct scan_callbacks callbacks = {note_problem, note_include, &ignored, &shape, false};
+
+    assert_true(scan_text(text, strlen(text), &callbacks));
+    return shape;
+}
+
+static void counts_what_libconfig_makes_a_setting_of(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t values, comparisons;
+    } cases[] = {
+        {"", 0, 0},
+        {"a = 1; b : \"x\"; c = true; d = -1.5;", 4, 6},
+        {"a = { b = 1; c = 2 }; d = { e = 1; };", 5, 2},
+        {"a = ( 1, \"x\" \"y\" /* one */ \"z\", [ 2L, 3 ], { b = 0x7; } );", 8, 0},
+        {"# a = 1\n// ( { [\n/* = = */", 0, 0},
+        {"a = 1\nb # and\n= 2", 2, 1},
+        {"a = \"b = 1; {\"", 1, 0},
+        {"}}} a = 1", 1, 0},
+        {"= = : :", 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct scan_shape shape = shape_of(cases[i].text);
+
+        if (shape.values != cases[i].values || shape.comparisons != cases[i].comparisons)
+            fail_msg("%s: %zu values, %zu comparisons", cases[i].text, shape.values, shape.comparisons);
+    }
+}
+
+/* Deeper than any parser follows. */
+static void any_depth_is_scanned(void **state)
+{
+    struct scan_shape shape;
+    char text[4 * SCAN_DEPTH_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < SCAN_DEPTH_MAX; i++)
+        memcpy(text + 4 * i, "a={ ", 4);
+    text[sizeof text - 1] = '\0';
+    shape = shape_of(text);
+    assert_int_equal(shape.depth, SCAN_DEPTH_MAX);
+    assert_int_equal(shape.values, SCAN_DEPTH_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +379,8 @@ int main(void)
         cmocka_unit_test(reports_bad_bytes_once_a_line),
         cmocka_unit_test(finds_the_files_that_are_included),
         cmocka_unit_test(a_long_key_is_cut),
+        cmocka_unit_test(counts_what_libconfig_makes_a_setting_of),
+        cmocka_unit_test(any_depth_is_scanned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@ static void assert_key_is_complete(const struct schema_key *key)
     assert_int_equal(key->children != NULL, is_tree);
     assert_int_equal(key->expected != NULL, !is_tree);
     assert_int_equal(key->parse != NULL, is_text);
-    assert_int_equal(key->print != NULL, is_text);
+    assert_int_equal(key->print != NULL, is_text || key->store);
     assert_int_equal(key->clear != NULL, key->type == SCHEMA_TEXTS);
     assert_int_equal(key->check != NULL, key->type == SCHEMA_LIST);
     assert_int_equal(key->list.size > 0, key->type == SCHEMA_LIST);

@@ -21,13 +21,12 @@ static const struct conn_table *connections(void)
 
 static const struct listener_table *listeners(const char *sockets)
 {
-    static const struct policy policy;
-    struct listener_builder *b = listener_builder_new(10, &policy);
+    struct listener_builder *b = new_builder(1000);
     const struct listener_table *t;
 
     assert_non_null(b);
     add_rows(b, sockets, 1);
-    t = listener_table_seal(b, NULL, NULL);
+    t = seal_all(b);
     assert_non_null(t);
     listener_builder_free(b);
     return t;

@@ -17,12 +17,9 @@ static void host_init(struct host *h)
 }
 
 /* Adds a socket and the owners that owners_of() makes of the last two. */
-static struct listener_row *add(struct host *h, struct listener_row row, const char *made,
-                                const char *holders)
+static void add(struct host *h, struct listener_row row, const char *made, const char *holders)
 {
     struct owner_set *set = owners_of(made, holders);
-    struct listener_row *rows;
-    size_t count;
 
     assert_in_range(h->set_count, 0, SETS_MAX - 1);
     h->sets[h->set_count++] = set;
@@ -30,8 +27,6 @@ static struct listener_row *add(struct host *h, struct listener_row row, const c
     row.uid = set->uid;
     row.owners = set;
     assert_int_equal(listener_builder_add(h->s.builder, &row), 0);
-    rows = listener_builder_rows(h->s.builder, row.protocol, &count);
-    return &rows[count - 1];
 }
 
 /* A TCP one with drops, whose queue is "LENGTH/LIMIT". */
@@ -43,7 +38,7 @@ static void add_tcp(struct host *h, const char *socket, const char *queue, const
     row.queue.known = true;
     assert_int_equal(sscanf(queue, "%u/%u", &row.queue.length, &row.queue.limit), 2);
     row.drops.known = true;
-    (void)add(h, row, made, holders);
+    add(h, row, made, holders);
 }
 
 static void add_udp(struct host *h, const char *socket, uint32_t bytes, const char *made, const char *holders)
@@ -53,7 +48,7 @@ static void add_udp(struct host *h, const char *socket, uint32_t bytes, const ch
     row.receive_queue.known = true;
     row.receive_queue.bytes = bytes;
     row.drops.known = true;
-    (void)add(h, row, made, holders);
+    add(h, row, made, holders);
 }
 
 static void host_done(struct host *h)

@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -17,14 +18,14 @@ static struct expect expect_of(const char *name, struct port_range *ports, enum 
 }
 
 /* With every class seen. */
-static struct listener_builder *builder(const char *sockets, const struct policy *policy)
+static struct listener_builder *builder(const char *sockets)
 {
-    struct listener_builder *b = listener_builder_new(100, policy);
+    struct listener_builder *b = new_builder(1000);
 
     assert_non_null(b);
     add_rows(b, sockets, 1);
     for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_set_class(b, (enum protocol)i, VISIBILITY_OK, 0);
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     return b;
 }
 
@@ -35,10 +36,10 @@ static const struct verdict *judge_builder(struct listener_builder *b, struct po
     const struct verdict *v;
 
     assert_int_equal(policy_seal(policy), 0);
-    space.listeners = listener_table_seal(b, NULL, NULL);
+    space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);
-    v = rules_judge(&space, policy, &no_own);
+    v = judge_space(&space, policy, &no_own);
     assert_non_null(v);
     listener_table_unref(space.listeners);
     policy_unseal(policy);
@@ -47,14 +48,14 @@ static const struct verdict *judge_builder(struct listener_builder *b, struct po
 
 static const struct verdict *judge(const char *sockets, struct policy *policy)
 {
-    return judge_builder(builder(sockets, policy), policy);
+    return judge_builder(builder(sockets), policy);
 }
 
 /* One socket, whose holder cannot be seen. */
 static const struct verdict *judge_hidden(const char *socket, struct policy *policy)
 {
     struct owner_set *owners = owners_of("0:root:", "");
-    struct listener_builder *b = builder("", policy);
+    struct listener_builder *b = builder("");
     struct listener_row row = row_of(socket);
     const struct verdict *v;
 
@@ -141,7 +142,7 @@ static void an_owner_that_cannot_be_told_breaks_nothing(void **state)
     const struct verdict *v;
 
     (void)state;
-    (void)snprintf(e.match.owner.process, sizeof e.match.owner.process, "nginx");
+    e.match.owner.process = "nginx";
     v = judge_hidden("0.0.0.0:80", &policy);
     assert_int_equal(v->findings[0].key.rule, RULE_WRONG_OWNER);
     assert_true(v->findings[0].undetermined);
@@ -155,11 +156,11 @@ static void nothing_is_told_of_a_service_that_could_not_be_seen(void **state)
 {
     struct expect e = expect_of("web", port_80, SEVERITY_WARNING);
     struct policy policy = {.expects = &e, .expect_count = 1};
-    struct listener_builder *b = builder("0.0.0.0:80", &policy);
+    struct listener_builder *b = builder("0.0.0.0:80");
     const struct verdict *v;
 
     (void)state;
-    listener_builder_set_class(b, PROTOCOL_TCP, VISIBILITY_FAILED, -EIO);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_FAILED, -EIO);
     v = judge_builder(b, &policy);
     assert_int_equal(v->service_count, 1);
     assert_false(v->services[0].seen);
@@ -231,7 +232,7 @@ static void blindness_about_a_listener_has_the_severity_of_its_class(void **stat
     struct policy policy = {.expects = expects, .expect_count = 2};
 
     (void)state;
-    (void)snprintf(expects[0].match.owner.process, sizeof expects[0].match.owner.process, "nginx");
+    expects[0].match.owner.process = "nginx";
     for (int i = 0; i < SEVERITY_COUNT; i++) {
         const struct verdict *v;
 
@@ -265,10 +266,10 @@ static void a_class_is_seen_complete_and_needed_or_not(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases) * ARRAY_LENGTH(policies); i++) {
         size_t c = i / ARRAY_LENGTH(policies), which = i % ARRAY_LENGTH(policies);
         const bool needed[] = {cases[c].needed_by_expect, cases[c].needed_by_unexpected, false};
-        struct listener_builder *b = builder("", policies[which]);
+        struct listener_builder *b = builder("");
         const struct verdict *v;
 
-        listener_builder_set_class(b, PROTOCOL_TCP, cases[c].visibility, -EIO);
+        listener_builder_end(b, PROTOCOL_TCP, PART_ALL, cases[c].visibility, -EIO);
         v = judge_builder(b, policies[which]);
         assert_int_equal(v->classes[PROTOCOL_TCP].seen, cases[c].seen);
         assert_int_equal(v->classes[PROTOCOL_TCP].complete, cases[c].seen);
@@ -321,7 +322,7 @@ static void there_is_no_verdict_without_memory(void **state)
     struct expect expects[] = {expect_of("web", port_80, SEVERITY_WARNING),
                                expect_of("many", many, SEVERITY_WARNING)};
     struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
-    struct listener_builder *b = builder("127.0.0.1:80 0.0.0.0:81", &policy);
+    struct listener_builder *b = builder("127.0.0.1:80 0.0.0.0:81");
     struct space space = {.name = ""};
     const struct verdict *v = NULL;
     size_t refused;
@@ -329,12 +330,12 @@ static void there_is_no_verdict_without_memory(void **state)
     (void)state;
     expects[0].match.scope = WANT_PUBLIC;
     assert_int_equal(policy_seal(&policy), 0);
-    space.listeners = listener_table_seal(b, NULL, NULL);
+    space.listeners = seal_all(b);
     listener_builder_free(b);
     assert_non_null(space.listeners);
     for (refused = 0; !v; refused++) {
         refuse_nth(refused + 1);
-        v = rules_judge(&space, &policy, &no_own);
+        v = judge_space(&space, &policy, &no_own);
         assert_int_equal(refuse_stop(), v == NULL); /* one was refused, or none had to be */
     }
     assert_true(refused > 8); /* the verdict and its parts, notes, text, findings in three sizes; then none */

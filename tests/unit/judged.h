@@ -1,0 +1,18 @@
+/* What the rules say to a table, for tests of what reads verdicts. */
+#ifndef SOCKWATCH_TESTS_UNIT_JUDGED_H
+#define SOCKWATCH_TESTS_UNIT_JUDGED_H
+
+#include "core/rules.h"
+#include "core/snapshot.h"
+
+/* Judges all that is in a table. */
+static inline const struct verdict *judge_space(const struct space *space, const struct policy *policy,
+                                                const struct ip_ports *own)
+{
+    struct inventory inv;
+
+    listener_table_inventory(space->listeners, &inv);
+    return rules_judge(&inv, policy, own, NULL);
+}
+
+#endif
