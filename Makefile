@@ -129,14 +129,17 @@ NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_plan \
-	collectors/owners_scan collectors/owners_sockets collectors/owners_upkeep collectors/process_table \
+	collectors/owners_publish collectors/owners_scan collectors/owners_sockets collectors/owners_tables \
+	collectors/owners_upkeep collectors/process_table \
 	collectors/share collectors/proc_pid_parse
 NEEDS_test_dirents := collectors/dirents
 NEEDS_test_cgroup := collectors/cgroup collectors/dirents collectors/mounts collectors/proc_pid_parse core/array core/text
+NEEDS_test_cgroup_flood := collectors/cgroup collectors/dirents core/array
 NEEDS_test_proc_scan := collectors/proc_scan collectors/dirents collectors/mounts collectors/proc_pid_parse \
 	collectors/users core/text
+NEEDS_test_users := collectors/users core/text
 NEEDS_test_share := collectors/share
-NEEDS_test_process_table := collectors/process_table core/array
+NEEDS_test_process_table := collectors/process_table core/array core/owner core/text core/buf
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/array core/text core/buf
 NEEDS_test_owners := $(OWNERS) core/owner core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 32, DIRECTORIES_MAX = 1 << 17 };
+enum { DEPTH_MAX = 32, DIRECTORIES_MAX = 1 << 15, PATH_BYTES_MAX = 4 << 20, MANY = 1024 };
 
 struct directory {
     uint64_t id;
@@ -22,6 +22,7 @@ struct directory {
 struct directories {
     struct directory *items; /* owned */
     size_t count, capacity;
+    size_t bytes; /* of their paths */
 };
 
 struct cgroups {
@@ -109,6 +110,11 @@ static int open_directory(struct cgroups *c)
     return r;
 }
 
+bool cgroups_are_many(const struct cgroups *c)
+{
+    return c->known.count > MANY;
+}
+
 int cgroups_walk_begin(struct cgroups *c)
 {
     end_walk(c);
@@ -128,11 +134,12 @@ static unsigned depth_of(const char *path)
 static int add_directory(struct cgroups *c, const struct dirent64 *entry)
 {
     struct directories *found = &c->walk.found;
+    size_t bytes = strlen(c->walk.path) + strlen(entry->d_name) + 2;
     struct directory *items;
     char *path;
 
     if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || found->count >= DIRECTORIES_MAX ||
-        strlen(c->walk.path) + strlen(entry->d_name) + 2 > sizeof c->walk.path)
+        bytes > sizeof c->walk.path || found->bytes + bytes > PATH_BYTES_MAX)
         return 0;
     items = array_grow(found->items, &found->capacity, found->count + 1, sizeof *items);
     if (!items)
@@ -140,6 +147,7 @@ static int add_directory(struct cgroups *c, const struct dirent64 *entry)
     found->items = items;
     if (asprintf(&path, "%s/%s", c->walk.path, entry->d_name) < 0)
         return -ENOMEM;
+    found->bytes += bytes;
     items[found->count++] = (struct directory){.id = entry->d_ino, .path = path};
     return 0;
 }
@@ -149,6 +157,7 @@ static int finish_walk(struct cgroups *c)
     free_directories(&c->known);
     c->known = c->walk.found;
     c->walk.found = (struct directories){.items = NULL};
+    c->known.items = array_shrink(c->known.items, &c->known.capacity, c->known.count, sizeof *c->known.items);
     if (c->known.count > 0)
         qsort(c->known.items, c->known.count, sizeof *c->known.items, compare_ids);
     end_walk(c);

@@ -3,7 +3,9 @@
  *
  * The kernel gives a socket the id of the cgroup that made it, which is the
  * inode of a directory. Ids are never used again, so what was found once stays
- * right; a directory that was removed is not found. Tree and members are read
+ * right; a directory that was removed is not found. Any user may make very many
+ * where some were delegated, so the tree is known as far as there is room for
+ * it, the upper levels first, where services are. Tree and members are read
  * in steps, each a system call at most. One thread. Source: cgroups(7). */
 #ifndef SOCKWATCH_COLLECTORS_CGROUP_H
 #define SOCKWATCH_COLLECTORS_CGROUP_H
@@ -23,6 +25,9 @@ void cgroups_free(struct cgroups *c);
  * not known from the last walk. The root, where processes stand that nobody
  * has put anywhere, is not told either. Valid until a walk ends. */
 const char *cgroups_path(const struct cgroups *c, uint64_t id);
+
+/* Whether more are known than an ordinary host has. */
+bool cgroups_are_many(const struct cgroups *c);
 
 /* Begins to walk the whole tree anew; a walk under way is given up. Returns 0,
  * or -ENOENT where there is no cgroup2. */

@@ -271,6 +271,7 @@ int collectors_poll_listeners(struct collectors *c, const struct listener_poll *
         *ret = NULL;
         return 0;
     }
+    owners_set_limit(c->shared.owners, (size_t)how->limits->holders);
     r = take_stock(c, how);
     c->stale = r < 0 || !read_owners(c, how->wait_for_owners, &endless);
     c->owners_version = owners_version(c->shared.owners);

@@ -58,9 +58,11 @@ struct owners *owners_new(void)
     if (!o)
         return NULL;
     begin(o);
+    o->chosen = calloc(LISTED_FIRST, sizeof(const struct holder *));
+    o->limit = LISTED_FIRST;
     o->cgroups = cgroups_new();
     o->users = users_new();
-    if (o->cgroups && o->users)
+    if (o->chosen && o->cgroups && o->users)
         return o;
     owners_free(o);
     return NULL;
@@ -72,6 +74,8 @@ static void forget_processes(struct owners *o)
     owners_scan_stop(o);
     owners_gather_stop(o);
     process_table_done(&o->processes);
+    owners_tidy_tables(o);
+    o->holdings_dirty = false;
     o->upkeep.next = o->upkeep.count = 0;
     o->upkeep.complete_due = 0;
     o->upkeep.complete_ms = INT64_MAX;
@@ -84,12 +88,31 @@ void owners_free(struct owners *o)
         return;
     forget_processes(o);
     sockets_done(&o->sockets);
+    free(o->chosen);
+    free(o->tables.pids);
     free(o->gather.groups);
     free(o->plan.jobs);
     free(o->upkeep.looks);
     cgroups_free(o->cgroups);
     users_free(o->users);
     free(o);
+}
+
+void owners_set_limit(struct owners *o, size_t holders)
+{
+    const struct holder **chosen;
+
+    if (holders == o->limit || holders == 0)
+        return;
+    chosen = reallocarray(o->chosen, holders, sizeof(const struct holder *));
+    if (!chosen)
+        return; /* the old one stays, and is tried to be changed again */
+    o->chosen = chosen;
+    o->limit = holders;
+    for (size_t i = 0; i < o->sockets.count; i++) {
+        owners_make_dirty(o, &o->sockets.items[i]);
+        owners_make_due(o, &o->sockets.items[i]);
+    }
 }
 
 static struct watched *add_member(struct owners *o, const struct member *m)
@@ -109,7 +132,7 @@ static struct watched *add_member(struct owners *o, const struct member *m)
 static const struct owner_set *note_member(struct owners *o, const struct member *m)
 {
     struct watched *w = sockets_find(&o->sockets, m->cookie, m->inode);
-    uint64_t version = o->version;
+    bool changed = o->publish.changed;
 
     if (!w)
         w = add_member(o, m);
@@ -121,10 +144,9 @@ static const struct owner_set *note_member(struct owners *o, const struct member
         owners_make_due(o, w);
         (void)owners_publish_one(o, w); /* what was published stays */
     }
-    if (!w->set) {
-        w->dirty = owners_publish_one(o, w) < 0;
-        o->version = version; /* nobody has it yet */
-    }
+    if (!w->set && owners_publish_one(o, w) < 0)
+        owners_make_dirty(o, w);
+    o->publish.changed = changed; /* the row has it already */
     return w->set;
 }
 
@@ -191,12 +213,12 @@ static enum task search_task(const struct owners *o, enum level level, bool *ret
     const struct needs *n = &o->needs;
     bool scan_first = level <= LEVEL_URGENT && o->gather.owed_us > 0;
 
-    *ret_urgent = n->unfound;
+    *ret_urgent = n->unfound > 0;
     if (o->gather.stage != STAGE_NONE)
         return TASK_GO_ON;
     if (n->nearby_urgent && !scan_first)
         return TASK_NEARBY;
-    *ret_urgent = n->unfound || level == LEVEL_NEAR_URGENT;
+    *ret_urgent = n->unfound > 0 || level == LEVEL_NEAR_URGENT;
     if (level == LEVEL_NEAR_URGENT)
         return TASK_SCAN;
     if (n->listing_urgent && !scan_first)
@@ -324,8 +346,9 @@ int owners_step(struct owners *o, const struct budget *budget)
     if (o->sockets.count == 0 || (o->now_ms < o->pause_ms && !to_the_end))
         return 0;
     r = work(o, budget, &next);
-    if (r == 0)
-        r = owners_publish(o, to_the_end || next.at_us > o->now_ms * 1000 + 999);
+    do
+        r = r < 0 ? r : owners_publish(o, to_the_end || next.at_us > o->now_ms * 1000 + 999);
+    while (r == 0 && to_the_end && o->publish.under_way);
     if (r == 0)
         return !to_the_end && owners_due_ms(o, o->now_ms) <= o->now_ms;
     owners_gather_stop(o);
@@ -343,12 +366,12 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
         return INT64_MAX;
     if (now_ms < o->pause_ms)
         return o->pause_ms;
-    if (o->plan_stale && o->gather.stage == STAGE_NONE)
+    if (o->publish.under_way || (o->plan_stale && o->gather.stage == STAGE_NONE))
         return now_ms;
     next = choose(o, now_ms * 1000, false);
     due_ms = next.at_us == INT64_MAX ? INT64_MAX : (next.at_us + 999) / 1000;
-    if (o->needs.dirty > 0 && o->publish_ms < due_ms)
-        due_ms = o->publish_ms;
+    if ((o->needs.dirty > 0 || o->holdings_dirty) && o->publish.at_ms < due_ms)
+        due_ms = o->publish.at_ms;
     return due_ms;
 }
 
@@ -363,7 +386,7 @@ void owners_refresh(struct owners *o)
     for (size_t i = 0; i < o->sockets.count; i++) {
         struct watched *w = &o->sockets.items[i];
 
-        w->dirty = true;
+        owners_make_dirty(o, w);
         owners_make_due(o, w);
     }
     if (o->sockets.count > 0)

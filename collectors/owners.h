@@ -24,9 +24,14 @@
  * passed to old ones are found by looking through everything once a minute at
  * most, for a hundredth of the time at most.
  *
+ * Processes that share a table of descriptors (CLONE_FILES) are looked through
+ * as one. Of a socket that many hold so many are listed as a limit allows, and
+ * nothing is kept of the others but their number, which is counted anew by each
+ * look through everything.
+ *
  * Other users' processes can be looked into with CAP_SYS_PTRACE and
  * CAP_DAC_READ_SEARCH only; without them the unit and the user of the socket
- * are known all the same. One thread. Source: proc(5), sock_diag(7). */
+ * are known all the same. One thread. Source: proc(5), sock_diag(7), kcmp(2). */
 #ifndef SOCKWATCH_COLLECTORS_OWNERS_H
 #define SOCKWATCH_COLLECTORS_OWNERS_H
 
@@ -38,6 +43,11 @@ struct owners;
 /* Returns owned, or NULL when memory runs out. */
 struct owners *owners_new(void);
 void owners_free(struct owners *o);
+
+/* How many processes are listed of a socket at most; others are counted, each
+ * once. Those of the socket's own user or unit come first, and last whoever only
+ * keeps it for others. 16 unless this was called; 0 changes nothing. */
+void owners_set_limit(struct owners *o, size_t holders);
 
 /* Notes which sockets there are now, those of the listeners that are chosen, and
  * gives each what is known about its owner by now, borrowed until the next call

@@ -2,34 +2,53 @@
 #include "core/array.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 
-static int compare_groups(const void *a, const void *b)
+/* Where a cgroup is, or belongs. */
+static size_t place_of(const struct owners *o, uint64_t id)
 {
-    const struct group *x = a, *y = b;
+    size_t low = 0, high = o->gather.group_count;
 
-    return x->id < y->id ? -1 : x->id > y->id;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (o->gather.groups[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-/* Sockets that were made in one cgroup need it once. */
-static void merge_groups(struct owners *o)
+/* The group of a socket that has a cgroup: however many sockets were made in it,
+ * and in whatever order they come, it is asked for and read once. Returns NULL
+ * when memory runs out. */
+static struct group *group_of(struct owners *o, const struct watched *w)
 {
+    size_t i = place_of(o, w->cgroup_id), count = o->gather.group_count;
     struct group *groups = o->gather.groups;
-    size_t kept = 0;
 
-    if (o->gather.group_count > 0)
-        qsort(groups, o->gather.group_count, sizeof *groups, compare_groups);
-    for (size_t i = 0; i < o->gather.group_count; i++) {
-        struct group *last = kept > 0 ? &groups[kept - 1] : NULL;
+    if (i < count && groups[i].id == w->cgroup_id)
+        return &groups[i];
+    groups = array_grow(groups, &o->gather.group_capacity, count + 1, sizeof *groups);
+    if (!groups)
+        return NULL;
+    o->gather.groups = groups;
+    memmove(groups + i + 1, groups + i, (count - i) * sizeof *groups);
+    groups[i] = (struct group){.id = w->cgroup_id, .placed = owners_path(o, w)};
+    o->gather.group_count++;
+    return &groups[i];
+}
 
-        if (!last || last->id != groups[i].id) {
-            groups[kept++] = groups[i];
-            continue;
-        }
-        last->due = last->due > groups[i].due ? last->due : groups[i].due;
-        last->urgent |= groups[i].urgent;
+/* Who had it may have it. */
+static void want_holders(const struct watched *w)
+{
+    for (size_t i = 0; i < w->holding_count; i++) {
+        struct holding *h = w->holdings[i];
+
+        h->near_due = h->near_due > w->due ? h->near_due : w->due;
+        h->near_urgent |= !w->used;
     }
-    o->gather.group_count = kept;
 }
 
 static void want_near(struct process *p, uint64_t due, bool urgent)
@@ -38,85 +57,124 @@ static void want_near(struct process *p, uint64_t due, bool urgent)
     p->near_urgent |= urgent;
 }
 
-/* Who had it may have it. */
-static void want_holders(struct owners *o, const struct watched *w)
+static void want_group(struct group *group, const struct watched *w, bool is_due)
 {
-    for (size_t i = 0; i < w->pid_count; i++) {
-        struct process *p = process_find(&o->processes, w->pids[i]);
-
-        if (p)
-            want_near(p, w->due, !w->used);
-    }
+    group->wanted = true;
+    if (!is_due)
+        return;
+    group->due = group->due > w->due ? group->due : w->due;
+    group->urgent |= !w->used;
 }
 
-/* Takes up what a socket needs. There is room for its group. */
-static void take_up(struct owners *o, struct watched *w)
+/* Takes up what a socket needs. */
+static int take_up(struct owners *o, struct watched *w)
 {
-    bool is_due = w->phase == PHASE_NEW, has_path = owners_path(o, w);
+    bool is_due = w->phase == PHASE_NEW;
+    struct group *group = NULL;
 
     if (!is_due && !w->joining)
-        return;
-    if (has_path)
-        o->gather.groups[o->gather.group_count++] =
-            (struct group){w->cgroup_id, is_due ? w->due : 0, is_due && !w->used};
+        return 0;
+    if (w->cgroup_id > 1) {
+        group = group_of(o, w);
+        if (!group)
+            return -ENOMEM;
+        want_group(group, w, is_due);
+    }
+    w->placed = group && group->placed;
     if (is_due) {
-        want_holders(o, w);
+        want_holders(w);
         w->phase = PHASE_NEARBY;
     } else {
-        o->gather.new_wanted |= w->inode != 0 && (!has_path || !w->used);
+        o->gather.new_wanted |= w->inode != 0 && (!w->placed || !w->used);
         o->gather.changed_wanted |= w->inode != 0 && !w->used;
     }
     w->joining = false;
-}
-
-static int begin_groups(struct owners *o)
-{
-    struct group *groups =
-        array_grow(o->gather.groups, &o->gather.group_capacity, o->sockets.count + 1, sizeof *groups);
-
-    if (!groups)
-        return -ENOMEM;
-    o->gather.groups = groups;
-    o->gather.group_count = o->gather.group_next = 0;
-    for (size_t i = 0; i < o->sockets.count; i++)
-        take_up(o, &o->sockets.items[i]);
-    merge_groups(o);
-    o->gather.stage = STAGE_GROUPS;
-    o->needs_stale = true;
     return 0;
 }
 
-static bool wants_tree(const struct owners *o)
+/* Begins a stage that goes over the sockets, with or without what is known of
+ * their cgroups. */
+static int begin_stage(struct owners *o, enum stage stage, bool anew)
 {
-    for (size_t i = 0; i < o->sockets.count; i++) {
-        const struct watched *w = &o->sockets.items[i];
-
-        if ((w->phase == PHASE_NEW || w->joining) && w->cgroup_id > 1 && !owners_path(o, w))
-            return true;
-    }
-    return false;
+    if (anew)
+        o->gather.group_count = 0;
+    o->gather.at = 0;
+    o->gather.stage = stage;
+    return 0;
 }
 
 int owners_gather_nearby(struct owners *o)
 {
-    if (o->now_ms < o->gather.tree_ms || !wants_tree(o) || cgroups_walk_begin(o->cgroups) < 0)
-        return begin_groups(o);
+    o->gather.tree_wanted = false;
+    return begin_stage(o, o->now_ms < o->gather.tree_ms ? STAGE_TAKING : STAGE_ASKING, true);
+}
+
+/* Does what the stage does for some sockets. Returns 1, 0 after the last, or
+ * -ENOMEM. One that is missed, as others before it were forgotten meanwhile, is
+ * as due as it was. */
+static int go_over_sockets(struct owners *o, int (*one)(struct owners *o, struct watched *w))
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < SOCKETS_AT_ONCE && o->gather.at < o->sockets.count; i++)
+        r = one(o, &o->sockets.items[o->gather.at++]);
+    return r < 0 ? r : o->gather.at < o->sockets.count;
+}
+
+/* Whether a socket stands in a cgroup that is not known. */
+static int ask_one(struct owners *o, struct watched *w)
+{
+    const struct group *group;
+
+    if ((w->phase != PHASE_NEW && !w->joining) || w->cgroup_id <= 1)
+        return 0;
+    group = group_of(o, w);
+    if (!group)
+        return -ENOMEM;
+    o->gather.tree_wanted |= !group->placed;
+    return 0;
+}
+
+/* What is remembered of very many cgroups is not kept when they have gone. */
+static bool is_tree_outgrown(const struct owners *o)
+{
+    return cgroups_are_many(o->cgroups) && o->now_ms - o->gather.walked_ms >= OWNERS_COMPLETE_MS;
+}
+
+static int ask_for_tree(struct owners *o)
+{
+    int r = go_over_sockets(o, ask_one);
+
+    if (r < 0 || (r > 0 && !o->gather.tree_wanted))
+        return r < 0 ? r : 0;
+    if ((!o->gather.tree_wanted && !is_tree_outgrown(o)) || cgroups_walk_begin(o->cgroups) < 0)
+        return begin_stage(o, STAGE_TAKING, false);
     o->gather.stage = STAGE_TREE;
+    o->gather.walked_ms = o->now_ms;
     o->gather.tree_us = 0;
     return 0;
 }
 
 /* Units that have become known are told. */
-static void tell_units(struct owners *o)
+static int tell_unit(struct owners *o, struct watched *w)
 {
-    for (size_t i = 0; i < o->sockets.count; i++) {
-        struct watched *w = &o->sockets.items[i];
+    const struct group *group;
 
-        if (w->set && !*w->set->unit && owners_path(o, w)) {
-            w->dirty = true;
-            o->needs_stale = true;
-        }
-    }
+    if (!w->set || *w->set->unit || w->cgroup_id <= 1)
+        return 0;
+    group = group_of(o, w);
+    if (!group)
+        return -ENOMEM;
+    if (group->placed)
+        owners_make_dirty(o, w);
+    return 0;
+}
+
+static int tell_units(struct owners *o)
+{
+    int r = go_over_sockets(o, tell_unit);
+
+    return r == 0 ? begin_stage(o, STAGE_TAKING, false) : r < 0 ? r : 0;
 }
 
 static int walk_tree(struct owners *o)
@@ -127,9 +185,19 @@ static int walk_tree(struct owners *o)
         r = cgroups_walk_step(o->cgroups);
     if (r > 0 || r == -ENOMEM)
         return r < 0 ? r : 0;
-    if (r == 0)
-        tell_units(o);
-    return begin_groups(o); /* what was not found is unknown */
+    return begin_stage(o, r == 0 ? STAGE_UNITS : STAGE_TAKING, true); /* what was not found is unknown */
+}
+
+static int take_up_all(struct owners *o)
+{
+    int r = go_over_sockets(o, take_up);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    o->gather.group_next = 0;
+    o->gather.stage = STAGE_GROUPS;
+    o->needs_stale = true;
+    return 0;
 }
 
 static int take_member(struct owners *o, uint32_t pid, const struct group *group)
@@ -159,11 +227,15 @@ static int open_group(struct owners *o)
     int r;
 
     if (o->gather.group_next == o->gather.group_count) {
+        o->gather.groups = array_shrink(o->gather.groups, &o->gather.group_capacity, 0, sizeof *group);
+        o->gather.group_count = 0;
         o->gather.stage = STAGE_NONE;
         o->plan_stale = true;
         return 0;
     }
     group = &o->gather.groups[o->gather.group_next++];
+    if (!group->wanted || !group->placed)
+        return 0;
     path = cgroups_path(o->cgroups, group->id);
     r = path ? cgroup_members_open(&o->gather.members, o->cgroups, path) : 0;
     return r == -ENOMEM ? r : 0; /* one that was removed has no members */
@@ -221,10 +293,16 @@ static int take_process(struct owners *o, uint32_t pid)
 static void finish_listing(struct owners *o)
 {
     proc_pids_close(&o->gather.pids);
-    for (size_t i = 0; i < o->processes.count; i++)
-        if (!o->processes.items[i].listed)
-            owners_drop_all(o, &o->processes.items[i]);
-    process_table_keep_listed(&o->processes);
+    for (size_t i = 0; i < o->processes.count; i++) {
+        struct process *p = &o->processes.items[i];
+
+        if (p->listed || p->gone)
+            continue;
+        owners_leave(o, p);
+        process_remove(&o->processes, p);
+    }
+    process_table_tidy(&o->processes);
+    owners_tidy_tables(o);
     o->gather.listed = o->gather.began;
     o->gather.stage = STAGE_NONE;
     o->needs_stale = o->plan_stale = true;
@@ -249,7 +327,10 @@ int owners_gather_step(struct owners *o)
 {
     switch (o->gather.stage) {
     case STAGE_NONE: return 0;
+    case STAGE_ASKING: return ask_for_tree(o);
     case STAGE_TREE: return walk_tree(o);
+    case STAGE_UNITS: return tell_units(o);
+    case STAGE_TAKING: return take_up_all(o);
     case STAGE_GROUPS: return read_groups(o);
     case STAGE_LISTING: return read_list(o);
     }
@@ -259,7 +340,7 @@ int owners_gather_step(struct owners *o)
 /* Gives up what is being read; those it was for are taken up again. */
 void owners_gather_stop(struct owners *o)
 {
-    if (o->gather.stage == STAGE_GROUPS)
+    if (o->gather.stage == STAGE_TAKING || o->gather.stage == STAGE_GROUPS)
         for (size_t i = 0; i < o->sockets.count; i++)
             if (o->sockets.items[i].phase == PHASE_NEARBY)
                 o->sockets.items[i].phase = PHASE_NEW;

@@ -10,8 +10,10 @@
  *                     the socket, the cgroup that made it), or all
  *   owners_plan.c     in which order, and what the looks so far conclude
  *   owners_scan.c     looking through them
+ *   owners_tables.c   whose table of descriptors was looked through already
  *   owners_upkeep.c   what to do when nothing waits
- *   owners_known.c    who has what, and its publication */
+ *   owners_known.c    who has what
+ *   owners_publish.c  who of them is listed, and when that is told */
 #ifndef SOCKWATCH_COLLECTORS_OWNERS_INTERNAL_H
 #define SOCKWATCH_COLLECTORS_OWNERS_INTERNAL_H
 
@@ -25,7 +27,13 @@
 #include <stddef.h>
 
 /* So much is done between two looks at the clock. */
-enum { DESCRIPTORS_AT_ONCE = 8, PIDS_AT_ONCE = 8, DIRECTORIES_AT_ONCE = 16 };
+enum { DESCRIPTORS_AT_ONCE = 8, PIDS_AT_ONCE = 8, DIRECTORIES_AT_ONCE = 16, SOCKETS_AT_ONCE = 256 };
+
+/* And so much is published by one step. */
+enum { SETS_AT_ONCE = 512, TOLD_AT_ONCE = 8192, DESCRIBED_AT_ONCE = 16 };
+
+/* So many processes are listed of a socket, unless another limit is set. */
+enum { LISTED_FIRST = 16 };
 
 /* Everything is looked through anew at most so often. */
 #define OWNERS_COMPLETE_MS INT64_C(60000)
@@ -48,21 +56,31 @@ struct job {
 
 /* A process that is being looked through. */
 struct scan {
-    bool open, described;
+    bool open;
+    const struct holder *who; /* a reference; NULL: not described yet */
     struct job job;
     uint64_t started;
     uint32_t descriptors;
     struct proc_descriptors in;
 };
 
-/* A cgroup whose members are to be read. */
+/* A cgroup of sockets, and whether its members are to be read. */
 struct group {
     uint64_t id;
     uint64_t due; /* of its latest socket that is due; 0: only new members are asked for */
-    bool urgent;
+    bool placed;  /* its directory is known */
+    bool wanted, urgent;
 };
 
-enum stage { STAGE_NONE, STAGE_TREE, STAGE_GROUPS, STAGE_LISTING };
+enum stage {
+    STAGE_NONE,
+    STAGE_ASKING, /* whether the tree is to be walked */
+    STAGE_TREE,
+    STAGE_UNITS,  /* telling those that have become known */
+    STAGE_TAKING, /* up what sockets need */
+    STAGE_GROUPS,
+    STAGE_LISTING,
+};
 
 /* What the sockets need, as counted last. */
 struct needs {
@@ -70,7 +88,7 @@ struct needs {
     bool listing, listing_urgent;  /* some wait for a list of all processes */
     uint64_t urgent_due, rest_due; /* of those that wait for all listed processes */
     bool holdable;                 /* some can be held by a process at all */
-    bool unfound;                  /* for some that is due nobody was found */
+    size_t unfound;                /* for so many that are due nobody was found */
     bool lost;                     /* some have lost one of their holders */
     int64_t refresh_ms;            /* when the first refresh is due */
     size_t dirty, dirty_first;     /* sets that are not up to date; the first holder is not told */
@@ -85,6 +103,13 @@ struct look {
 struct owners {
     struct sockets sockets;
     struct process_table processes;
+    size_t limit;                 /* processes listed of a socket */
+    const struct holder **chosen; /* owned; room for as many, each borrowed */
+    bool holdings_dirty;          /* some are */
+    struct {
+        uint32_t *pids; /* owned; processes with different tables, in the kernel's order of these */
+        size_t count, capacity;
+    } tables;
     struct cgroups *cgroups;
     struct users *users;
     uint64_t moment, round, version;
@@ -92,11 +117,18 @@ struct owners {
     bool needs_stale, plan_stale;
     int64_t now_ms;   /* of the step under way */
     int64_t pause_ms; /* after an error nothing is done until then */
-    int64_t publish_ms;
+    struct {
+        int64_t at_ms;       /* when those that have a holder already are told again */
+        bool under_way, all; /* a pass over the sockets, which may take several steps */
+        bool changed;        /* by this pass */
+        size_t at;
+    } publish;
     struct share search_share, look_share;
     struct {
         enum stage stage;
-        struct group *groups; /* owned */
+        size_t at;            /* the next socket, in stages that go over them */
+        bool tree_wanted;     /* some stand in a cgroup that is not known */
+        struct group *groups; /* owned; by id */
         size_t group_count, group_capacity, group_next;
         struct cgroup_members members; /* of the last group */
         struct proc_pids pids;
@@ -105,10 +137,11 @@ struct owners {
         bool ask_new, ask_changed;       /* the listing under way does */
         int64_t owed_us;                 /* gathering took more time than scanning since */
         int64_t tree_us, tree_ms;        /* the last walk's time; when there may be another one */
+        int64_t walked_ms;               /* when it began */
     } gather;
     struct {
-        struct job *jobs; /* owned */
-        size_t count, capacity, next;
+        struct job *jobs; /* owned; of one level, as a heap: the first is before all others */
+        size_t count, capacity;
         struct scan scans[2]; /* the second overtakes the first where that takes long */
     } plan;
     struct {
@@ -125,26 +158,54 @@ struct owners {
 
 const char *owners_path(const struct owners *o, const struct watched *w);
 
-/* Notes that a process has a socket.
+/* Who a process is by now. Where that one is known by another name it is told.
  *
- * who   the process; NULL when that was told before
+ * described   by what /proc says
  *
+ * Returns owned (a reference), or NULL when memory runs out. */
+const struct holder *owners_describe(struct owners *o, struct process *p, const struct holder *described);
+
+/* Notes that the process of a scan, which has been described, has a socket.
  * Returns 0 or -ENOMEM. */
-int owners_gain(struct owners *o, struct process *p, const struct held *held, const struct holder *who);
+int owners_gain(struct owners *o, struct scan *s, struct process *p, const struct held *held);
 
 /* Drops what the finished scan of a process did not see. */
 void owners_drop_unseen(struct owners *o, struct process *p);
 
-/* Drops all that a process had, before it is removed. */
-void owners_drop_all(struct owners *o, struct process *p);
+/* Drops all that a process had. */
+void owners_leave(struct owners *o, struct process *p);
+
+/* Lets it share what another one has, NULL for nothing, in place of what it had. */
+void owners_share(struct owners *o, struct process *p, struct holding *h);
 void owners_forget_process(struct owners *o, uint32_t pid);
+
+/* Whether the holding is listed at any socket with this inode. */
+bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inode);
 
 /* Lets a socket be looked for from the beginning. */
 void owners_make_due(struct owners *o, struct watched *w);
+void owners_make_dirty(struct owners *o, struct watched *w);
 void owners_set_sight(struct owners *o, struct watched *w, enum sight sight);
+
+/* Notes which sockets are not up to date because of whoever shares a holding. */
+void owners_tell_holdings(struct owners *o);
+
+/* owners_publish.c */
+
+/* Whether there is room for one more at a socket; it may be made by letting one
+ * go that is of less interest. */
+bool owners_make_room(struct owners *o, struct watched *w, const struct holder *who);
+
+/* Those that are not listed: a process has the socket, for which there is no
+ * room; from some moment on all are counted anew; that is done, for all or for
+ * those nearby. */
+void owners_count(struct owners *o, struct watched *w, const struct process *p, const struct scan *s);
+void owners_count_anew(struct watched *w, uint64_t since);
+void owners_counted(struct owners *o, struct watched *w, bool all);
+
 int owners_publish_one(struct owners *o, struct watched *w);
 
-/* Publishes what is due to be. Returns 0 or -ENOMEM. */
+/* Publishes some of what is due to be. Returns 0 or -ENOMEM. */
 int owners_publish(struct owners *o, bool at_rest);
 
 /* owners_gather.c: each returns 0 or a negative error, after which the stage is
@@ -164,6 +225,33 @@ void owners_measure(struct owners *o);
  * or -ENOMEM. */
 int owners_plan(struct owners *o);
 enum level owners_level(const struct owners *o, const struct process *p);
+
+/* Whether it is looked for and nobody was found who uses it. */
+bool owners_is_unfound(const struct watched *w);
+
+/* Whether something is probably in the process that it was not looked through for. */
+bool owners_is_near(const struct process *p);
+
+/* The job that is before all others, NULL for none; and takes it. */
+const struct job *owners_next_job(const struct owners *o);
+struct job owners_take_job(struct owners *o);
+bool owners_job_is_before(const struct job *a, const struct job *b);
+
+/* owners_tables.c */
+
+/* Whether the table of a process was looked through as another's, so that
+ * nothing is left to be done. Otherwise the next look at the process is one for
+ * all that share its table. */
+bool owners_was_looked_through(struct owners *o, struct process *p);
+
+/* Whether a process has the same table as others still that have its holding. */
+bool owners_shares_still(const struct process *p);
+
+/* Notes that a process was looked through to its end. */
+void owners_note_table(struct owners *o, const struct process *p);
+
+/* Forgets those that have gone. */
+void owners_tidy_tables(struct owners *o);
 
 /* owners_scan.c */
 

@@ -1,23 +1,21 @@
 #include "collectors/owners_internal.h"
-#include "collectors/proc_pid_parse.h"
+#include "core/array.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-
-/* Who joins those that are known is told with a delay. */
-#define PUBLISH_MS INT64_C(200)
 
 const char *owners_path(const struct owners *o, const struct watched *w)
 {
     return w->cgroup_id > 1 ? cgroups_path(o->cgroups, w->cgroup_id) : NULL;
 }
 
-static void make_dirty(struct owners *o, struct watched *w)
+void owners_make_dirty(struct owners *o, struct watched *w)
 {
+    if (w->dirty)
+        return;
     w->dirty = true;
-    o->needs_stale = true;
+    o->needs.dirty++;
+    o->needs.dirty_first += !w->set || w->set->count == 0;
 }
 
 void owners_set_sight(struct owners *o, struct watched *w, enum sight sight)
@@ -25,7 +23,7 @@ void owners_set_sight(struct owners *o, struct watched *w, enum sight sight)
     if (w->sight == sight)
         return;
     w->sight = sight;
-    make_dirty(o, w);
+    owners_make_dirty(o, w);
 }
 
 void owners_make_due(struct owners *o, struct watched *w)
@@ -33,38 +31,25 @@ void owners_make_due(struct owners *o, struct watched *w)
     w->due = ++o->moment;
     w->interval_ms = 0;
     w->phase = PHASE_NEW;
+    owners_count_anew(w, w->due);
     o->needs_stale = o->plan_stale = true;
 }
 
-static const struct holder *holder_of(const struct owners *o, uint32_t pid)
-{
-    const struct process *p = process_find(&o->processes, pid);
-
-    return p && p->holding ? &p->holding->who : NULL;
-}
-
 /* Whether somebody has it who is not just keeping it for a service. */
-static bool is_used(const struct owners *o, const struct watched *w)
+static bool is_used(const struct watched *w)
 {
-    for (size_t i = 0; i < w->pid_count; i++) {
-        const struct holder *who = holder_of(o, w->pids[i]);
-
-        if (who && !holder_is_activator(who))
-            return true;
-    }
+    for (size_t i = 0; i < w->holding_count; i++)
+        for (size_t k = 0; k < w->holdings[i]->who_count; k++)
+            if (!holder_is_activator(w->holdings[i]->whos[k]))
+                return true;
     return false;
 }
 
-static int gain_one(struct owners *o, struct watched *w, const struct process *p)
+/* Who has its sockets has changed, which is told of all of them at once. */
+static void touch(struct owners *o, struct holding *h)
 {
-    int r = watched_add_pid(w, p->pid);
-
-    if (r <= 0)
-        return r;
-    w->used |= !holder_is_activator(&p->holding->who);
-    w->sight = SIGHT_SEEN;
-    make_dirty(o, w);
-    return 0;
+    h->again |= h->told > 0;
+    h->dirty = o->holdings_dirty = true;
 }
 
 static bool same_holder(const struct holder *a, const struct holder *b)
@@ -73,65 +58,110 @@ static bool same_holder(const struct holder *a, const struct holder *b)
            strcmp(a->unit, b->unit) == 0 && a->unit_known == b->unit_known;
 }
 
-static void describe(struct owners *o, struct process *p, const struct holder *who)
+const struct holder *owners_describe(struct owners *o, struct process *p, const struct holder *described)
 {
-    struct holding *h = p->holding;
+    const struct holder *known = p->holding ? holding_who(p->holding, p->pid) : NULL, *who;
 
-    if (same_holder(&h->who, who))
-        return;
-    h->who = *who;
-    for (size_t i = 0; i < h->count; i++) {
-        struct watched *w;
-        size_t cursor = 0;
-
-        while ((w = sockets_of_inode(&o->sockets, h->items[i].inode, &cursor))) {
-            w->used = is_used(o, w);
-            make_dirty(o, w);
-        }
+    if (known && same_holder(known, described))
+        return holder_ref(known);
+    who = holder_new(described);
+    if (who && known) {
+        (void)holding_describe(p->holding, who); /* there is room, since it is described */
+        touch(o, p->holding);
     }
+    return who;
 }
 
-int owners_gain(struct owners *o, struct process *p, const struct held *held, const struct holder *who)
+/* Describes it as one of those that have the holding, unless enough are. */
+static int list_process(struct owners *o, struct process *p, const struct holder *who)
+{
+    struct holding *h = p->holding;
+    int r;
+
+    if (holding_who(h, p->pid) || h->who_count >= o->limit)
+        return 0;
+    r = holding_describe(h, who);
+    if (r == 0 && h->processes > 1) /* else its sockets are told one by one */
+        touch(o, h);
+    if (r == 0 && p->look_ms == 0)
+        r = owners_queue_look(o, p);
+    return r;
+}
+
+/* Of what the sockets need is only counted anew what may have come to its end:
+ * otherwise a search that finds many would do nothing else. */
+static void note_found(struct owners *o, struct watched *w)
+{
+    if (owners_is_unfound(w) && o->needs.unfound > 0)
+        o->needs.unfound--;
+    w->used = true;
+    o->needs_stale |= o->needs.unfound == 0;
+}
+
+/* Notes one more that has a socket. There is room for it. */
+static int list_holding(struct owners *o, struct watched *w, struct process *p, const struct held *held,
+                        const struct holder *who)
+{
+    int r = process_hold(p, held->inode, held->fd);
+
+    if (r == 0)
+        r = list_process(o, p, who);
+    if (r == 0)
+        r = watched_add(w, p->holding);
+    if (r < 0)
+        return r;
+    if (!w->used && is_used(w))
+        note_found(o, w);
+    w->sight = SIGHT_SEEN;
+    owners_make_dirty(o, w);
+    return 0;
+}
+
+int owners_gain(struct owners *o, struct scan *s, struct process *p, const struct held *held)
 {
     struct watched *w;
     size_t cursor = 0;
-    int r = process_hold(p, held->inode, held->fd);
+    int r = 0;
 
-    if (r == 0 && who)
-        describe(o, p, who);
-    if (r == 0 && p->look_ms == 0)
-        r = owners_queue_look(o, p);
-    while (r == 0 && (w = sockets_of_inode(&o->sockets, held->inode, &cursor)))
-        r = gain_one(o, w, p);
+    while (r == 0 && (w = sockets_of_inode(&o->sockets, held->inode, &cursor))) {
+        if (p->holding && watched_has(w, p->holding))
+            r = process_hold(p, held->inode, held->fd);
+        else if (owners_make_room(o, w, s->who))
+            r = list_holding(o, w, p, held, s->who);
+        else
+            owners_count(o, w, p, s);
+    }
+    if (r == 0 && p->holding)
+        r = list_process(o, p, s->who);
     process_trim(p);
     return r;
 }
 
 /* A socket that nobody uses any more is looked for from the beginning; one that
  * others have may have got new ones, too. */
-static void lose_one(struct owners *o, struct watched *w, uint32_t pid)
+static void note_loss(struct owners *o, struct watched *w)
 {
     bool was_used = w->used;
 
-    if (!watched_remove_pid(w, pid))
-        return;
-    w->used = is_used(o, w);
-    make_dirty(o, w);
-    if (w->pid_count == 0)
+    w->used = is_used(w);
+    o->needs_stale = true;
+    owners_make_dirty(o, w);
+    if (w->holding_count == 0)
         w->sight = SIGHT_NOT_YET;
-    if (w->pid_count == 0 || (was_used && !w->used))
+    if (w->holding_count == 0 || (was_used && !w->used))
         owners_make_due(o, w);
     else
         w->lost = true;
 }
 
-static void lose(struct owners *o, uint32_t inode, uint32_t pid)
+static void lose(struct owners *o, uint32_t inode, const struct holding *h)
 {
     struct watched *w;
     size_t cursor = 0;
 
     while ((w = sockets_of_inode(&o->sockets, inode, &cursor)))
-        lose_one(o, w, pid);
+        if (watched_remove(w, h))
+            note_loss(o, w);
 }
 
 void owners_drop_unseen(struct owners *o, struct process *p)
@@ -139,22 +169,43 @@ void owners_drop_unseen(struct owners *o, struct process *p)
     struct holding *h = p->holding;
     size_t kept = 0;
 
-    for (size_t i = 0; h && i < h->count; i++) {
+    if (!h)
+        return;
+    for (size_t i = 0; i < h->count; i++) {
         if (h->items[i].seen)
             h->items[kept++] = h->items[i];
         else
-            lose(o, h->items[i].inode, p->pid);
+            lose(o, h->items[i].inode, h);
     }
-    if (h)
-        h->count = kept;
+    h->count = kept;
+    h->items = array_shrink(h->items, &h->capacity, kept, sizeof *h->items);
     process_trim(p);
 }
 
-void owners_drop_all(struct owners *o, struct process *p)
+void owners_leave(struct owners *o, struct process *p)
 {
-    for (size_t i = 0; p->holding && i < p->holding->count; i++)
-        p->holding->items[i].seen = false;
-    owners_drop_unseen(o, p);
+    struct holding *h = p->holding;
+
+    if (!h)
+        return;
+    if (h->processes > 1) {
+        (void)holding_forget_who(h, p->pid); /* it need not be described */
+        touch(o, h);
+    }
+    for (size_t i = 0; h->processes == 1 && i < h->count; i++)
+        lose(o, h->items[i].inode, h);
+    process_leave(p);
+}
+
+void owners_share(struct owners *o, struct process *p, struct holding *h)
+{
+    if (p->holding == h)
+        return;
+    owners_leave(o, p);
+    if (!h)
+        return;
+    process_share(p, h);
+    touch(o, h);
 }
 
 void owners_forget_process(struct owners *o, uint32_t pid)
@@ -163,60 +214,84 @@ void owners_forget_process(struct owners *o, uint32_t pid)
 
     if (!p)
         return;
-    owners_drop_all(o, p);
+    owners_leave(o, p);
     process_remove(&o->processes, p);
-    o->plan_stale = true;
 }
 
-/* The unit stays when its cgroup has gone. */
-static void tell_unit(const struct owners *o, const struct watched *w, struct owner_set *set)
+bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inode)
 {
-    const char *path = owners_path(o, w);
+    const struct watched *w;
+    size_t cursor = 0;
 
-    if (path)
-        proc_pid_parse_unit(path, strlen(path), set->unit);
-    if (!*set->unit && w->set)
-        memcpy(set->unit, w->set->unit, sizeof set->unit);
+    while ((w = sockets_of_inode(&o->sockets, inode, &cursor)))
+        if (watched_has(w, h))
+            return true;
+    return false;
 }
 
-int owners_publish_one(struct owners *o, struct watched *w)
+/* Describes one that shares a holding, as long as there are too few. */
+static void describe_sharer(struct owners *o, struct process *p, size_t *left)
 {
-    struct owner_set *set = owner_set_new(w->pid_count);
+    const struct holding *h = p->holding;
+    struct holder found;
+    const struct holder *who;
+    int r;
 
-    if (!set)
-        return -ENOMEM;
-    set->sight = w->sight;
-    set->uid = w->uid;
-    (void)snprintf(set->user, sizeof set->user, "%s", users_name(o->users, w->uid));
-    tell_unit(o, w, set);
-    for (size_t i = 0; i < w->pid_count; i++) {
-        const struct holder *who = holder_of(o, w->pids[i]);
+    if (*left == 0 || h->count == 0 || h->who_count >= o->limit || holding_who(h, p->pid))
+        return;
+    (*left)--;
+    r = proc_describe(p->pid, h->items[0].fd, h->items[0].inode, o->users, &found);
+    if (r == -ENOENT || r == -ESRCH || r == -ESTALE)
+        owners_leave(o, p); /* if it shares it still, its next look tells */
+    who = r == 0 ? holder_new(&found) : NULL;
+    if (who)
+        (void)list_process(o, p, who); /* without memory it is one of those that are not listed */
+    holder_unref(who);
+}
 
-        assert(who); /* who has a socket is known */
-        set->holders[i] = *who;
+static void tell_socket(struct owners *o, const struct holding *h, uint32_t inode)
+{
+    struct watched *w;
+    size_t cursor = 0;
+
+    while ((w = sockets_of_inode(&o->sockets, inode, &cursor))) {
+        if (!watched_has(w, h))
+            continue;
+        owners_make_dirty(o, w);
+        if (w->used && !is_used(w))
+            note_loss(o, w);
+        else if (!w->used && is_used(w))
+            note_found(o, w);
     }
-    owner_set_unref(w->set);
-    w->set = set;
-    w->dirty = false;
-    o->needs_stale = true;
-    o->version++;
-    return 0;
 }
 
-int owners_publish(struct owners *o, bool at_rest)
+/* What is told of the sockets in a holding is not up to date. */
+static void tell_sockets(struct owners *o, struct holding *h, size_t *left)
 {
-    bool all = at_rest || o->now_ms >= o->publish_ms;
-    int r = 0;
+    for (; h->told<h->count && * left> 0; (*left)--)
+        tell_socket(o, h, h->items[h->told++].inode);
+    if (h->told < h->count)
+        return;
+    h->dirty = h->again;
+    h->again = false;
+    h->told = 0;
+}
 
-    if (o->needs.dirty_first == 0 && (o->needs.dirty == 0 || !all))
-        return 0;
-    if (all)
-        o->publish_ms = o->now_ms + PUBLISH_MS;
-    for (size_t i = 0; r == 0 && i < o->sockets.count; i++) {
-        struct watched *w = &o->sockets.items[i];
+void owners_tell_holdings(struct owners *o)
+{
+    size_t left = DESCRIBED_AT_ONCE, sockets_left = TOLD_AT_ONCE;
 
-        if (w->dirty && (all || !w->set || w->set->count == 0))
-            r = owners_publish_one(o, w);
+    if (!o->holdings_dirty)
+        return;
+    o->holdings_dirty = false;
+    for (size_t i = 0; i < o->processes.count; i++)
+        if (o->processes.items[i].holding && o->processes.items[i].holding->dirty)
+            describe_sharer(o, &o->processes.items[i], &left);
+    for (size_t i = 0; i < o->processes.count; i++) {
+        struct holding *h = o->processes.items[i].holding;
+
+        if (h && h->dirty && (h->who_count > 0 || h->count == 0))
+            tell_sockets(o, h, &sockets_left);
+        o->holdings_dirty |= h && h->dirty;
     }
-    return r;
 }

@@ -2,7 +2,6 @@
 #include "core/array.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* What a descriptor counts for beside time spent waiting: so nobody waits for
  * ever behind cheaper processes that are asked again and again. */
@@ -19,16 +18,16 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static bool is_unfound(const struct watched *w)
+bool owners_is_unfound(const struct watched *w)
 {
     return w->phase != PHASE_DONE && !w->used && w->inode != 0;
 }
 
 static void measure_phase(const struct owners *o, const struct watched *w, struct needs *n)
 {
-    bool unfound = is_unfound(w), listed = w->due <= o->gather.listed;
+    bool unfound = owners_is_unfound(w), listed = w->due <= o->gather.listed;
 
-    n->unfound |= unfound;
+    n->unfound += unfound;
     if (w->phase == PHASE_NEW) {
         n->nearby = true;
         n->nearby_urgent |= unfound;
@@ -66,15 +65,24 @@ void owners_measure(struct owners *o)
     o->needs_stale = false;
 }
 
+bool owners_is_near(const struct process *p)
+{
+    return p->near_due > p->served || (p->holding && p->holding->near_due > p->served);
+}
+
+static bool is_near_urgent(const struct process *p)
+{
+    return (p->near_urgent && p->near_due > p->served) ||
+           (p->holding && p->holding->near_urgent && p->holding->near_due > p->served);
+}
+
 enum level owners_level(const struct owners *o, const struct process *p)
 {
-    bool is_near = p->near_due > p->served;
-
-    if (p->suspect || (is_near && p->near_urgent && o->needs.unfound))
+    if (p->suspect || (o->needs.unfound > 0 && is_near_urgent(p)))
         return LEVEL_NEAR_URGENT;
     if (p->served < o->needs.urgent_due)
         return LEVEL_URGENT;
-    if (is_near)
+    if (owners_is_near(p))
         return LEVEL_NEAR;
     if (p->asked)
         return LEVEL_ASKED;
@@ -97,7 +105,7 @@ static struct sum sum_up(const struct owners *o)
 
         if (p->served < s.oldest)
             s.oldest = p->served;
-        if (p->near_due > p->served && p->served < s.oldest_near)
+        if (p->served < s.oldest_near && owners_is_near(p))
             s.oldest_near = p->served;
         s.denied |= p->denied;
     }
@@ -115,10 +123,11 @@ static bool may_hide(struct sum *s)
 
 static void conclude(struct owners *o, struct watched *w, struct sum *s)
 {
+    owners_counted(o, w, w->phase == PHASE_EVERYWHERE);
     w->phase = PHASE_DONE;
     if (w->inode == 0)
         owners_set_sight(o, w, SIGHT_NONE);
-    else if (w->pid_count == 0)
+    else if (w->holding_count == 0)
         owners_set_sight(o, w, may_hide(s) ? SIGHT_HIDDEN : SIGHT_NONE);
     owners_schedule(o, w);
 }
@@ -126,7 +135,7 @@ static void conclude(struct owners *o, struct watched *w, struct sum *s)
 static void advance(struct owners *o, struct watched *w, struct sum *s)
 {
     if (w->phase == PHASE_NEARBY && w->due <= s->oldest_near) {
-        if (w->inode == 0 || (w->used && owners_path(o, w)))
+        if (w->inode == 0 || (w->used && w->placed))
             conclude(o, w, s);
         else
             w->phase = PHASE_EVERYWHERE;
@@ -142,19 +151,50 @@ static void end_complete(struct owners *o, const struct sum *s)
     if (o->upkeep.complete_due == 0 || o->upkeep.complete_due > o->gather.listed ||
         o->upkeep.complete_due > s->oldest)
         return;
+    for (size_t i = 0; i < o->sockets.count; i++)
+        if (o->sockets.items[i].phase == PHASE_DONE)
+            owners_counted(o, &o->sockets.items[i], true);
     o->upkeep.complete_due = 0;
     o->upkeep.complete_ms = o->now_ms + (pause_ms > OWNERS_COMPLETE_MS ? pause_ms : OWNERS_COMPLETE_MS);
 }
 
-static int compare_jobs(const void *a, const void *b)
+bool owners_job_is_before(const struct job *a, const struct job *b)
 {
-    const struct job *x = a, *y = b;
+    if (a->level != b->level)
+        return a->level < b->level;
+    return a->key != b->key ? a->key < b->key : a->pid < b->pid;
+}
 
-    if (x->level != y->level)
-        return x->level < y->level ? -1 : 1;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->pid < y->pid ? -1 : x->pid > y->pid;
+const struct job *owners_next_job(const struct owners *o)
+{
+    return o->plan.count > 0 ? o->plan.jobs : NULL;
+}
+
+/* Puts a job at its place below an empty one. */
+static void sink(struct owners *o, size_t at, struct job job)
+{
+    struct job *jobs = o->plan.jobs;
+
+    for (;;) {
+        size_t child = 2 * at + 1;
+
+        if (child + 1 < o->plan.count && owners_job_is_before(&jobs[child + 1], &jobs[child]))
+            child++;
+        if (child >= o->plan.count || !owners_job_is_before(&jobs[child], &job))
+            break;
+        jobs[at] = jobs[child];
+        at = child;
+    }
+    jobs[at] = job;
+}
+
+struct job owners_take_job(struct owners *o)
+{
+    struct job first = o->plan.jobs[0];
+
+    if (--o->plan.count > 0)
+        sink(o, 0, o->plan.jobs[o->plan.count]);
+    return first;
 }
 
 /* Cheap processes and those that have changed first, but in the end whoever
@@ -185,27 +225,38 @@ static bool is_scanned(struct owners *o, const struct process *p, enum level lev
     return false;
 }
 
+/* One level is enough: what comes behind it is planned when it ends, and waits
+ * from now on all the same. */
+static void add_job(struct owners *o, struct process *p)
+{
+    enum level level = owners_level(o, p);
+    struct job *jobs = o->plan.jobs, job = {p->pid, level, 0};
+
+    if (is_scanned(o, p, level))
+        return;
+    if (level == LEVEL_NONE) {
+        p->since_ms[0] = p->since_ms[1] = 0;
+        return;
+    }
+    job.key = key_of(o, p, level);
+    if (o->plan.count > 0 && level < jobs[0].level)
+        o->plan.count = 0;
+    if (o->plan.count == 0 || level == jobs[0].level)
+        jobs[o->plan.count++] = job;
+}
+
 static int make_jobs(struct owners *o)
 {
     struct job *jobs = array_grow(o->plan.jobs, &o->plan.capacity, o->processes.count + 1, sizeof *jobs);
 
     if (!jobs)
         return -ENOMEM;
-    o->plan.jobs = jobs;
-    o->plan.count = o->plan.next = 0;
-    for (size_t i = 0; i < o->processes.count; i++) {
-        struct process *p = &o->processes.items[i];
-        enum level level = owners_level(o, p);
-
-        if (is_scanned(o, p, level))
-            continue;
-        if (level == LEVEL_NONE)
-            p->since_ms[0] = p->since_ms[1] = 0;
-        else
-            jobs[o->plan.count++] = (struct job){p->pid, level, key_of(o, p, level)};
-    }
-    if (o->plan.count > 0)
-        qsort(jobs, o->plan.count, sizeof *jobs, compare_jobs);
+    o->plan.jobs = array_shrink(jobs, &o->plan.capacity, o->processes.count + 1, sizeof *jobs);
+    o->plan.count = 0;
+    for (size_t i = 0; i < o->processes.count; i++)
+        add_job(o, &o->processes.items[i]);
+    for (size_t i = o->plan.count / 2; i-- > 0;)
+        sink(o, i, o->plan.jobs[i]);
     return 0;
 }
 
@@ -216,6 +267,7 @@ int owners_plan(struct owners *o)
 
     if (o->gather.stage != STAGE_NONE)
         return 0; /* which makes a plan at its end */
+    process_table_tidy(&o->processes);
     s = sum_up(o);
     for (size_t i = 0; i < o->sockets.count; i++)
         advance(o, &o->sockets.items[i], &s);

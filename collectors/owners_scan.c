@@ -2,30 +2,20 @@
 
 #include <errno.h>
 
-static bool is_before(const struct job *a, const struct job *b)
-{
-    return a->level != b->level ? a->level < b->level : a->key < b->key;
-}
-
-static const struct job *next_job(const struct owners *o)
-{
-    return o->plan.next < o->plan.count ? &o->plan.jobs[o->plan.next] : NULL;
-}
-
 /* Which of the two scans goes on or begins: a job that is better than the one
  * under way overtakes it. */
 static size_t scan_in_turn(const struct owners *o)
 {
     const struct scan *scans = o->plan.scans;
-    const struct job *job = next_job(o);
+    const struct job *job = owners_next_job(o);
 
-    return scans[1].open || (scans[0].open && job && is_before(job, &scans[0].job));
+    return scans[1].open || (scans[0].open && job && owners_job_is_before(job, &scans[0].job));
 }
 
 enum level owners_scan_level(const struct owners *o)
 {
     const struct scan *s = &o->plan.scans[scan_in_turn(o)];
-    const struct job *job = next_job(o);
+    const struct job *job = owners_next_job(o);
 
     if (s->open)
         return s->job.level;
@@ -35,6 +25,8 @@ enum level owners_scan_level(const struct owners *o)
 static void close_scan(struct scan *s)
 {
     proc_descriptors_close(&s->in);
+    holder_unref(s->who);
+    s->who = NULL;
     s->open = false;
 }
 
@@ -45,6 +37,8 @@ static void finish(const struct scan *s, struct process *p)
     p->scanned_descriptors = s->descriptors;
     p->asked = p->suspect = false;
     p->near_urgent &= p->near_due > s->started;
+    if (p->holding)
+        p->holding->near_urgent &= p->holding->near_due > s->started;
     if (p->served < s->started)
         p->served = s->started;
 }
@@ -52,7 +46,7 @@ static void finish(const struct scan *s, struct process *p)
 /* A plan is needed where one level ends: the next may be another one then. */
 static void end_job(struct owners *o, const struct job *job)
 {
-    const struct job *next = next_job(o);
+    const struct job *next = owners_next_job(o);
 
     o->plan_stale |= !next || next->level > job->level;
 }
@@ -61,6 +55,15 @@ static void end_scan(struct owners *o, struct scan *s)
 {
     close_scan(s);
     end_job(o, &s->job);
+}
+
+/* It does not let us look any more; others that share its table may. */
+static void lose_sight(struct owners *o, struct process *p)
+{
+    if (p->holding && p->holding->processes > 1)
+        owners_leave(o, p);
+    else
+        owners_drop_unseen(o, p);
 }
 
 /* Returns -ENOMEM, or 0: one that has gone is forgotten, and of one that we
@@ -78,7 +81,7 @@ static int fail_scan(struct owners *o, struct scan *s, int error)
         owners_forget_process(o, s->job.pid);
     } else if (p) {
         if (error == -EACCES || error == -EPERM)
-            owners_drop_unseen(o, p);
+            lose_sight(o, p);
         p->denied = true;
         s->descriptors = p->descriptors;
         finish(s, p);
@@ -90,7 +93,7 @@ static int fail_scan(struct owners *o, struct scan *s, int error)
 /* Begins with the next job, if it is wanted still. */
 static int begin_scan(struct owners *o, struct scan *s)
 {
-    const struct job job = o->plan.jobs[o->plan.next++];
+    const struct job job = owners_take_job(o);
     struct process *p = process_find(&o->processes, job.pid);
     enum level level = p ? owners_level(o, p) : LEVEL_NONE;
     int r;
@@ -98,6 +101,10 @@ static int begin_scan(struct owners *o, struct scan *s)
     if (!p || level != job.level) {
         end_job(o, &job);
         o->plan_stale |= level != LEVEL_NONE;
+        return 0;
+    }
+    if (owners_was_looked_through(o, p)) {
+        end_job(o, &job);
         return 0;
     }
     *s = (struct scan){.job = job, .started = ++o->moment, .in = {.process = -1, .entries.fd = -1}};
@@ -112,18 +119,19 @@ static int begin_scan(struct owners *o, struct scan *s)
 /* A descriptor is a socket: is it one that is watched? */
 static int take_socket(struct owners *o, struct scan *s, struct process *p, uint32_t fd, uint32_t inode)
 {
-    struct holder who;
+    struct holder described;
     size_t cursor = 0;
     int r = 0;
 
     if (!sockets_of_inode(&o->sockets, inode, &cursor))
         return 0;
-    if (!s->described)
-        r = proc_descriptors_describe(&s->in, o->users, &who);
-    if (r == 0)
-        r = owners_gain(o, p, &(struct held){.inode = inode, .fd = fd}, s->described ? NULL : &who);
-    s->described |= r == 0;
-    return r;
+    if (!s->who) {
+        r = proc_descriptors_describe(&s->in, o->users, &described);
+        s->who = r == 0 ? owners_describe(o, p, &described) : NULL;
+    }
+    if (r == 0 && !s->who)
+        r = -ENOMEM;
+    return r < 0 ? r : owners_gain(o, s, p, &(struct held){.inode = inode, .fd = fd});
 }
 
 static int finish_scan(struct owners *o, struct scan *s)
@@ -131,9 +139,13 @@ static int finish_scan(struct owners *o, struct scan *s)
     struct process *p = process_find(&o->processes, s->job.pid);
 
     if (p) {
-        owners_drop_unseen(o, p);
+        if (owners_shares_still(p))
+            owners_drop_unseen(o, p);
+        else
+            owners_leave(o, p); /* it got a table of its own meanwhile, which is the next look's */
         p->denied = false;
         finish(s, p);
+        owners_note_table(o, p);
     }
     end_scan(o, s);
     return 0;
@@ -169,6 +181,6 @@ void owners_scan_stop(struct owners *o)
 {
     close_scan(&o->plan.scans[0]);
     close_scan(&o->plan.scans[1]);
-    o->plan.count = o->plan.next = 0;
+    o->plan.count = 0;
     o->plan_stale = true;
 }

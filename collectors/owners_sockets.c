@@ -10,7 +10,7 @@ enum { SLOTS_FIRST = 64 };
 static void watched_done(struct watched *w)
 {
     owner_set_unref(w->set);
-    free(w->pids);
+    free(w->holdings);
 }
 
 void sockets_done(struct sockets *s)
@@ -111,6 +111,23 @@ struct watched *sockets_add(struct sockets *s, uint64_t cookie, uint32_t inode)
     return &items[s->count++];
 }
 
+/* And enters what is left. */
+static void shrink(struct sockets *s)
+{
+    size_t slot_count = s->slot_count;
+    uint32_t *slots;
+
+    s->items = array_shrink(s->items, &s->capacity, s->count, sizeof *s->items);
+    while (slot_count > SLOTS_FIRST && slot_count > 8 * s->count)
+        slot_count /= 2;
+    slots = slot_count < s->slot_count ? reallocarray(s->slots, slot_count, sizeof *slots) : NULL;
+    if (slots) {
+        s->slots = slots;
+        s->slot_count = slot_count;
+    }
+    enter_all(s);
+}
+
 bool sockets_keep(struct sockets *s, uint64_t round)
 {
     size_t kept = 0, before = s->count;
@@ -123,49 +140,42 @@ bool sockets_keep(struct sockets *s, uint64_t round)
     }
     s->count = kept;
     if (kept < before)
-        enter_all(s);
+        shrink(s);
     return kept < before;
 }
 
-static size_t place_of(const struct watched *w, uint32_t pid)
+/* There are few, so they take no more room than they need. */
+int watched_add(struct watched *w, struct holding *h)
 {
-    size_t low = 0, high = w->pid_count;
+    struct holding **holdings = reallocarray(w->holdings, w->holding_count + 1, sizeof(struct holding *));
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (w->pids[middle] < pid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-int watched_add_pid(struct watched *w, uint32_t pid)
-{
-    size_t i = place_of(w, pid);
-    uint32_t *pids;
-
-    if (i < w->pid_count && w->pids[i] == pid)
-        return 0;
-    pids = array_grow(w->pids, &w->pid_capacity, w->pid_count + 1, sizeof *pids);
-    if (!pids)
+    if (!holdings)
         return -ENOMEM;
-    w->pids = pids;
-    memmove(pids + i + 1, pids + i, (w->pid_count - i) * sizeof *pids);
-    pids[i] = pid;
-    w->pid_count++;
-    return 1;
+    w->holdings = holdings;
+    holdings[w->holding_count++] = h;
+    return 0;
 }
 
-bool watched_remove_pid(struct watched *w, uint32_t pid)
+static size_t place_of(const struct watched *w, const struct holding *h)
 {
-    size_t i = place_of(w, pid);
+    size_t i = 0;
 
-    if (i == w->pid_count || w->pids[i] != pid)
+    while (i < w->holding_count && w->holdings[i] != h)
+        i++;
+    return i;
+}
+
+bool watched_has(const struct watched *w, const struct holding *h)
+{
+    return place_of(w, h) < w->holding_count;
+}
+
+bool watched_remove(struct watched *w, const struct holding *h)
+{
+    size_t i = place_of(w, h);
+
+    if (i == w->holding_count)
         return false;
-    memmove(w->pids + i, w->pids + i + 1, (w->pid_count - i - 1) * sizeof *w->pids);
-    w->pid_count--;
+    w->holdings[i] = w->holdings[--w->holding_count];
     return true;
 }

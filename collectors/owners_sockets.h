@@ -5,6 +5,8 @@
 
 #include "core/owner.h"
 
+struct holding; /* collectors/process_table.h */
+
 /* How far the search for a socket's holders is. */
 enum phase {
     PHASE_NEW,        /* nothing was done yet */
@@ -20,14 +22,20 @@ struct watched {
     uint64_t cgroup_id;
     uint64_t round; /* of rows in which it was last */
     enum phase phase;
+    bool placed;  /* it is known where its cgroup is; as taken up last */
     bool used;    /* somebody has it who is no activator */
     bool lost;    /* one of several holders has gone */
     bool joining; /* who joined its holders is to be found */
     bool dirty;   /* set is not up to date */
     enum sight sight;
-    uint64_t due;   /* whoever was looked through before does not count */
-    uint32_t *pids; /* owned, in order: who has it */
-    size_t pid_count, pid_capacity;
+    uint64_t due;              /* whoever was looked through before does not count */
+    struct holding **holdings; /* owned, each borrowed: who has it, as far as they are listed */
+    size_t holding_count;
+    struct {
+        uint64_t since;          /* the first look at a process since then counts */
+        uint32_t found, told;    /* by these looks, and by all before */
+        uint64_t looks[2];       /* that counted last: a look may see a socket more than once */
+    } unlisted;                  /* who has it besides */
     const struct owner_set *set; /* a reference; as published */
     int64_t refresh_ms;          /* when to look for who joined */
     int64_t interval_ms;         /* between the last two refreshes */
@@ -61,10 +69,11 @@ struct watched *sockets_add(struct sockets *s, uint64_t cookie, uint32_t inode);
  * forgotten. */
 bool sockets_keep(struct sockets *s, uint64_t round);
 
-/* Returns 1 when the PID is new among the socket's, 0 when not, or -ENOMEM. */
-int watched_add_pid(struct watched *w, uint32_t pid);
+/* Lists one that is not among the socket's. Returns 0 or -ENOMEM. */
+int watched_add(struct watched *w, struct holding *h);
+bool watched_has(const struct watched *w, const struct holding *h);
 
 /* Returns whether it was among them. */
-bool watched_remove_pid(struct watched *w, uint32_t pid);
+bool watched_remove(struct watched *w, const struct holding *h);
 
 #endif

@@ -17,10 +17,11 @@ int owners_queue_look(struct owners *o, struct process *p)
     size_t next = o->upkeep.next, left = o->upkeep.count - next;
     struct look *looks = o->upkeep.looks;
 
-    if (next > 0 && o->upkeep.count == o->upkeep.capacity) {
+    if (next > left) {
         memmove(looks, looks + next, left * sizeof *looks);
         o->upkeep.next = 0;
         o->upkeep.count = left;
+        looks = o->upkeep.looks = array_shrink(looks, &o->upkeep.capacity, left, sizeof *looks);
     }
     looks = array_grow(looks, &o->upkeep.capacity, o->upkeep.count + 1, sizeof *looks);
     if (!looks)
@@ -36,41 +37,84 @@ int64_t owners_look_ms(const struct owners *o)
     return o->upkeep.next < o->upkeep.count ? o->upkeep.looks[o->upkeep.next].at_ms : INT64_MAX;
 }
 
+/* Drops what is not watched any more, all of it in one pass. */
+static void keep_listed(struct owners *o, struct holding *h)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < h->count; i++)
+        if (owners_lists(o, h, h->items[i].inode))
+            h->items[kept++] = h->items[i];
+    h->count = kept;
+    h->items = array_shrink(h->items, &h->capacity, kept, sizeof *h->items);
+}
+
 /* The next of the sockets that a process has, NULL when none is watched any
- * more: those that are not are dropped. */
+ * more. */
 static const struct held *held_in_turn(struct owners *o, struct process *p)
 {
     struct holding *h = p->holding;
 
-    while (h->count > 0) {
-        size_t i = h->next % h->count, cursor = 0;
-
-        if (sockets_of_inode(&o->sockets, h->items[i].inode, &cursor)) {
-            h->next = i + 1;
-            return &h->items[i];
-        }
-        memmove(h->items + i, h->items + i + 1, (h->count - i - 1) * sizeof *h->items);
-        h->count--;
+    if (h->count > 0 && !owners_lists(o, h, h->items[h->next % h->count].inode))
+        keep_listed(o, h);
+    if (h->count == 0) {
+        process_trim(p);
+        return NULL;
     }
-    process_trim(p);
-    return NULL;
+    h->next = h->next % h->count + 1;
+    return &h->items[h->next - 1];
+}
+
+/* It is not what it was: it is to be looked through, whoever shares its table. */
+static void suspect(struct owners *o, struct process *p)
+{
+    p->near_due = ++o->moment;
+    p->suspect = o->plan_stale = true;
+}
+
+/* Called otherwise, it still has what it has: it is described anew, and not
+ * looked through unless that is cheap to know to be worth it. */
+static int describe_anew(struct owners *o, struct process *p, const struct held *held)
+{
+    struct holder described;
+    const struct holder *who;
+    int r = proc_describe(p->pid, held->fd, held->inode, o->users, &described);
+
+    if (r < 0) {
+        suspect(o, p);
+        return r == -ENOMEM ? r : 0;
+    }
+    who = owners_describe(o, p, &described);
+    if (!who)
+        return -ENOMEM;
+    holder_unref(who);
+    p->descriptors = proc_descriptor_count(p->pid);
+    if (p->descriptors != 0 && process_has_changed(p))
+        p->asked = o->plan_stale = true; /* as when exec(2) has closed some */
+    return 0;
 }
 
 int owners_look_step(struct owners *o)
 {
     const struct look *look = &o->upkeep.looks[o->upkeep.next++];
     struct process *p = process_find(&o->processes, look->pid);
+    const struct holder *who;
     const struct held *held;
+    int r = 0;
 
     if (!p || p->look_ms != look->at_ms)
         return 0; /* that one has gone, another has its number */
     p->look_ms = 0;
-    held = p->holding ? held_in_turn(o, p) : NULL;
+    held = p->holding && holding_who(p->holding, p->pid) ? held_in_turn(o, p) : NULL;
     if (!held)
         return 0;
-    if (!proc_scan_recheck(&p->holding->who, held->fd, held->inode))
-        p->suspect = o->plan_stale = true;
-    return owners_queue_look(o, p);
+    who = holding_who(p->holding, p->pid);
+    switch (proc_scan_recheck(who, held->fd, held->inode)) {
+    case RECHECK_SAME: break;
+    case RECHECK_RENAMED: r = describe_anew(o, p, held); break;
+    case RECHECK_LOST: suspect(o, p); break;
+    }
+    return r < 0 ? r : owners_queue_look(o, p);
 }
 
 /* Soon while a program is young, which may fork or become another user after it
@@ -120,6 +164,9 @@ void owners_upkeep_step(struct owners *o)
     if (o->needs.holdable && o->upkeep.complete_due == 0 && o->upkeep.complete_ms <= o->now_ms) {
         o->upkeep.complete_due = ++o->moment;
         o->upkeep.complete_us = 0;
+        for (size_t i = 0; i < o->sockets.count; i++)
+            if (o->sockets.items[i].phase == PHASE_DONE)
+                owners_count_anew(&o->sockets.items[i], o->upkeep.complete_due);
     }
     o->needs_stale = true;
 }

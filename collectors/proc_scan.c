@@ -5,10 +5,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PATH_TEXT_MAX = 64, LINK_TEXT_MAX = 64, FILE_TEXT_MAX = 8192 };
@@ -156,7 +158,7 @@ bool proc_scan_sees_all(void)
            namespace.st_ino == INITIAL_PID_NAMESPACE;
 }
 
-bool proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
 {
     char path[PATH_TEXT_MAX], text[LINK_TEXT_MAX], process[PROCESS_TEXT_MAX];
     ssize_t length;
@@ -164,11 +166,45 @@ bool proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
     (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", holder->pid, fd);
     length = readlink(path, text, sizeof text);
     if (length < 0 || proc_pid_parse_socket(text, (size_t)length) != inode)
-        return false;
+        return RECHECK_LOST;
     (void)snprintf(path, sizeof path, "/proc/%u/comm", holder->pid);
     length = read_at(AT_FDCWD, path, text, sizeof text);
     if (length < 0)
-        return false;
+        return RECHECK_LOST;
     proc_pid_parse_comm(text, (size_t)length, process);
-    return strcmp(process, holder->process) == 0;
+    return strcmp(process, holder->process) == 0 ? RECHECK_SAME : RECHECK_RENAMED;
+}
+
+int proc_describe(uint32_t pid, uint32_t fd, uint32_t inode, struct users *users, struct holder *ret)
+{
+    struct proc_descriptors d = {.pid = pid, .process = -1, .entries.fd = -1};
+    char path[PATH_TEXT_MAX], link[LINK_TEXT_MAX];
+    ssize_t length;
+    int r;
+
+    (void)snprintf(path, sizeof path, "/proc/%u", pid);
+    d.process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (d.process < 0)
+        return -errno;
+    (void)snprintf(path, sizeof path, "fd/%u", fd);
+    length = readlinkat(d.process, path, link, sizeof link);
+    if (length < 0)
+        r = errno == ENOENT ? -ESTALE : -errno;
+    else
+        r = proc_pid_parse_socket(link, (size_t)length) == inode ? 0 : -ESTALE;
+    if (r == 0)
+        r = proc_descriptors_describe(&d, users, ret);
+    proc_descriptors_close(&d);
+    return r;
+}
+
+/* kcmp(2) says 0 for the same, 1 for less, 2 for more. */
+int proc_compare_tables(uint32_t a, uint32_t b, int *ret_order)
+{
+    long r = syscall(SYS_kcmp, (pid_t)a, (pid_t)b, KCMP_FILES, 0UL, 0UL);
+
+    if (r < 0 || r > 2)
+        return r < 0 ? -errno : -EIO;
+    *ret_order = r == 0 ? 0 : r == 1 ? -1 : 1;
+    return 0;
 }

@@ -53,6 +53,24 @@ bool proc_scan_sees_all(void);
 
 /* Whether a holder still has the socket under its descriptor and still calls
  * itself the same. */
-bool proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode);
+enum recheck {
+    RECHECK_SAME,
+    RECHECK_RENAMED, /* the socket is there */
+    RECHECK_LOST,    /* it is not, or the process has gone */
+};
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode);
+
+/* Who a process is that has the socket under this descriptor. Returns 0, -errno
+ * as above, or -ESTALE when it has not. */
+int proc_describe(uint32_t pid, uint32_t fd, uint32_t inode, struct users *users, struct holder *ret);
+
+/* Whether two processes share one table of descriptors (CLONE_FILES), and if not
+ * which of the tables comes first in some order that stays.
+ *
+ * ret_order   0 for the same, less than 0, or more
+ *
+ * Returns 0, or -errno: -ESRCH when one has gone, -EPERM when one does not let
+ * us look, -ENOSYS. Source: kcmp(2). */
+int proc_compare_tables(uint32_t a, uint32_t b, int *ret_order);
 
 #endif

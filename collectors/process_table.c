@@ -1,22 +1,36 @@
 #include "collectors/process_table.h"
 #include "core/array.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void free_holding(struct process *p)
+static void forget_whos(struct holding *h)
 {
-    if (p->holding)
-        free(p->holding->items);
-    free(p->holding);
+    for (size_t i = 0; i < h->who_count; i++)
+        holder_unref(h->whos[i]);
+    free(h->whos);
+    h->whos = NULL;
+    h->who_count = 0;
+}
+
+void process_leave(struct process *p)
+{
+    struct holding *h = p->holding;
+
     p->holding = NULL;
+    if (!h || --h->processes > 0)
+        return;
+    forget_whos(h);
+    free(h->items);
+    free(h);
 }
 
 void process_table_done(struct process_table *t)
 {
     for (size_t i = 0; i < t->count; i++)
-        free_holding(&t->items[i]);
+        process_leave(&t->items[i]);
     free(t->items);
     *t = (struct process_table){.items = NULL};
 }
@@ -43,7 +57,7 @@ struct process *process_find(const struct process_table *t, uint32_t pid)
 {
     size_t i = place_of(t, pid);
 
-    return i < t->count && t->items[i].pid == pid ? &t->items[i] : NULL;
+    return i < t->count && t->items[i].pid == pid && !t->items[i].gone ? &t->items[i] : NULL;
 }
 
 struct process *process_add(struct process_table *t, uint32_t pid)
@@ -51,8 +65,13 @@ struct process *process_add(struct process_table *t, uint32_t pid)
     size_t i = place_of(t, pid);
     struct process *items;
 
-    if (i < t->count && t->items[i].pid == pid)
+    if (i < t->count && t->items[i].pid == pid) {
+        if (t->items[i].gone) {
+            t->items[i] = (struct process){.pid = pid};
+            t->gone--;
+        }
         return &t->items[i];
+    }
     items = array_grow(t->items, &t->capacity, t->count + 1, sizeof *items);
     if (!items)
         return NULL;
@@ -65,24 +84,23 @@ struct process *process_add(struct process_table *t, uint32_t pid)
 
 void process_remove(struct process_table *t, struct process *p)
 {
-    size_t behind = (size_t)(t->items + t->count - (p + 1));
-
-    free_holding(p);
-    memmove(p, p + 1, behind * sizeof *p);
-    t->count--;
+    assert(!p->holding && !p->gone);
+    p->gone = true;
+    t->gone++;
 }
 
-void process_table_keep_listed(struct process_table *t)
+void process_table_tidy(struct process_table *t)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < t->count; i++) {
-        if (t->items[i].listed)
+    if (t->gone == 0)
+        return;
+    for (size_t i = 0; i < t->count; i++)
+        if (!t->items[i].gone)
             t->items[kept++] = t->items[i];
-        else
-            free_holding(&t->items[i]);
-    }
     t->count = kept;
+    t->gone = 0;
+    t->items = array_shrink(t->items, &t->capacity, t->count, sizeof *t->items);
 }
 
 bool process_has_changed(const struct process *p)
@@ -113,9 +131,10 @@ int process_hold(struct process *p, uint32_t inode, uint32_t fd)
 
     if (!h)
         return -ENOMEM;
-    p->holding = h;
+    if (!p->holding)
+        process_share(p, h);
     i = place_of_held(h, inode);
-    if (i == h->count || h->items[i].inode != inode) {
+    if (i >= h->count || h->items[i].inode != inode) {
         items = array_grow(h->items, &h->capacity, h->count + 1, sizeof *items);
         if (!items)
             return -ENOMEM;
@@ -127,8 +146,84 @@ int process_hold(struct process *p, uint32_t inode, uint32_t fd)
     return 0;
 }
 
+void process_share(struct process *p, struct holding *h)
+{
+    assert(!p->holding);
+    p->holding = h;
+    h->processes++;
+}
+
 void process_trim(struct process *p)
 {
-    if (p->holding && p->holding->count == 0)
-        free_holding(p);
+    struct holding *h = p->holding;
+
+    if (!h)
+        return;
+    if (h->count == 0)
+        forget_whos(h);
+    if (h->count == 0 && h->processes == 1)
+        process_leave(p);
+}
+
+static size_t place_of_who(const struct holding *h, uint32_t pid)
+{
+    size_t i = 0;
+
+    while (i < h->who_count && h->whos[i]->pid != pid)
+        i++;
+    return i;
+}
+
+const struct holder *holding_who(const struct holding *h, uint32_t pid)
+{
+    size_t i = place_of_who(h, pid);
+
+    return i < h->who_count ? h->whos[i] : NULL;
+}
+
+int holding_describe(struct holding *h, const struct holder *who)
+{
+    size_t i = place_of_who(h, who->pid);
+    const struct holder **whos;
+
+    if (i < h->who_count) {
+        holder_unref(h->whos[i]);
+        h->whos[i] = holder_ref(who);
+        return 0;
+    }
+    /* One, mostly; and never many. */
+    whos = reallocarray(h->whos, h->who_count + 1, sizeof(const struct holder *));
+    if (!whos)
+        return -ENOMEM;
+    h->whos = whos;
+    whos[h->who_count++] = holder_ref(who);
+    return 0;
+}
+
+bool holding_forget_who(struct holding *h, uint32_t pid)
+{
+    size_t i = place_of_who(h, pid);
+
+    if (i == h->who_count)
+        return false;
+    holder_unref(h->whos[i]);
+    h->whos[i] = h->whos[--h->who_count];
+    return true;
+}
+
+struct held *holding_find(const struct holding *h, uint32_t inode)
+{
+    size_t i = place_of_held(h, inode);
+
+    return i < h->count && h->items[i].inode == inode ? &h->items[i] : NULL;
+}
+
+void holding_drop(struct holding *h, uint32_t inode)
+{
+    size_t i = place_of_held(h, inode);
+
+    if (i == h->count || h->items[i].inode != inode)
+        return;
+    memmove(h->items + i, h->items + i + 1, (h->count - i - 1) * sizeof *h->items);
+    h->count--;
 }

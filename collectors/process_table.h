@@ -1,7 +1,7 @@
 /* What is known about processes: how much looking through each costs, when that
- * was done, and which of the watched sockets it was seen to have. Knows no
- * /proc. A process that has none of them costs some tens of bytes. Pure; one
- * thread.
+ * was done, and which of the watched sockets it was seen to have. Processes that
+ * share a table of descriptors share what was found in it. Knows no /proc. A
+ * process that has none of them costs some tens of bytes. Pure; one thread.
  *
  * Moments are numbers that count events, not times. */
 #ifndef SOCKWATCH_COLLECTORS_PROCESS_TABLE_H
@@ -9,18 +9,25 @@
 
 #include "core/owner.h"
 
-/* A socket that a process has, and one of the descriptors it has it as. */
+/* A socket that is in a table of descriptors, and one of those it is there as. */
 struct held {
     uint32_t inode, fd;
     bool seen; /* by the look under way */
 };
 
-/* Who a process is that has some, and which. */
+/* What was found in a table of descriptors, and the processes that have it: one,
+ * or several that share it (CLONE_FILES). */
 struct holding {
-    struct holder who;
     struct held *items; /* owned; by inode */
     size_t count, capacity;
-    size_t next; /* to be looked at again, modulo count */
+    size_t next;                /* to be looked at again, modulo count */
+    size_t processes;           /* that have it */
+    const struct holder **whos; /* owned, a reference each: some of these, described */
+    size_t who_count;
+    uint64_t near_due; /* as of a process; any one of them will do */
+    bool near_urgent;
+    bool dirty, again; /* who has it is not what was told of its sockets; has changed since that was begun */
+    size_t told;       /* so far */
 };
 
 struct process {
@@ -30,6 +37,7 @@ struct process {
     bool scanned;            /* looked through at least once */
     bool denied;             /* it did not let us look */
     bool listed;             /* by the listing under way */
+    bool gone;               /* its place is free: nobody finds it any more */
     bool suspect;            /* a descriptor was not what it had been */
     bool asked;              /* somebody new, or changed */
     bool near_urgent;        /* near_due is of a socket that nobody was found for */
@@ -37,12 +45,13 @@ struct process {
     uint64_t near_due;       /* sockets due up to this moment are probably here */
     int64_t look_ms;         /* when it is looked at again; 0 never */
     int64_t since_ms[2];     /* since when it waits to be looked through: urgently, at leisure; 0 not */
-    struct holding *holding; /* owned; NULL: it has none */
+    struct holding *holding; /* the last that has it frees it; NULL: it has none */
 };
 
 struct process_table {
     struct process *items; /* by PID */
     size_t count, capacity;
+    size_t gone; /* so many of them are */
 };
 
 void process_table_done(struct process_table *t);
@@ -54,19 +63,41 @@ struct process *process_find(const struct process_table *t, uint32_t pid);
  * memory runs out. */
 struct process *process_add(struct process_table *t, uint32_t pid);
 
+/* Its place stays until process_table_tidy(), so that many that end cost a pass
+ * together, not each. What it held must have been left. */
 void process_remove(struct process_table *t, struct process *p);
 
-/* Removes all that were not listed. */
-void process_table_keep_listed(struct process_table *t);
+/* Frees the places of those that were removed. */
+void process_table_tidy(struct process_table *t);
 
 /* How many descriptors it has is unknown, or is not what it was. */
 bool process_has_changed(const struct process *p);
 
-/* Notes that a process has a socket; the descriptor last noted counts. Where
- * it is the first one, p->holding->who is to be filled in. Returns 0 or -ENOMEM. */
+/* Notes that a process has a socket; the descriptor last noted counts. Returns 0
+ * or -ENOMEM. */
 int process_hold(struct process *p, uint32_t inode, uint32_t fd);
 
-/* Frees the holding when it is empty. */
+/* Lets a process that has no holding share another's. */
+void process_share(struct process *p, struct holding *h);
+
+/* Lets go of the holding, which is freed with the last that has it. */
+void process_leave(struct process *p);
+
+/* Frees the holding when it is empty and nobody shares it. */
 void process_trim(struct process *p);
+
+/* NULL when that one is not described. */
+const struct holder *holding_who(const struct holding *h, uint32_t pid);
+
+/* Describes one of the processes, or describes it anew. Takes a reference.
+ * Returns 0 or -ENOMEM. */
+int holding_describe(struct holding *h, const struct holder *who);
+
+/* Returns whether it was described. */
+bool holding_forget_who(struct holding *h, uint32_t pid);
+
+/* NULL when the socket is not in it. */
+struct held *holding_find(const struct holding *h, uint32_t inode);
+void holding_drop(struct holding *h, uint32_t inode);
 
 #endif

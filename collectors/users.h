@@ -1,5 +1,6 @@
 /* Names of users, asked of the system's user database once each: it may be a
- * slow directory. Main thread only. */
+ * slow directory. That a number has no name is remembered of as many as one user
+ * may have. Main thread only. */
 #ifndef SOCKWATCH_COLLECTORS_USERS_H
 #define SOCKWATCH_COLLECTORS_USERS_H
 

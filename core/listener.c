@@ -105,7 +105,7 @@ static int collect_holders(const struct listener *l, struct holder_list *list)
             return -ENOMEM;
         list->items = items;
         for (size_t k = 0; k < more; k++)
-            items[list->count++] = &owners->holders[k];
+            items[list->count++] = owners->holders[k];
     }
     return 0;
 }
@@ -126,6 +126,16 @@ int listener_holders(const struct listener *l, struct holder_list *list)
             list->items[distinct++] = list->items[i];
     list->count = distinct;
     return 0;
+}
+
+uint64_t listener_holders_cut(const struct listener *l)
+{
+    uint64_t cut = 0;
+
+    for (uint32_t i = 0; i < l->followed; i++)
+        if (l->members[i].owners)
+            cut += l->members[i].owners->unlisted;
+    return cut;
 }
 
 void holder_list_done(struct holder_list *list)

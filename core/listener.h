@@ -105,6 +105,10 @@ struct holder_list {
 /* Fills the list with the processes that hold any of its sockets, each once, by
  * PID. Returns 0 or -ENOMEM. */
 int listener_holders(const struct listener *l, struct holder_list *list);
+
+/* How many holders of its sockets are not listed, summed over the sockets: one
+ * that has several of them is in it as often. */
+uint64_t listener_holders_cut(const struct listener *l);
 void holder_list_done(struct holder_list *list);
 
 /* The worst of what was found out about the owners of its sockets. */

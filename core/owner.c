@@ -6,9 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct holder *holder_new(const struct holder *described)
+{
+    struct holder *holder = malloc(sizeof *holder);
+
+    if (!holder)
+        return NULL;
+    *holder = *described;
+    ref_init(&holder->ref);
+    return holder;
+}
+
+const struct holder *holder_ref(const struct holder *holder)
+{
+    ref_take(&holder->ref);
+    return holder;
+}
+
+void holder_unref(const struct holder *holder)
+{
+    if (holder && ref_drop(&holder->ref))
+        free(ref_unseal(holder));
+}
+
 struct owner_set *owner_set_new(size_t count)
 {
-    struct owner_set *set = calloc(1, sizeof *set + count * sizeof set->holders[0]);
+    struct owner_set *set = calloc(1, sizeof *set + count * sizeof(const struct holder *));
 
     if (!set)
         return NULL;
@@ -25,8 +48,11 @@ const struct owner_set *owner_set_ref(const struct owner_set *set)
 
 void owner_set_unref(const struct owner_set *set)
 {
-    if (set && ref_drop(&set->ref))
-        free(ref_unseal(set));
+    if (!set || !ref_drop(&set->ref))
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        holder_unref(set->holders[i]);
+    free(ref_unseal(set));
 }
 
 /* A name can be forged, but whoever forges one has no need of this: it may
@@ -37,12 +63,17 @@ bool holder_is_activator(const struct holder *holder)
            strcmp(holder->unit, "init.scope") == 0 || strcmp(holder->process, "systemd-socket-") == 0;
 }
 
-bool owner_set_is_only_activated(const struct owner_set *set)
+static bool lists_only_activators(const struct owner_set *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        if (!holder_is_activator(&set->holders[i]))
+        if (!holder_is_activator(set->holders[i]))
             return false;
     return set->count > 0;
+}
+
+bool owner_set_is_only_activated(const struct owner_set *set)
+{
+    return set->unlisted == 0 && lists_only_activators(set);
 }
 
 static bool is_given(const char *pattern)
@@ -144,7 +175,7 @@ static enum owner_match socket_match(const struct owner_pattern *pattern, const 
 
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set)
 {
-    enum owner_match best = OWNER_DIFFERS;
+    enum owner_match best;
 
     if (!owner_pattern_is_set(pattern))
         return OWNER_MATCHES;
@@ -152,8 +183,9 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
         return OWNER_UNTOLD;
     if (set->count == 0)
         return socket_match(pattern, set);
+    best = set->unlisted > 0 ? OWNER_UNTOLD : OWNER_DIFFERS;
     for (size_t i = 0; i < set->count; i++) {
-        enum owner_match match = holder_match(pattern, set, &set->holders[i]);
+        enum owner_match match = holder_match(pattern, set, set->holders[i]);
 
         if (match < best)
             best = match;
@@ -198,9 +230,9 @@ const char *owner_next_name(const struct owner_set *set, enum owner_name which, 
         return NULL;
     if (set->count == 0)
         return nearer(NULL, socket_name(set, which), previous);
-    skip_activators = !owner_set_is_only_activated(set);
+    skip_activators = !lists_only_activators(set);
     for (size_t i = 0; i < set->count; i++)
-        if (!skip_activators || !holder_is_activator(&set->holders[i]))
-            next = nearer(next, holder_name(&set->holders[i], which), previous);
+        if (!skip_activators || !holder_is_activator(set->holders[i]))
+            next = nearer(next, holder_name(set->holders[i], which), previous);
     return next;
 }

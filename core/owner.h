@@ -18,14 +18,22 @@
 #define USER_TEXT_MAX     64
 #define PROCESS_BYTES_MAX 15
 
-/* A process that has the socket open. */
+/* A process that has sockets open. Const once it is described, and shared by all
+ * sets that name it. */
 struct holder {
+    struct ref ref;
     uint32_t pid;
     char process[PROCESS_TEXT_MAX]; /* its name, escaped; "" unknown */
     char user[USER_TEXT_MAX];       /* effective user; "" unknown */
     bool unit_known;                /* its cgroup could be read */
     char unit[UNIT_TEXT_MAX];       /* "" for none */
 };
+
+/* Returns owned (one reference), a copy of what describes a process; NULL when
+ * memory runs out. */
+const struct holder *holder_new(const struct holder *described);
+const struct holder *holder_ref(const struct holder *holder);
+void holder_unref(const struct holder *holder);
 
 /* What was found out about the holders of a socket. */
 enum sight {
@@ -41,12 +49,13 @@ struct owner_set {
     uint32_t uid;             /* the socket's own, given to it when it was made */
     char user[USER_TEXT_MAX]; /* that user's name, or its number */
     char unit[UNIT_TEXT_MAX]; /* where the socket was made; "" unknown or none */
+    uint64_t unlisted;        /* processes that have it besides, as counted last */
     size_t count;
-    struct holder holders[]; /* by PID */
+    const struct holder *holders[]; /* by PID; a reference each, or NULL while it is filled */
 };
 
-/* Returns owned (one reference) and zeroed, with room for count holders; NULL
- * when memory runs out. */
+/* Returns owned (one reference) and zeroed, with room for count references to
+ * holders, which it takes; NULL when memory runs out. */
 struct owner_set *owner_set_new(size_t count);
 const struct owner_set *owner_set_ref(const struct owner_set *set);
 void owner_set_unref(const struct owner_set *set);
@@ -55,7 +64,7 @@ void owner_set_unref(const struct owner_set *set);
  * somebody connects: systemd itself, or systemd-socket-activate. */
 bool holder_is_activator(const struct holder *holder);
 
-/* Whether the socket has holders, and all of them are such. */
+/* Whether the socket has holders, and all of them are such, listed or not. */
 bool owner_set_is_only_activated(const struct owner_set *set);
 
 /* Who a socket should belong to: shell patterns (glob(7)), NULL or "" for
@@ -81,7 +90,7 @@ enum owner_match {
 /* Whether one of the holders is who the pattern asks for. A user or a unit is
  * also that of the socket itself, since a program may give up its first user,
  * and another unit may have made its socket. While only an activator holds the
- * socket, nothing differs.
+ * socket, nothing differs. Somebody who is not listed may be the one asked for.
  *
  * set   NULL: not looked for */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);

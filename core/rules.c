@@ -75,8 +75,8 @@ void judge_describe_owner(struct buf *out, const struct owner_set *owners)
     if (!owners)
         return;
     for (size_t i = 0; i < owners->count; i++)
-        if (!holder || (holder_is_activator(holder) && !holder_is_activator(&owners->holders[i])))
-            holder = &owners->holders[i];
+        if (!holder || (holder_is_activator(holder) && !holder_is_activator(owners->holders[i])))
+            holder = owners->holders[i];
     if (!holder) {
         buf_str(out, "user ");
         buf_str(out, owners->user);

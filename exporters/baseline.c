@@ -110,7 +110,7 @@ static void find_user(const struct group *g, struct owner_draft *draft)
     const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
-        if (strcmp(first->holders[i].user, first->user) == 0 &&
+        if (strcmp(first->holders[i]->user, first->user) == 0 &&
             quote_pattern(first->user, draft->user, sizeof draft->user) && all_match(g, draft))
             return;
     *draft->user = '\0';
@@ -124,8 +124,8 @@ static void find_process(const struct group *g, struct owner_draft *draft)
     const struct owner_set *first = first_owners(g);
 
     for (size_t i = 0; i < first->count; i++)
-        if (!holder_is_activator(&first->holders[i]) &&
-            quote_pattern(first->holders[i].process, draft->process, sizeof draft->process) &&
+        if (!holder_is_activator(first->holders[i]) &&
+            quote_pattern(first->holders[i]->process, draft->process, sizeof draft->process) &&
             all_match(g, draft))
             return;
     *draft->process = '\0';

@@ -15,6 +15,10 @@
  *   more descriptor than before, or as many, so that nothing tells;
  *   "ss -tlnp".
  *
+ * At last so many processes share one table of descriptors with it, and all is
+ * looked for anew: what that costs beside what it costs without them, and how
+ * much more memory of all that was found out is in use.
+ *
  * Below them stands the longest step between polls, in time that passed, which
  * anything else may have to wait for. The upkeep is measured again with 1,000
  * listeners, and then with ten times the descriptors as well. Seconds pass on a
@@ -29,13 +33,14 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <malloc.h>
 
 enum { FIRST_PORT = 20000, FEW_DESCRIPTORS = 9, ROWS_MAX = 16, ROUNDS_MAX = 1000 };
 
 /* How long it takes until owners are looked at as seldom as they ever are, and
  * until everything was looked through once more. */
 enum { SETTLE_SECONDS = 200, CALM_SECONDS = 70, WARM_SECONDS = 10, MEAN_SECONDS = 600 };
-enum { STEP_US = 1000, SECOND_US = 1000000 };
+enum { STEP_US = 1000, SECOND_US = 1000000, SHARERS = 300 };
 
 static const struct setting {
     unsigned listeners, times_descriptors;
@@ -117,7 +122,7 @@ static bool is_held_by(const struct bench *b, unsigned port, pid_t pid)
     const struct listener *l = listener_table_port(b->table, PROTOCOL_TCP, (uint16_t)port, &count);
     const struct owner_set *owners = l ? l->members[0].owners : NULL;
 
-    return owners && owners->sight == SIGHT_SEEN && owners->holders[0].pid == (uint32_t)pid;
+    return owners && owners->sight == SIGHT_SEEN && owners->holders[0]->pid == (uint32_t)pid;
 }
 
 /* Seconds pass, and what falls due in each is done. Returns a second's mean. */
@@ -301,6 +306,36 @@ static void print(struct bench *b)
     (void)fflush(stdout); /* or the next child prints it again */
 }
 
+/* CPU time of looking for all owners anew. */
+static double measure_anew(struct bench *b)
+{
+    double before;
+
+    collectors_refresh(b->collectors);
+    before = own_cpu();
+    poll_once(b);
+    (void)pass(b, WARM_SECONDS);
+    return own_cpu() - before;
+}
+
+static void measure_sharers(struct bench *b)
+{
+    pid_t pids[SHARERS];
+    double alone = measure_anew(b), shared;
+    size_t memory = mallinfo2().uordblks;
+
+    for (size_t i = 0; i < SHARERS; i++)
+        pids[i] = crowd_start_sharer();
+    shared = measure_anew(b);
+    (void)printf(
+        "%d processes that share a table of %u listeners: all owners anew take %.2f ms instead of %.2f, "
+        "%.2f times; %.1f KiB more memory\n",
+        SHARERS, b->listeners, shared * 1e3, alone * 1e3, shared / alone,
+        ((double)mallinfo2().uordblks - (double)memory) / 1024);
+    for (size_t i = 0; i < SHARERS; i++)
+        crowd_kill(pids[i]);
+}
+
 static void open_bench(struct bench *b, unsigned processes)
 {
     static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
@@ -337,6 +372,7 @@ int main(int argc, char **argv)
         measure(&b, i == 0, rounds);
         print(&b);
     }
+    measure_sharers(&b);
     if (b.cgroup_error < 0)
         (void)printf("left out: a process in a cgroup of its own, as there can be none below %s (%s)\n",
                      b.cgroup_mount, strerror(-b.cgroup_error));

@@ -48,11 +48,14 @@ static struct owner_set *make_owners(size_t index)
     set->uid = 1000;
     (void)snprintf(set->user, sizeof set->user, "service-%zu", index);
     for (size_t i = 0; i < set->count; i++) {
-        set->holders[i].pid = (uint32_t)(1000 + 10 * index + i);
-        set->holders[i].unit_known = true;
-        (void)snprintf(set->holders[i].process, sizeof set->holders[i].process, "worker-%zu", index);
-        (void)snprintf(set->holders[i].user, sizeof set->holders[i].user, "service-%zu", index);
-        (void)snprintf(set->holders[i].unit, sizeof set->holders[i].unit, "worker-%zu.service", index);
+        struct holder h = {.pid = (uint32_t)(1000 + 10 * index + i), .unit_known = true};
+
+        (void)snprintf(h.process, sizeof h.process, "worker-%zu", index);
+        (void)snprintf(h.user, sizeof h.user, "service-%zu", index);
+        (void)snprintf(h.unit, sizeof h.unit, "worker-%zu.service", index);
+        set->holders[i] = holder_new(&h);
+        if (!set->holders[i])
+            die("memory");
     }
     return set;
 }

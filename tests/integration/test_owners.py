@@ -1,8 +1,10 @@
 """Whose socket it is: real servers that fork, are replaced, are started on
 demand, hide, share a port, vanish, or call themselves what no program should."""
 
+import ctypes
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -147,6 +149,35 @@ for i in range(1, count + 1):
     if libc.clone(pause, ctypes.c_void_p(top), CLONE_VM | signal.SIGCHLD, None) < 0:
         print(os.strerror(ctypes.get_errno()), flush=True)
         break
+"""
+
+# Has a listener and many descriptors, in a table that others share as soon as
+# it is told; one of them ends when it is told again.
+SHARES = """
+import resource
+CLONE_VM, CLONE_FILES, STACK = 0x100, 0x400, 4096
+limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+s = tcp("127.0.0.1", 7900)
+other = socket.socket()
+for i in range(%d):
+    os.dup(other.fileno())
+count = 300
+stacks = ctypes.create_string_buffer((count + 1) * STACK)
+pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+sharers = []
+def share():
+    for i in range(1, count + 1):
+        top = (ctypes.addressof(stacks) + i * STACK) & ~15
+        sharers.append(libc.clone(pause, ctypes.c_void_p(top), CLONE_VM | CLONE_FILES | signal.SIGCHLD, None))
+    print(*sharers, flush=True)
+    ready()
+def end():
+    for pid in sharers[:-3]:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    ready()
+obey(SIGUSR1=share, SIGUSR2=end)
 """
 
 # A listener that is another one each time somebody looks.
@@ -894,6 +925,62 @@ class NamesTest(OwnersCase):
             self.assertRegex(line, r"\Asockwatch: (alert WrongOwner firing|serving|sctp:|raw:)")
         self.assertNotIn("<b>", page)
         self.assertIn("&lt;b&gt;&amp;amp;&lt;/b&gt;[", page)
+
+
+def compares_tables():
+    """Whether kcmp(2) is there; it is what tells that processes share a table."""
+    number = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
+    return number is not None and ctypes.CDLL(None).syscall(number, os.getpid(), os.getpid(), 2, 0, 0) == 0
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class SharedTableTest(OwnersCase):
+    DESCRIPTORS = 15000
+
+    def look_seconds(self):
+        started = time.monotonic()
+        found = pids(7900)
+        return time.monotonic() - started, found
+
+    def test_three_hundred_processes_with_one_table(self):
+        """They cost as much as one, and hold up nobody."""
+        if not compares_tables():
+            self.skipTest("kcmp(2) is not to be used here")
+        program = self.program(SHARES % self.DESCRIPTORS, b"shares")
+        alone, found = self.look_seconds()
+        self.assertEqual(found, {program.pid})
+        os.kill(program.pid, signal.SIGUSR1)
+        program.wait_ready()
+        sharers = {int(pid) for pid in program.said[-1].split()}
+        self.addCleanup(lambda: [os.kill(pid, signal.SIGKILL) for pid in sharers if os.path.exists(f"/proc/{pid}")])
+        self.assertEqual(len(sharers), 300)
+        shared, found = self.look_seconds()
+        self.assertLess(shared, 10 * alone + 0.5)
+        self.assertEqual(len(found), 16)
+        self.assertLessEqual(found, sharers | {program.pid})
+
+        daemon = self.daemon('poll: { listeners = "50ms"; };')
+        newcomer = self.program("s = tcp('127.0.0.1', 7901)", b"newcomer")
+        self.wait_names(daemon, 7901, 2, process="newcomer")
+        self.wait_names(daemon, 7900, 10, process="shares")
+        daemon.wait_polls(40)
+        self.assertLess(cpu_seconds(daemon.process.pid), 20 * alone + 1)
+
+        # Of those that were named all end, and the others hold it still.
+        os.kill(program.pid, signal.SIGUSR2)
+        program.wait_ready()
+        program.end()
+        left = set(map(int, program.said[-1].split()[-3:]))
+        self.assertEqual(pids(7900), left)
+        second = self.program("s = tcp('127.0.0.1', 7902)", b"second")
+        self.wait_names(daemon, 7902, 2, process="second")
+        self.wait_names(daemon, 7900, 10, process="shares")
+        self.assertEqual({newcomer.pid, second.pid}, pids(7901) | pids(7902))
 
 
 class VanishingTest(OwnersCase):

@@ -115,14 +115,16 @@ static inline struct owner_set *owners_of(const char *socket, const char *holder
     set->sight = count > 0 ? SIGHT_SEEN : SIGHT_NONE;
     (void)snprintf(copy, sizeof copy, "%s", holders);
     for (char *text = strtok_r(copy, ",", &rest); text; text = strtok_r(NULL, ",", &rest)) {
-        struct holder *h = &set->holders[i++];
+        struct holder h = {.unit_known = true};
 
         split_parts(text, part, 4);
-        h->pid = (uint32_t)strtoul(part[0], NULL, 10);
-        (void)snprintf(h->process, sizeof h->process, "%s", part[1]);
-        (void)snprintf(h->user, sizeof h->user, "%s", part[2]);
-        h->unit_known = strcmp(part[3], "?") != 0;
-        (void)snprintf(h->unit, sizeof h->unit, "%s", h->unit_known ? part[3] : "");
+        h.pid = (uint32_t)strtoul(part[0], NULL, 10);
+        (void)snprintf(h.process, sizeof h.process, "%s", part[1]);
+        (void)snprintf(h.user, sizeof h.user, "%s", part[2]);
+        h.unit_known = strcmp(part[3], "?") != 0;
+        (void)snprintf(h.unit, sizeof h.unit, "%s", h.unit_known ? part[3] : "");
+        set->holders[i] = holder_new(&h);
+        assert_non_null(set->holders[i++]);
     }
     assert_int_equal(i, count);
     return set;

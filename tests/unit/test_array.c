@@ -95,6 +95,44 @@ static void refused_memory_leaves_the_array_as_it_was(void **state)
     free(items);
 }
 
+/* As after a flood. */
+static void what_is_much_too_large_shrinks_and_keeps_all(void **state)
+{
+    size_t capacity = 0, count = 1000;
+    uint32_t *items = array_grow(NULL, &capacity, 100000, sizeof *items);
+
+    (void)state;
+    assert_non_null(items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = (uint32_t)i;
+    items = array_shrink(items, &capacity, count, sizeof *items);
+    assert_in_range(capacity, count, 2 * count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(items[i], i);
+    assert_null(array_shrink(items, &capacity, 0, sizeof *items));
+    assert_int_equal(capacity, 0);
+}
+
+static void what_has_about_the_right_size_stays(void **state)
+{
+    size_t capacity = 0, before;
+    uint32_t *items = array_grow(NULL, &capacity, 1000, sizeof *items);
+
+    (void)state;
+    assert_non_null(items);
+    before = capacity;
+    refuse_nth(0);
+    assert_ptr_equal(array_shrink(items, &capacity, 250, sizeof *items), items);
+    assert_int_equal(refuse_count(), 0);
+    refuse_nth(1); /* and where it cannot be made smaller */
+    assert_ptr_equal(array_shrink(items, &capacity, 10, sizeof *items), items);
+    assert_true(refuse_stop());
+    assert_int_equal(capacity, before);
+    free(items);
+    capacity = 0;
+    assert_null(array_shrink(NULL, &capacity, 0, sizeof *items));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +141,8 @@ int main(void)
         cmocka_unit_test(growing_one_by_one_keeps_all_and_is_cheap),
         cmocka_unit_test(more_than_twice_as_many_may_be_wanted),
         cmocka_unit_test(refused_memory_leaves_the_array_as_it_was),
+        cmocka_unit_test(what_is_much_too_large_shrinks_and_keeps_all),
+        cmocka_unit_test(what_has_about_the_right_size_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

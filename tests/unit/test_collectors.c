@@ -68,7 +68,7 @@ static struct kernel {
     bool host_changes;        /* the next time it is asked */
     struct owner_set *owners; /* of every socket; NULL: none is found */
     int owners_result;
-    size_t attached, attached_rows, calls_before_attach, owners_refreshed;
+    size_t attached, attached_rows, calls_before_attach, owners_refreshed, holders;
     struct member attached_row;               /* the first of them */
     struct owner_set *owners_found;           /* what a step finds, from then on of every socket */
     int64_t owners_began_us, owners_until_us; /* the last step */
@@ -409,6 +409,12 @@ struct owners *owners_new(void)
 void owners_free(struct owners *o)
 {
     kernel.open_tables -= o != NULL;
+}
+
+void owners_set_limit(struct owners *o, size_t holders)
+{
+    assert_ptr_equal(o, &the_owners);
+    kernel.holders = holders;
 }
 
 int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, int64_t now_ms)

@@ -291,6 +291,22 @@ static void holders_of_all_sockets_are_told_once_each_by_pid(void **state)
     service_done(&s);
 }
 
+static void holders_that_are_not_listed_are_summed_over_the_sockets(void **state)
+{
+    struct owner_set *few = owners_of(UNTELLING, MARIADB), *many = owners_of(UNTELLING, MARIADB);
+    struct service s = {0};
+
+    (void)state;
+    few->unlisted = 2;
+    many->unlisted = UINT64_C(5000000000);
+    assert_int_equal(listener_holders_cut(&s.l), 0);
+    add_member(&s, NULL);
+    add_member(&s, few);
+    add_member(&s, many);
+    assert_int_equal(listener_holders_cut(&s.l), UINT64_C(5000000002));
+    service_done(&s);
+}
+
 static void only_a_raw_listener_has_no_port_class(void **state)
 {
     (void)state;
@@ -315,6 +331,7 @@ int main(void)
         cmocka_unit_test(the_sight_is_that_of_the_worst_socket),
         cmocka_unit_test(a_socket_without_owners_was_not_looked_for),
         cmocka_unit_test(holders_of_all_sockets_are_told_once_each_by_pid),
+        cmocka_unit_test(holders_that_are_not_listed_are_summed_over_the_sockets),
         cmocka_unit_test(only_a_raw_listener_has_no_port_class),
     };
 

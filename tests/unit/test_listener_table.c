@@ -903,7 +903,7 @@ static void a_table_keeps_the_owners_of_its_sockets(void **state)
     assert_ptr_equal(l[1].members[0].owners, first);
     assert_int_equal(first->ref.count, 2);
     assert_int_equal(second->ref.count, 1);
-    assert_string_equal(first->holders[0].process, "mariadbd");
+    assert_string_equal(first->holders[0]->process, "mariadbd");
     listener_table_unref(t);
 }
 

@@ -556,11 +556,9 @@ static void a_new_set_knows_nothing(void **state)
     assert_int_equal(set->count, 2);
     assert_string_equal(set->user, "");
     assert_string_equal(set->unit, "");
-    for (size_t i = 0; i < set->count; i++) {
-        assert_int_equal(set->holders[i].pid, 0);
-        assert_string_equal(set->holders[i].process, "");
-        assert_false(set->holders[i].unit_known);
-    }
+    assert_int_equal(set->unlisted, 0);
+    for (size_t i = 0; i < set->count; i++)
+        assert_null(set->holders[i]);
     owner_set_unref(set);
 }
 
@@ -576,6 +574,47 @@ static void a_set_lives_until_its_last_reference(void **state)
     assert_names(set, OWNER_PROCESS, "mariadbd");
     owner_set_unref(set);
     owner_set_unref(NULL);
+}
+
+static void whoever_is_not_listed_may_be_the_one_asked_for(void **state)
+{
+    static const struct {
+        const char *pattern, *holders;
+        enum owner_match match;
+    } cases[] = {
+        {"mariadbd", MARIADB, OWNER_MATCHES},        {"nginx", MARIADB, OWNER_UNTOLD},
+        {":www-data", MARIADB, OWNER_UNTOLD},        {"::nginx.service", MARIADB, OWNER_UNTOLD},
+        {"nginx", MARIADB "," NGINX, OWNER_MATCHES}, {"nginx", SYSTEMD, OWNER_UNTOLD},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct owner_set *set = owners_of(UNTELLING, cases[i].holders);
+        char copy[PATTERN_TEXT_MAX];
+        const struct owner_pattern pattern = pattern_of(cases[i].pattern, copy);
+
+        set->unlisted = 1;
+        assert_int_equal(owner_match(&pattern, set), cases[i].match);
+        assert_false(owner_set_is_only_activated(set)); /* somebody may use it */
+        assert_non_null(owner_next_name(set, OWNER_PROCESS, NULL));
+        owner_set_unref(set);
+    }
+}
+
+static void a_holder_lives_as_long_as_a_set_names_it(void **state)
+{
+    const struct holder *holder = holder_new(&(struct holder){.pid = 7, .process = "web"});
+    struct owner_set *sets[] = {owner_set_new(1), owner_set_new(1)};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(sets); i++)
+        sets[i]->holders[0] = holder_ref(holder);
+    holder_unref(holder);
+    owner_set_unref(sets[0]);
+    assert_string_equal(sets[1]->holders[0]->process, "web");
+    assert_int_equal(atomic_load(ref_count(&sets[1]->holders[0]->ref)), 1);
+    owner_set_unref(sets[1]);
+    holder_unref(NULL);
 }
 
 int main(void)
@@ -609,6 +648,8 @@ int main(void)
         cmocka_unit_test(without_holders_the_sockets_own_names_are_told),
         cmocka_unit_test(a_new_set_knows_nothing),
         cmocka_unit_test(a_set_lives_until_its_last_reference),
+        cmocka_unit_test(whoever_is_not_listed_may_be_the_one_asked_for),
+        cmocka_unit_test(a_holder_lives_as_long_as_a_set_names_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
 #include "core/array.h"
 #include "tests/unit/unit.h"
 
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The machine of these tests: its processes, its cgroups and its clock, and
  * what was done to find out about them, in order:
@@ -14,9 +16,10 @@
  *   list           those of all processes were
  *   10             the descriptors of a process were looked through
  *   10?            one descriptor of a process was looked at again
+ *   10!            a process was described anew, without being looked through
  *
  * A process has descriptors that are no sockets first, and then its sockets. */
-enum { PROCESSES_MAX = 4096, HELD_MAX = 4, CGROUPS_MAX = 4, ROWS_MAX = 4096 };
+enum { PROCESSES_MAX = 31000, HELD_MAX = 4, CGROUPS_MAX = 1010, ROWS_MAX = 60000 };
 
 struct process {
     uint32_t pid;
@@ -26,6 +29,7 @@ struct process {
     uint32_t sockets[HELD_MAX]; /* their inodes, each as the descriptor of its place; 0 for none */
     int error;                  /* what looking into it fails with */
     uint32_t many, many_first;  /* sockets besides, by their first inode */
+    uint32_t sharing;           /* the PID whose table of descriptors it shares; 0 for its own */
 };
 
 static struct machine {
@@ -42,7 +46,9 @@ static struct machine {
     int list_error, describe_error;
     int64_t clock_takes_us, descriptor_takes_us, listed_takes_us, tree_takes_us, look_takes_us;
     int64_t spent_us; /* on all of that but the clock */
-    size_t lists, trees, rechecks, scans, forgotten;
+    size_t lists, trees, rechecks, scans, forgotten, described, comparisons, opened_cgroups;
+    bool many_cgroups, is_sorted; /* is_sorted: processes stand by PID */
+    int compare_error;
     uint32_t next_fork; /* a PID: with every process looked through come two new ones */
     bool no_cgroups, no_users;
     bool memory_ends;
@@ -59,8 +65,8 @@ struct users {
     char name[USER_TEXT_MAX];
 };
 
-/* Grows by as little as possible, so that there are many steps at which memory
- * may run out. */
+/* Where memory ends it grows by as little as possible, so that there are many
+ * steps at which that may be. */
 void *array_grow(void *items, size_t *capacity, size_t wanted, size_t size)
 {
     void *moved;
@@ -70,10 +76,24 @@ void *array_grow(void *items, size_t *capacity, size_t wanted, size_t size)
     if (machine.memory_ends && machine.memory_left == 0)
         return NULL;
     machine.memory_left -= machine.memory_ends;
+    if (!machine.memory_ends)
+        wanted *= 2;
     moved = reallocarray(items, wanted, size);
     if (moved)
         *capacity = wanted;
     return moved;
+}
+
+/* Keeps no more than there is. */
+void *array_shrink(void *items, size_t *capacity, size_t count, size_t size)
+{
+    void *moved = count > 0 && 4 * count < *capacity ? reallocarray(items, count, size) : NULL;
+
+    if (count == 0)
+        free(items);
+    if (count == 0 || moved)
+        *capacity = count;
+    return count == 0 ? NULL : moved ? moved : items;
 }
 
 static struct cgroups the_cgroups;
@@ -126,6 +146,12 @@ const char *cgroups_path(const struct cgroups *c, uint64_t id)
     return NULL;
 }
 
+bool cgroups_are_many(const struct cgroups *c)
+{
+    assert_ptr_equal(c, &the_cgroups);
+    return machine.many_cgroups;
+}
+
 int cgroups_walk_begin(struct cgroups *c)
 {
     assert_ptr_equal(c, &the_cgroups);
@@ -146,6 +172,7 @@ int cgroup_members_open(struct cgroup_members *m, const struct cgroups *c, const
 {
     assert_ptr_equal(c, &the_cgroups);
     note(path);
+    machine.opened_cgroups++;
     *m = (struct cgroup_members){.fd = -1};
     for (size_t i = 0; i < machine.cgroup_count; i++) {
         if (strcmp(machine.cgroups[i].path, path) == 0) {
@@ -203,12 +230,29 @@ void users_forget(struct users *u)
     machine.forgotten++;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+    const struct process *x = a, *y = b;
+
+    return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
 static struct process *find_process(uint32_t pid)
 {
+    const struct process key = {.pid = pid};
+
+    if (machine.is_sorted)
+        return bsearch(&key, machine.processes, machine.process_count, sizeof key, compare_pids);
     for (size_t i = 0; i < machine.process_count; i++)
         if (machine.processes[i].pid == pid)
             return &machine.processes[i];
     return NULL;
+}
+
+/* Whose descriptors a process has. */
+static const struct process *table_of(const struct process *process)
+{
+    return process && process->sharing ? find_process(process->sharing) : process;
 }
 
 int proc_pids_open(struct proc_pids *p)
@@ -251,7 +295,7 @@ static uint32_t count_of(const struct process *process)
 
 uint32_t proc_descriptor_count(uint32_t pid)
 {
-    const struct process *process = find_process(pid);
+    const struct process *process = table_of(find_process(pid));
 
     return process && !machine.uncounted ? count_of(process) : 0;
 }
@@ -280,7 +324,7 @@ int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid)
  * many come behind. */
 int proc_descriptors_next(struct proc_descriptors *d, uint32_t *ret_fd, uint32_t *ret_inode)
 {
-    const struct process *process = find_process(d->pid);
+    const struct process *process = table_of(find_process(d->pid));
     size_t i;
 
     assert_int_equal(d->process, 0);
@@ -302,11 +346,12 @@ int proc_descriptors_next(struct proc_descriptors *d, uint32_t *ret_fd, uint32_t
     return 1;
 }
 
-int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret)
+static int describe(uint32_t pid, struct users *users, struct holder *ret)
 {
-    const struct process *process = find_process(d->pid);
+    const struct process *process = find_process(pid);
 
     assert_ptr_equal(users, &the_users);
+    machine.described++;
     if (!process)
         return -ENOENT;
     if (machine.describe_error < 0)
@@ -315,6 +360,45 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
     (void)snprintf(ret->process, sizeof ret->process, "%s", process->name);
     (void)snprintf(ret->user, sizeof ret->user, "%s", process->user);
     (void)snprintf(ret->unit, sizeof ret->unit, "%s", process->unit);
+    return 0;
+}
+
+int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret)
+{
+    return describe(d->pid, users, ret);
+}
+
+static bool has_socket(const struct process *process, uint32_t fd, uint32_t inode)
+{
+    if (fd < HELD_MAX)
+        return process->sockets[fd] == inode;
+    return fd - HELD_MAX < process->many && inode == process->many_first + fd - HELD_MAX;
+}
+
+int proc_describe(uint32_t pid, uint32_t fd, uint32_t inode, struct users *users, struct holder *ret)
+{
+    const struct process *process = find_process(pid);
+
+    note_process(pid, "!");
+    take(machine.look_takes_us);
+    if (!process || process->error < 0)
+        return process ? process->error : -ENOENT;
+    if (!has_socket(table_of(process), fd, inode))
+        return -ESTALE;
+    return describe(pid, users, ret);
+}
+
+/* In the order of the PIDs that stand for the tables. */
+int proc_compare_tables(uint32_t a, uint32_t b, int *ret_order)
+{
+    const struct process *x = table_of(find_process(a)), *y = table_of(find_process(b));
+
+    machine.comparisons++;
+    if (machine.compare_error < 0)
+        return machine.compare_error;
+    if (!x || !y)
+        return -ESRCH;
+    *ret_order = x->pid == y->pid ? 0 : x->pid < y->pid ? -1 : 1;
     return 0;
 }
 
@@ -329,18 +413,16 @@ bool proc_scan_sees_all(void)
     return !machine.hides;
 }
 
-bool proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
 {
     const struct process *process = find_process(holder->pid);
-    bool is_same;
 
     note_process(holder->pid, "?");
     machine.rechecks++;
     take(machine.look_takes_us);
-    if (!process || strcmp(process->name, holder->process) != 0)
-        return false;
-    is_same = fd < HELD_MAX ? process->sockets[fd] == inode : inode == process->many_first + fd - HELD_MAX;
-    return is_same;
+    if (!process || !has_socket(table_of(process), fd, inode))
+        return RECHECK_LOST;
+    return strcmp(process->name, holder->process) == 0 ? RECHECK_SAME : RECHECK_RENAMED;
 }
 
 /* Making the machine. Its clock begins late enough for 0 to be long ago. */
@@ -530,7 +612,7 @@ static void assert_holders(const struct member *row, const char *wanted)
 
     for (size_t i = 0; i < set->count; i++)
         (void)snprintf(have + strlen(have), sizeof have - strlen(have), "%s%u", i > 0 ? " " : "",
-                       set->holders[i].pid);
+                       set->holders[i]->pid);
     assert_string_equal(have, wanted);
     assert_int_equal(set->sight == SIGHT_SEEN, set->count > 0);
 }
@@ -557,7 +639,7 @@ static void a_new_socket_is_looked_for_in_its_cgroup(void **state)
     assert_int_equal(row.owners->uid, 33);
     assert_string_equal(row.owners->user, "user33");
     assert_string_equal(row.owners->unit, "web.service");
-    holder = &row.owners->holders[0];
+    holder = row.owners->holders[0];
     assert_string_equal(holder->process, "web");
     assert_string_equal(holder->user, "www-data");
     assert_string_equal(holder->unit, "web.service");
@@ -588,7 +670,7 @@ static void without_a_cgroup_it_is_looked_for_everywhere(void **state)
         row.cookie = i;
         pass_ms(1000);
         attach(*state, &row);
-        assert_did(i == 0 ? "list 10" : "10? list 10"); /* and the tree is not asked about these */
+        assert_did("list 10"); /* and the tree is not asked about these */
         assert_holders(&row, "10");
         assert_string_equal(row.owners->unit, "");
     }
@@ -817,9 +899,9 @@ static void a_holder_with_another_name_is_looked_at_again(void **state)
     pass_ms(1000);
     process->name = "web";
     attach(*state, &row);
-    assert_did("10? 10");
+    assert_did("10? 10!");
     assert_holders(&row, "10");
-    assert_string_equal(row.owners->holders[0].process, "web");
+    assert_string_equal(row.owners->holders[0]->process, "web");
 }
 
 /* dup(2) and close(2): it may have the socket under another descriptor. */
@@ -1029,7 +1111,7 @@ static void until_the_next_walk_a_holder_that_has_gone_leaves_it_open(void **sta
     start(30, "heir", ELSEWHERE, 100)->others = 2000;
     start_many(2000, 2, 1500);
     pass_ms(1000);
-    while (rows[0].owners->count == 0 || rows[0].owners->holders[0].pid == 10) {
+    while (rows[0].owners->count == 0 || rows[0].owners->holders[0]->pid == 10) {
         assert_true(is_due(*state));
         assert_true(step(*state) >= 0);
         poll(*state, rows, 2);
@@ -1216,7 +1298,7 @@ static void what_a_table_keeps_stays_as_it_was(void **state)
     assert_nobody(&row, SIGHT_NONE);
     attach_many(*state, &row, 0);
     assert_int_equal(atomic_load(ref_count(&kept->ref)), 1);
-    assert_int_equal(kept->holders[0].pid, 10);
+    assert_int_equal(kept->holders[0]->pid, 10);
     owner_set_unref(kept);
 }
 
@@ -1569,6 +1651,7 @@ static void of_thousands_of_holders_the_looks_are_spread(void **state)
     struct member row = socket_of(100, WEB_ID);
     int64_t began_us;
 
+    owners_set_limit(*state, 3000);
     for (uint32_t pid = 10; pid < 3010; pid++)
         start(pid, "web", WEB_ID, 100);
     attach(*state, &row);
@@ -1648,16 +1731,16 @@ static void who_cannot_be_looked_into_now_keeps_what_is_known(void **state)
         process->name = "other";
         pass_ms(1000);
         attach(*state, &row);
-        assert_non_null(strstr(machine.did, "10? 10"));
+        assert_non_null(strstr(machine.did, "10? 10! 10"));
         assert_holders(&row, "10");
-        assert_string_equal(row.owners->holders[0].process, "web");
+        assert_string_equal(row.owners->holders[0]->process, "web");
         owners_refresh(*state);
         attach(*state, &row);
         assert_holders(&row, "10");
         process->error = 0;
         owners_refresh(*state);
         attach(*state, &row);
-        assert_string_equal(row.owners->holders[0].process, process->name);
+        assert_string_equal(row.owners->holders[0]->process, process->name);
         process->name = "web";
         owners_refresh(*state);
         attach(*state, &row);
@@ -1713,6 +1796,348 @@ static void to_the_end_without_proc_ends_with_the_reason(void **state)
     assert_int_equal(owners_step(*state, &to_the_end), -ENOENT);
     poll(*state, &row, 1);
     assert_nobody(&row, SIGHT_NOT_YET);
+}
+
+/* Floods */
+
+/* So many sockets, in so many cgroups by turns. */
+static struct member *flood(uint32_t count, uint32_t cgroups)
+{
+    static struct member rows[ROWS_MAX];
+
+    assert_in_range(count, 1, ROWS_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = socket_of(100000 + i, 1000 + i % cgroups);
+    return rows;
+}
+
+/* Neither for each socket, nor in each step of the search. */
+static void a_cgroup_is_read_once_however_its_sockets_come(void **state)
+{
+    static const uint32_t cgroups[] = {2, 1000};
+    char paths[1000][40];
+
+    for (size_t k = 0; k < ARRAY_LENGTH(cgroups); k++) {
+        machine.cgroup_count = machine.known_cgroups = 0;
+        for (uint32_t i = 0; i < cgroups[k]; i++) {
+            (void)snprintf(paths[i], sizeof paths[i], "/system.slice/flood%u.service", i);
+            add_cgroup(1000 + i, paths[i]);
+        }
+        pass_ms(100000);
+        machine.opened_cgroups = machine.trees = 0;
+        attach_many(*state, flood(20000, cgroups[k]), 20000);
+        assert_int_equal(machine.opened_cgroups, cgroups[k]);
+        assert_in_range(machine.trees, 1, 2);
+        machine.opened_cgroups = 0;
+        pass_ms(1000); /* a refresh */
+        attach_many(*state, flood(20000, cgroups[k]), 20000);
+        assert_in_range(machine.opened_cgroups, 0, cgroups[k]);
+        attach_many(*state, flood(1, 1), 0);
+    }
+}
+
+/* A thousand, all of them others each second. */
+static void cgroups_that_come_and_go_cost_a_bounded_time(void **state)
+{
+    struct member *rows = flood(1000, 1000);
+    int64_t began_us = machine.now_us;
+
+    machine.tree_takes_us = 20000;
+    for (int second = 0; second < 200; second++) {
+        for (uint32_t i = 0; i < 1000; i++) {
+            rows[i].cgroup_id += 1000;
+            rows[i].cookie += 1000;
+        }
+        poll(*state, rows, 1000);
+        run(*state, 1000);
+    }
+    assert_in_range(machine.trees, 2, 210);
+    assert_true(machine.spent_us <= 10100000 + (machine.now_us - began_us) / 10);
+}
+
+/* Ten processes that hold a lot, as one table or each for itself. */
+static void start_crowd(uint32_t first, uint32_t count, uint32_t sockets, bool shared)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct process *process = start(first + i, "crowd", ELSEWHERE, 0);
+
+        process->many = sockets;
+        process->many_first = 100000;
+        process->sharing = shared && i > 0 ? first : 0;
+    }
+}
+
+static void assert_listed(const struct member *row, size_t listed, uint64_t unlisted)
+{
+    assert_int_equal(row->owners->sight, SIGHT_SEEN);
+    assert_int_equal(row->owners->count, listed);
+    assert_int_equal(row->owners->unlisted, unlisted);
+    for (size_t i = 1; i < listed; i++)
+        assert_true(row->owners->holders[i]->pid > row->owners->holders[i - 1]->pid);
+}
+
+static void a_table_that_processes_share_is_looked_through_once(void **state)
+{
+    struct member *rows = flood(19000, 1);
+
+    for (uint32_t i = 0; i < 19000; i++)
+        rows[i].cgroup_id = ELSEWHERE;
+    start_crowd(1000, 300, 19000, true);
+    attach_many(*state, rows, 19000);
+    assert_int_equal(machine.scans, 1);
+    assert_true(machine.comparisons < 300 * 16);
+    run(*state, 1000); /* whoever shares it is described bit by bit */
+    poll(*state, rows, 19000);
+    assert_listed(&rows[0], 16, 284);
+    assert_listed(&rows[18999], 16, 284);
+
+    machine.scans = 0;
+    run(*state, 150000); /* looks through everything as well */
+    assert_in_range(machine.scans, 1, 4);
+    poll(*state, rows, 19000);
+    assert_listed(&rows[0], 16, 284);
+}
+
+/* One process alone would be looked through in a tenth of a second. */
+static void a_shared_table_does_not_delay_other_sockets(void **state)
+{
+    struct member *rows = flood(19000, 1);
+
+    for (uint32_t i = 0; i < 19000; i++)
+        rows[i].cgroup_id = ELSEWHERE;
+    machine.descriptor_takes_us = 5;
+    machine.listed_takes_us = 2;
+    start_crowd(1000, 300, 19000, true);
+    start(10, "web", ELSEWHERE, 200000);
+    rows[19000] = socket_of(200000, ELSEWHERE);
+    poll(*state, rows, 19001);
+    for (int i = 0; i < 20; i++)
+        assert_true(step(*state) >= 0);
+    poll(*state, rows, 19001);
+    assert_holders(&rows[19000], "10");
+    settle(*state);
+    assert_true(machine.spent_us < 2 * 19000 * 5);
+    machine.spent_us = 0;
+    start(11, "web", ELSEWHERE, 200001);
+    rows[19001] = socket_of(200001, ELSEWHERE);
+    pass_ms(500);
+    attach_many(*state, rows, 19002);
+    assert_holders(&rows[19001], "11");
+    assert_true(machine.spent_us < 2 * 19000 * 5);
+}
+
+/* Which of them was looked through does not matter, nor whether it is there. */
+static void whoever_shares_a_table_may_end_or_get_one_of_its_own(void **state)
+{
+    struct member *rows = flood(100, 1);
+    struct process *other;
+
+    for (uint32_t i = 0; i < 100; i++)
+        rows[i].cgroup_id = ELSEWHERE;
+    start_crowd(1000, 4, 100, true);
+    attach_many(*state, rows, 100);
+    run(*state, 2000);
+    poll(*state, rows, 100);
+    assert_holders(&rows[7], "1000 1001 1002 1003");
+
+    other = find_process(1002);
+    other->sharing = 0; /* exec(2): it has nothing any more */
+    other->many = 0;
+    other->others = 100;
+    run(*state, 3000);
+    poll(*state, rows, 100);
+    assert_holders(&rows[7], "1000 1001 1003");
+    assert_holders(&rows[99], "1000 1001 1003");
+
+    for (uint32_t pid = 1001; pid <= 1003; pid += 2) { /* the table is the second's now */
+        find_process(pid)->sharing = pid == 1001 ? 0 : 1001;
+        find_process(pid)->many = 100;
+        find_process(pid)->many_first = 100000;
+    }
+    stop(1000);
+    run(*state, 3000);
+    poll(*state, rows, 100);
+    assert_holders(&rows[7], "1001 1003");
+    stop(1003);
+    stop(1001);
+    run(*state, 3000);
+    poll(*state, rows, 100);
+    assert_nobody(&rows[7], SIGHT_NONE);
+}
+
+/* As where kcmp(2) is not allowed. */
+static void tables_that_cannot_be_compared_are_looked_through_each(void **state)
+{
+    static const int errors[] = {-EPERM, -ENOSYS};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
+        struct member *rows = flood(100, 1);
+
+        for (uint32_t k = 0; k < 100; k++)
+            rows[k].cookie += i;
+        machine.process_count = machine.scans = 0;
+        machine.compare_error = errors[i];
+        start_crowd(1000 + 100 * (uint32_t)i, 4, 100, true);
+        pass_ms(1000);
+        attach_many(*state, rows, 100);
+        assert_int_equal(machine.scans, 4);
+        assert_holders(&rows[50], i == 0 ? "1000 1001 1002 1003" : "1100 1101 1102 1103");
+    }
+}
+
+static void of_many_holders_so_many_are_listed_and_all_are_counted(void **state)
+{
+    struct member *rows = flood(10000, 1);
+    const struct holder *some[64];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < 10000; i++)
+        rows[i].cgroup_id = ELSEWHERE;
+    start_crowd(1000, 40, 10000, false);
+    attach_many(*state, rows, 10000);
+    for (size_t i = 0; i < 10000; i++)
+        assert_listed(&rows[i], 16, 24);
+    for (size_t i = 0; i < 10000; i++) { /* each is described once, for all sockets */
+        for (size_t k = 0; k < 16; k++) {
+            size_t n = 0;
+
+            while (n < count && some[n] != rows[i].owners->holders[k])
+                n++;
+            assert_in_range(n, 0, 39);
+            some[n] = rows[i].owners->holders[k];
+            count += n == count;
+        }
+    }
+    run(*state, 130000); /* and nobody is counted twice */
+    poll(*state, rows, 10000);
+    for (size_t i = 0; i < 10000; i++)
+        assert_listed(&rows[i], 16, 24);
+}
+
+/* A socket that a process has twice is held by one process. */
+static void who_is_not_listed_is_counted_by_whoever_comes_and_goes(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+
+    owners_set_limit(*state, 2);
+    for (uint32_t pid = 10; pid < 20; pid++)
+        start(pid, "web", ELSEWHERE, 100)->sockets[1] = 100;
+    attach(*state, &row);
+    assert_listed(&row, 2, 8);
+    start(20, "web", ELSEWHERE, 100);
+    run(*state, 5000);
+    poll(*state, &row, 1);
+    assert_listed(&row, 2, 9);
+    for (uint32_t pid = 15; pid <= 20; pid++)
+        stop(pid);
+    run(*state, 130000); /* by then everything was looked through */
+    poll(*state, &row, 1);
+    assert_listed(&row, 2, 3);
+    owners_refresh(*state); /* and while it is looked for anew nobody is said to have gone */
+    poll(*state, &row, 1);
+    assert_int_equal(step(*state), 0);
+    poll(*state, &row, 1);
+    assert_listed(&row, 2, 3);
+    stop(row.owners->holders[0]->pid);
+    run(*state, 130000);
+    poll(*state, &row, 1);
+    assert_listed(&row, 2, 2);
+    owners_set_limit(*state, 3);
+    run(*state, 5000);
+    poll(*state, &row, 1);
+    assert_listed(&row, 3, 1);
+}
+
+static void who_is_of_the_sockets_own_user_is_listed_before_others(void **state)
+{
+    struct member row = socket_of(100, INIT_ID);
+
+    owners_set_limit(*state, 2);
+    start(1, "systemd", INIT_ID, 100)->unit = "init.scope";
+    start(10, "a", INIT_ID, 100);
+    start(11, "b", INIT_ID, 100);
+    start(12, "own", INIT_ID, 100)->user = "user33";
+    start(13, "own", INIT_ID, 100)->user = "user33";
+    attach(*state, &row);
+    assert_holders(&row, "12 13");
+    assert_int_equal(row.owners->unlisted, 3);
+}
+
+/* Two thousand, each second. */
+static void another_name_is_no_reason_to_look_through_a_process(void **state)
+{
+    static const char *const called[] = {"one", "two"};
+    static struct member rows[2000];
+    size_t scans;
+
+    for (uint32_t i = 0; i < 2000; i++) {
+        rows[i] = socket_of(100000 + i, WEB_ID);
+        start(1000 + i, "zero", WEB_ID, 100000 + i)->others = 100;
+    }
+    attach_many(*state, rows, 2000);
+    scans = machine.scans;
+    machine.look_takes_us = 2;
+    for (int second = 0; second < 40; second++) {
+        for (size_t i = 0; i < 2000; i++)
+            machine.processes[i].name = called[second % 2];
+        run(*state, 1000);
+    }
+    assert_int_equal(machine.scans, scans);
+    assert_true(machine.described > 2000 * 20);
+    run(*state, 3000);
+    poll(*state, rows, 2000);
+    for (size_t i = 0; i < 2000; i++)
+        assert_string_equal(rows[i].owners->holders[0]->process, called[1]);
+}
+
+/* Which exec(2) may have done. */
+static void another_name_and_other_descriptors_are(void **state)
+{
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID)};
+    struct process *process = start(10, "sh", WEB_ID, 100);
+
+    process->sockets[0] = 101;
+    start(11, "keeper", WEB_ID, 100);
+    attach_many(*state, rows, 2);
+    assert_holders(&rows[0], "10 11");
+    process->name = "web";
+    process->sockets[3] = 0;
+    run(*state, 2000);
+    poll(*state, rows, 2);
+    assert_holders(&rows[0], "11");
+    assert_holders(&rows[1], "10");
+}
+
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+static void after_a_flood_the_memory_is_given_back(void **state)
+{
+    struct member *rows = flood(60000, 1), own = socket_of(100, WEB_ID);
+    size_t before;
+
+    start(10, "web", WEB_ID, 100);
+    attach(*state, &own);
+    before = allocated();
+    for (uint32_t i = 0; i < 60000; i++)
+        rows[i].cgroup_id = ELSEWHERE;
+    rows[59999] = own;
+    start_many(1000, 30000, 1);
+    start_crowd(50000, 40, 20000, false);
+    machine.is_sorted = true;
+    attach_many(*state, rows, 60000);
+    assert_listed(&rows[19999], 16, 24);
+    machine.process_count = 1;
+    run(*state, 1000);
+    poll(*state, &own, 1);
+    run(*state, 60000);
+    poll(*state, &own, 1);
+    assert_holders(&own, "10");
+    assert_true(allocated() < before + 65536);
 }
 
 /* Errors */
@@ -1884,6 +2309,18 @@ int main(void)
         on_machine(what_is_told_changes_only_when_something_else_is_known),
         on_machine(to_the_end_everything_is_looked_for_whatever_it_takes),
         on_machine(to_the_end_without_proc_ends_with_the_reason),
+        on_machine(a_cgroup_is_read_once_however_its_sockets_come),
+        on_machine(cgroups_that_come_and_go_cost_a_bounded_time),
+        on_machine(a_table_that_processes_share_is_looked_through_once),
+        on_machine(a_shared_table_does_not_delay_other_sockets),
+        on_machine(whoever_shares_a_table_may_end_or_get_one_of_its_own),
+        on_machine(tables_that_cannot_be_compared_are_looked_through_each),
+        on_machine(of_many_holders_so_many_are_listed_and_all_are_counted),
+        on_machine(who_is_not_listed_is_counted_by_whoever_comes_and_goes),
+        on_machine(who_is_of_the_sockets_own_user_is_listed_before_others),
+        on_machine(another_name_is_no_reason_to_look_through_a_process),
+        on_machine(another_name_and_other_descriptors_are),
+        on_machine(after_a_flood_the_memory_is_given_back),
         on_machine(of_many_holders_each_is_looked_at_once_a_second),
         on_machine(a_look_without_memory_leaves_what_is_known),
         on_machine(memory_may_run_out_at_any_step),

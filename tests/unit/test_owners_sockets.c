@@ -1,4 +1,5 @@
 #include "collectors/owners_sockets.h"
+#include "collectors/process_table.h"
 #include "tests/unit/unit.h"
 
 enum { MANY = 5000 };
@@ -73,11 +74,12 @@ static void without_an_inode_they_are_told_by_their_cookies(void **state)
 
 static void those_of_an_earlier_round_are_forgotten(void **state)
 {
+    struct holding holding = {.count = 0};
     struct sockets s = {.items = NULL};
 
     (void)state;
     for (uint32_t i = 1; i <= MANY; i++)
-        assert_int_equal(watched_add_pid(add(&s, i, i, i % 3), 10), 1);
+        assert_int_equal(watched_add(add(&s, i, i, i % 3), &holding), 0);
     assert_true(sockets_keep(&s, 1));
     for (uint32_t i = 1; i <= MANY; i++)
         assert_int_equal(sockets_find(&s, i, i) != NULL, i % 3 == 1);
@@ -88,19 +90,45 @@ static void those_of_an_earlier_round_are_forgotten(void **state)
     sockets_done(&s);
 }
 
-static void holders_stand_in_order_each_once(void **state)
+static void holdings_are_listed_until_they_are_removed(void **state)
 {
-    static const uint32_t coming[] = {30, 10, 20, 10, 40}, ordered[] = {10, 20, 40};
+    struct holding holdings[3] = {{.count = 0}};
     struct sockets s = {.items = NULL};
     struct watched *w = add(&s, 1, 1, 1);
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(coming); i++)
-        assert_int_equal(watched_add_pid(w, coming[i]), i != 3);
-    assert_true(watched_remove_pid(w, 30));
-    assert_false(watched_remove_pid(w, 30));
-    assert_int_equal(w->pid_count, ARRAY_LENGTH(ordered));
-    assert_memory_equal(w->pids, ordered, sizeof ordered);
+    for (size_t i = 0; i < ARRAY_LENGTH(holdings); i++)
+        assert_int_equal(watched_add(w, &holdings[i]), 0);
+    assert_true(watched_remove(w, &holdings[0]));
+    assert_false(watched_remove(w, &holdings[0]));
+    assert_int_equal(w->holding_count, 2);
+    assert_false(watched_has(w, &holdings[0]));
+    assert_true(watched_has(w, &holdings[1]));
+    assert_true(watched_has(w, &holdings[2]));
+    sockets_done(&s);
+}
+
+/* As after a flood. What is left is found as before. */
+static void the_room_of_many_that_have_gone_is_given_back(void **state)
+{
+    struct sockets s = {.items = NULL};
+
+    (void)state;
+    for (uint32_t i = 1; i <= 60000; i++)
+        add(&s, i, i, i % 1000 == 0 ? 2 : 1);
+    assert_true(sockets_keep(&s, 2));
+    assert_int_equal(s.count, 60);
+    assert_in_range(s.capacity, 60, 600);
+    assert_in_range(s.slot_count, 120, 1200);
+    for (uint32_t i = 1; i <= 60000; i++)
+        assert_int_equal(sockets_find(&s, i, i) != NULL, i % 1000 == 0);
+    for (uint32_t i = 1; i <= 2000; i++)
+        add(&s, 100000 + i, 100000 + i, 2);
+    assert_non_null(sockets_find(&s, 102000, 102000));
+    assert_true(sockets_keep(&s, 3));
+    assert_int_equal(s.count, 0);
+    add(&s, 1, 1, 4);
+    assert_non_null(sockets_find(&s, 1, 1));
     sockets_done(&s);
 }
 
@@ -111,7 +139,8 @@ int main(void)
         cmocka_unit_test(an_inode_may_stand_for_several),
         cmocka_unit_test(without_an_inode_they_are_told_by_their_cookies),
         cmocka_unit_test(those_of_an_earlier_round_are_forgotten),
-        cmocka_unit_test(holders_stand_in_order_each_once),
+        cmocka_unit_test(holdings_are_listed_until_they_are_removed),
+        cmocka_unit_test(the_room_of_many_that_have_gone_is_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

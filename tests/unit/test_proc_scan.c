@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,14 +197,75 @@ static void one_descriptor_is_looked_at_again(void **state)
 
     (void)state;
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
-    assert_true(proc_scan_recheck(&who, (uint32_t)fd, inode));
-    assert_false(proc_scan_recheck(&who, (uint32_t)fd, inode + 1));
-    assert_false(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode));
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode + 1), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode), RECHECK_LOST);
     assert_int_equal(prctl(PR_SET_NAME, "after", 0, 0, 0), 0);
-    assert_false(proc_scan_recheck(&who, (uint32_t)fd, inode));
-    assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_RENAMED);
     assert_int_equal(close(fd), 0);
-    assert_false(proc_scan_recheck(&who, (uint32_t)fd, inode));
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_LOST);
+    assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_LOST);
+}
+
+static void who_has_a_socket_is_described_as_long_as_it_has(void **state)
+{
+    struct users *users = users_new();
+    int fd = open_socket();
+    uint32_t inode = inode_of(fd);
+    pid_t child = start_child();
+    struct holder who;
+
+    (void)state;
+    assert_non_null(users);
+    assert_int_equal(prctl(PR_SET_NAME, "somebody", 0, 0, 0), 0);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), 0);
+    assert_int_equal(who.pid, own_pid());
+    assert_string_equal(who.process, "somebody");
+    assert_string_equal(who.user, users_name(users, (uint32_t)geteuid()));
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode + 1, users, &who), -ESTALE);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), -ESTALE);
+    end_child(child);
+    assert_int_equal(proc_describe((uint32_t)child, (uint32_t)fd, inode, users, &who), -ENOENT);
+    users_free(users);
+}
+
+/* A child that shares our table of descriptors. */
+static pid_t start_sharer(void)
+{
+    long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+
+    assert_true(pid >= 0);
+    while (pid == 0)
+        (void)pause();
+    return (pid_t)pid;
+}
+
+static void tables_of_descriptors_are_compared(void **state)
+{
+    uint32_t own = own_pid();
+    int order, back;
+    int r = proc_compare_tables(own, own, &order);
+    pid_t sharer, other;
+
+    (void)state;
+    if (r == -EPERM || r == -ENOSYS) {
+        print_message("kcmp(2): %s\n", strerror(-r));
+        skip();
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(order, 0);
+    sharer = start_sharer();
+    other = start_child();
+    assert_int_equal(proc_compare_tables(own, (uint32_t)sharer, &order), 0);
+    assert_int_equal(order, 0);
+    assert_int_equal(proc_compare_tables((uint32_t)sharer, (uint32_t)other, &order), 0);
+    assert_int_equal(proc_compare_tables((uint32_t)other, own, &back), 0);
+    assert_true(order != 0 && order == -back);
+    end_child(sharer);
+    end_child(other);
+    assert_int_equal(proc_compare_tables(own, (uint32_t)other, &order), -ESRCH);
 }
 
 /* That says nothing about the process, and nothing stays open. */
@@ -241,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_process_that_has_gone_is_said_to_have_gone),
         cmocka_unit_test(a_process_is_told_by_its_name_and_user),
         cmocka_unit_test(one_descriptor_is_looked_at_again),
+        cmocka_unit_test(who_has_a_socket_is_described_as_long_as_it_has),
+        cmocka_unit_test(tables_of_descriptors_are_compared),
         cmocka_unit_test(running_out_of_descriptors_is_told_apart),
     };
 
