@@ -29,6 +29,7 @@
  * host's: one is made below the cgroup2 mount in each round and removed again. */
 #include "collectors/collectors.h"
 #include "tests/bench/bench.h"
+#include "tests/unit/looks.h"
 #include "tests/bench/crowd.h"
 
 #include <ctype.h>
@@ -89,16 +90,19 @@ static int64_t due_in_ms(struct bench *b)
 
 static void poll_once(struct bench *b)
 {
-    const struct listener_poll how = {.limit = 4096, .policy = &b->policy};
+    const struct limits limits = limits_of(4096);
+    const struct listener_poll how = {.limits = &limits, .policy = &b->policy};
     const struct budget clock = {.now_us = made_clock_us, .arg = b, .until_us = BUDGET_NO_END};
-    const struct listener_table *table;
+    const struct inventory *inv;
 
-    if (collectors_poll_listeners(b->collectors, &how, &clock, &table) < 0)
+    if (collectors_poll_listeners(b->collectors, &how, &clock, &inv) < 0)
         die("poll");
-    if (!table)
+    if (!inv)
         return;
     listener_table_unref(b->table);
-    b->table = table;
+    b->table = listener_table_cut(inv, NULL, &limits, &b->policy);
+    if (!b->table)
+        die("table");
 }
 
 static void step(struct bench *b)
