@@ -83,7 +83,7 @@ $(O)/%.o: %.c
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/listener core/generation \
-	core/history core/socket_store core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
+	core/history core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
 RULES := core/rules core/judge_expect core/judge_other core/uid_counts core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
@@ -114,7 +114,7 @@ NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_allowance := core/allowance
-NEEDS_test_tell := daemon/tell daemon/clock core/allowance $(NEEDS_test_alert)
+NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/policy core/port_index core/text core/buf

@@ -125,4 +125,7 @@ bool socket_store_is_same(const struct socket_store *s);
  * may be added then. Done again, it only forgets the owners. Returns 0, or -ENOMEM: it may be tried again. */
 int socket_store_finish(struct socket_store *s);
 
+/* Adds what sockets come to to their service; for core/socket_*.c only. */
+void socket_store_join(struct listener *l, const struct surplus_sum *sum);
+
 #endif

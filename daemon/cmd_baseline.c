@@ -14,10 +14,8 @@ static int report_gaps(const struct cycle *cycle)
     cycle_describe_blindness(cycle, &notes);
     (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */
     buf_done(&notes);
-    if (listener_table_dropped(cycle->host.listeners, DROPPED_LISTENERS) > 0) {
-        (void)fputs("listeners beyond limits.listeners are left out\n", stderr); /* likewise */
+    if (listener_table_dropped(cycle->host.listeners, DROPPED_LISTENERS) > 0)
         status = EXIT_ERROR;
-    }
     return status;
 }
 

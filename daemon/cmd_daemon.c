@@ -80,6 +80,7 @@ static int publish(struct daemon *d, int r)
         post(d);
     }
     tell_failure(&d->told, r < 0 ? r : 0);
+    tell_dropped(&d->told, d->cycle.status.dropped, clock_now().mono_ms);
     d->cycle.status.dropped[DROPPED_LOG_LINES] = tell_left_out(&d->told, clock_now().mono_ms);
     if (r >= 0)
         board_note(d->board, &d->cycle.status, ready_until_ms(d));

@@ -160,12 +160,24 @@ static void judge_look(const struct cycle *c, const struct config *config, const
     ret->host.listeners = listener_table_cut(c->look, c->history, &config->limits, &config->policy);
 }
 
+static uint64_t holders_cut(const struct listener_table *table)
+{
+    size_t count;
+    const struct listener *l = listener_table_all(table, &count);
+    uint64_t cut = 0;
+
+    for (size_t i = 0; i < count; i++)
+        cut += listener_holders_cut(&l[i]);
+    return cut;
+}
+
 static void count_dropped(struct cycle *c)
 {
     uint64_t *dropped = c->status.dropped;
 
     dropped[DROPPED_LISTENERS] += listener_table_dropped(c->host.listeners, DROPPED_LISTENERS);
     dropped[DROPPED_MEMBERS] += listener_table_dropped(c->host.listeners, DROPPED_MEMBERS);
+    dropped[DROPPED_HOLDERS] += holders_cut(c->host.listeners);
     dropped[DROPPED_HISTORY] = history_forgotten(c->history);
     c->left_out += c->verdict->left_out;
 }
@@ -285,6 +297,9 @@ void cycle_describe_blindness(const struct cycle *c, struct buf *out)
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         if (listener_table_class(c->host.listeners, (enum protocol)i)->visibility != VISIBILITY_ABSENT)
             cycle_describe_class(c, (enum protocol)i, out);
+    if (listener_table_dropped(c->host.listeners, DROPPED_LISTENERS) > 0)
+        buf_fmt(out, "%llu listeners beyond limits.listeners or limits.listeners_per_port are not shown\n",
+                (unsigned long long)listener_table_dropped(c->host.listeners, DROPPED_LISTENERS));
     if (c->host.caveats.route_localnet)
         buf_str(out, CYCLE_ROUTE_LOCALNET_TEXT "\n");
 }

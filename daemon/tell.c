@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A limit that has cut nothing for so long is told anew when it does. */
+#define DROPPED_QUIET_MS INT64_C(60000)
+
 /* What a line takes beside its text: a name or a priority, and its end. */
 enum { LINE_EXTRA_BYTES = 12 };
 
@@ -123,6 +126,34 @@ void tell_failure(struct told *told, int error)
         tell(told, TOLD_OWN, clock_now().mono_ms, LOG_ERR, "poll failed: %s; showing what was known before",
              err_str(error));
     told->last_error = error;
+}
+
+/* The keys of the limits that leave something out. Lines that were left out are
+ * told by themselves. */
+static const char *const limit_keys[DROPPED_COUNT] = {
+    [DROPPED_LISTENERS] = "limits.listeners or limits.listeners_per_port",
+    [DROPPED_MEMBERS] = "limits.members",
+    [DROPPED_HOLDERS] = "limits.holders",
+    [DROPPED_HISTORY] = "limits.history",
+    [DROPPED_ALERTS] = "limits.alerts",
+    [DROPPED_PAGE_ROWS] = "limits.page_rows",
+};
+
+void tell_dropped(struct told *told, const uint64_t dropped[static DROPPED_COUNT], int64_t now_ms)
+{
+    for (int what = 0; what < DROPPED_COUNT; what++) {
+        bool is_more = dropped[what] > told->dropped[what].count;
+        bool is_new = is_more && now_ms >= told->dropped[what].until_ms;
+
+        if (is_more)
+            told->dropped[what].until_ms = now_ms + DROPPED_QUIET_MS;
+        if (is_new && limit_keys[what])
+            tell(told, TOLD_OWN, now_ms, LOG_WARNING,
+                 "%s is reached: what goes beyond it is left out and counted in "
+                 "sockwatch_dropped_total{what=\"%s\"}",
+                 limit_keys[what], dropped_name((enum dropped)what));
+        told->dropped[what].count = dropped[what];
+    }
 }
 
 void tell_status(struct told *told, const struct cycle *cycle, size_t expected)

@@ -24,6 +24,10 @@ struct told {
     bool cut[PROTOCOL_COUNT]; /* there was no room for all of the class */
     bool route_localnet;
     int last_error; /* of polling and judging */
+    struct {
+        uint64_t count;   /* what was left out up to now */
+        int64_t until_ms; /* it goes on to be left out: so long nothing is said */
+    } dropped[DROPPED_COUNT];
 };
 
 /* Lets so many lines of each kind be written a minute from now on. */
@@ -41,6 +45,11 @@ void tell_visibility(struct told *told, const struct cycle *cycle);
 
 /* Says once that polling or judging failed; 0 for that it did not. */
 void tell_failure(struct told *told, int error);
+
+/* Says that a limit cuts, once for as long as it goes on doing so.
+ *
+ * dropped   what was left out since the start */
+void tell_dropped(struct told *told, const uint64_t dropped[static DROPPED_COUNT], int64_t now_ms);
 
 /* Tells systemd in one line how things stand. */
 void tell_status(struct told *told, const struct cycle *cycle, size_t expected);

@@ -552,6 +552,45 @@ static void an_absent_protocol_hides_no_unexpected_listener(void **state)
     assert_judged(b, &policy, &no_own, "Blind(udplite)");
 }
 
+/* A read that failed may succeed at once; what the kernel does not list stays so. */
+static void only_a_failed_read_is_looked_at_again_before_blind_fires(void **state)
+{
+    static const struct {
+        enum visibility visibility;
+        bool confirm;
+    } cases[] = {{VISIBILITY_FAILED, true}, {VISIBILITY_UNSUPPORTED, false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct policy policy = {.unexpected.enabled = true};
+        struct listener_builder *b = builder("");
+        const struct verdict *v;
+
+        listener_builder_end(b, PROTOCOL_TCP, PART_ALL, cases[i].visibility, -EIO);
+        v = judge(b, &policy, &no_own);
+        assert_int_equal(v->count, 1);
+        assert_int_equal(v->findings[0].key.rule, RULE_BLIND);
+        assert_int_equal(v->findings[0].confirm, cases[i].confirm);
+        verdict_unref(v);
+    }
+}
+
+/* What could not be read of other ports only is complained of where a rule is about them. */
+static void the_other_ports_of_a_class_may_be_blind_alone(void **state)
+{
+    struct expect e = expect_of("web", &(struct matcher){.ports = port_80, .port_count = 1});
+    struct policy policy = {.expects = &e, .expect_count = 1};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct listener_builder *b = builder("0.0.0.0:80 0.0.0.0:81");
+
+        listener_builder_end(b, PROTOCOL_TCP, PART_OTHERS, VISIBILITY_FAILED, -EIO);
+        policy.unexpected.enabled = i;
+        assert_judged(b, &policy, &no_own, i ? "Blind(tcp)" : "");
+    }
+}
+
 /* There was no room for all TCP sockets. */
 static const struct verdict *judge_unread(const char *sockets, struct policy *policy)
 {
@@ -1186,6 +1225,8 @@ int main(void)
         cmocka_unit_test(a_class_that_was_not_read_yields_no_findings_but_blind),
         cmocka_unit_test(blindness_is_reported_only_where_a_rule_needs_to_see),
         cmocka_unit_test(an_absent_protocol_hides_no_unexpected_listener),
+        cmocka_unit_test(only_a_failed_read_is_looked_at_again_before_blind_fires),
+        cmocka_unit_test(the_other_ports_of_a_class_may_be_blind_alone),
         cmocka_unit_test(a_class_that_was_not_read_whole_is_blind_where_that_matters),
         cmocka_unit_test(a_class_that_was_not_read_whole_is_blind_for_allowed_scopes),
         cmocka_unit_test(findings_about_listeners_are_bounded_for_each_user),

@@ -159,6 +159,33 @@ static void a_failure_is_told_once(void **state)
     assert_int_equal(written.lines, 2);
 }
 
+static void a_limit_that_cuts_is_told_once(void **state)
+{
+    struct told told = new_told(100);
+    uint64_t dropped[DROPPED_COUNT] = {0};
+
+    (void)state;
+    tell_dropped(&told, dropped, 1000);
+    assert_int_equal(written.lines, 0);
+    for (int64_t now_ms = 2000; now_ms < 300000; now_ms += 1000) {
+        dropped[DROPPED_LISTENERS] += 7;
+        dropped[DROPPED_LOG_LINES]++; /* which is told elsewhere */
+        tell_dropped(&told, dropped, now_ms);
+        assert_int_equal(written.lines, 1);
+    }
+    assert_string_equal(written.last,
+                        "limits.listeners or limits.listeners_per_port is reached: what goes beyond it is "
+                        "left out and counted in sockwatch_dropped_total{what=\"listeners\"}");
+    dropped[DROPPED_ALERTS]++;
+    tell_dropped(&told, dropped, 300000);
+    assert_int_equal(written.lines, 2);
+    tell_dropped(&told, dropped, 500000);
+    assert_int_equal(written.lines, 2);
+    dropped[DROPPED_LISTENERS]++;
+    tell_dropped(&told, dropped, 500001);
+    assert_int_equal(written.lines, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +195,7 @@ int main(void)
         cmocka_unit_test(or_before_the_next_line),
         cmocka_unit_test(expected_services_have_a_limit_too),
         cmocka_unit_test(another_limit_holds_from_the_reload_on),
+        cmocka_unit_test(a_limit_that_cuts_is_told_once),
         cmocka_unit_test(a_failure_is_told_once),
     };
 
