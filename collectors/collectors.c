@@ -289,16 +289,19 @@ bool collectors_have_news(const struct collectors *c)
     return has_ended || owners_version(c->shared.owners) != c->owners_version;
 }
 
+/* Raw sockets do not count: /proc may have told them. A look that goes on is one
+ * that the kernel answers. */
+static bool is_answered(const struct source *s)
+{
+    return is_of_listeners(s) && s->type->protocol != PROTOCOL_RAW &&
+           (s->is_under_way || (s->run.ran && s->run.up));
+}
+
 bool collectors_saw_anything(const struct collectors *c)
 {
-    for (size_t i = 0; i < SOURCE_COUNT; i++) {
-        const struct source *s = &c->sources[i];
-
-        /* Raw sockets do not count: /proc may have told them. */
-        if (s->type->fills == POLL_LISTENERS && !s->type->is_long && s->type->protocol != PROTOCOL_RAW &&
-            s->run.ran && s->run.up)
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (is_answered(&c->sources[i]))
             return true;
-    }
     return false;
 }
 

@@ -108,7 +108,7 @@ static void cut_port(uint8_t *ranks, size_t count, size_t limit)
 {
     size_t left = limit;
 
-    for (uint8_t rank = 0; rank < RANK_COUNT; rank++) {
+    for (int rank = 0; rank < RANK_COUNT; rank++) {
         for (size_t i = 0; i < count; i++) {
             if (ranks[i] != rank)
                 continue;

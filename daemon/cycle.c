@@ -298,7 +298,7 @@ void cycle_describe_blindness(const struct cycle *c, struct buf *out)
         if (listener_table_class(c->host.listeners, (enum protocol)i)->visibility != VISIBILITY_ABSENT)
             cycle_describe_class(c, (enum protocol)i, out);
     if (listener_table_dropped(c->host.listeners, DROPPED_LISTENERS) > 0)
-        buf_fmt(out, "%llu listeners beyond limits.listeners or limits.listeners_per_port are not shown\n",
+        buf_fmt(out, "listeners beyond limits.listeners or limits.listeners_per_port are not shown: %llu\n",
                 (unsigned long long)listener_table_dropped(c->host.listeners, DROPPED_LISTENERS));
     if (c->host.caveats.route_localnet)
         buf_str(out, CYCLE_ROUTE_LOCALNET_TEXT "\n");

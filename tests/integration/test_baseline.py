@@ -500,7 +500,7 @@ limits: { listeners = 77; series = 777; };
         for s in sockets:
             s.close()
         self.assertEqual(result.returncode, 1)
-        self.assertIn("tcp: 1 listeners beyond limits.listeners are left out\n", result.stderr)
+        self.assertIn("listeners beyond limits.listeners or limits.listeners_per_port are not shown: 1\n", result.stderr)
 
     def test_a_wrong_configuration_is_none(self):
         path = scratch_file("poll: { listeners = 1; };")

@@ -2039,9 +2039,11 @@ static void a_look_that_takes_long_goes_on_between_the_polls(void **state)
     struct watcher w = watcher_of(state);
 
     listens_on("0.0.0.0:80", "0.0.0.0:9", 20);
+    (void)answers(AF_INET, IPPROTO_UDPLITE, ERR_UNSUPPORTED);
     kernel.us_per_message = 50000;
     assert_true(watch(&w));
     assert_listeners(w.table, "tcp/0.0.0.0:80x1"); /* which came last */
+    assert_true(collectors_saw_anything(w.c));
     assert_true(asked_for_a_range());
     assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->visibility, VISIBILITY_OK);
     assert_int_equal(listener_table_class(w.table, PROTOCOL_TCP)->others, VISIBILITY_UNKNOWN);
