@@ -60,7 +60,7 @@ DAEMON_SOURCES := $(wildcard daemon/*.c)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o)
 DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(O)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/bench))
+HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/integration tests/bench))
 BENCHMARKS := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/integration/*.c tests/bench/*.c)
 
@@ -219,7 +219,10 @@ check: deps-check
 check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 	@tests/run-unit $^
 
-check-integration: all $(O)/tests/integration/deny_netlink $(BENCHMARKS)
+# What integration tests run beside real servers.
+INTEGRATION_HELPERS := $(addprefix $(O)/tests/integration/,deny_netlink fail_netlink.so flood)
+
+check-integration: all $(INTEGRATION_HELPERS) $(BENCHMARKS)
 	@tests/integration/run $(O)
 
 # The tests that have threads; for a build with SANITIZE=thread. Its runtime may
@@ -237,6 +240,13 @@ bench: all $(BENCHMARKS)
 	@$(O)/tests/bench/bench_judge 200
 	@$(O)/tests/bench/bench_render 4000 100
 	@tests/bench/run tests/bench/bench_visibility.py $(abspath $(O)) 200000 20 20 100
+
+$(O)/tests/integration/flood: $(addprefix $(O)/tests/integration/,flood_sockets.o flood_processes.o)
+
+# It is loaded into a program that has its own idea of sanitizers, or none.
+$(O)/tests/integration/%.so: tests/integration/%.c
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -std=gnu17 -O2 -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
 
 $(O)/tests/integration/%: $(O)/tests/integration/%.o
 	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^
