@@ -225,6 +225,13 @@ INTEGRATION_HELPERS := $(addprefix $(O)/tests/integration/,deny_netlink fail_net
 check-integration: all $(INTEGRATION_HELPERS) $(BENCHMARKS)
 	@tests/integration/run $(O)
 
+# Writes what the daemon of this build was seen to keep to into docs/limits.md.
+LIMITS_SECONDS := 1800
+
+limits-table: all $(INTEGRATION_HELPERS)
+	@SOCKWATCH_MODULE_SECONDS=$(LIMITS_SECONDS) tests/integration/run $(O) test_bounds | tee $(O)/bounds.txt
+	@tests/integration/bounds_table docs/limits.md < $(O)/bounds.txt
+
 # The tests that have threads; for a build with SANITIZE=thread. Its runtime may
 # not start where addresses are more random than it knows.
 THREAD_TESTS := test_threads
@@ -261,8 +268,10 @@ lint: $(O)/version.h
 	@tests/lint/test-pure $(CC) -std=gnu17 -D_GNU_SOURCE
 	@tests/lint/layout $(ALL_SOURCES) $(HEADERS)
 	@tests/lint/test-run-unit
+	@tests/lint/limits
 	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/bare-system tests/bench/run \
-		tests/lint/layers tests/lint/layout tests/lint/pure tests/lint/test-pure tests/lint/test-run-unit
+		tests/lint/layers tests/lint/layout tests/lint/limits tests/lint/pure tests/lint/test-pure \
+		tests/lint/test-run-unit
 	@mandoc -T lint -W warning config/sockwatch.conf.5 daemon/sockwatch.8
 	@cppcheck $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 		--quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
@@ -308,6 +317,7 @@ help:
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
 	@echo "make bench              what polls, owners, judging and rendering cost, each beside a reference"
+	@echo "make limits-table       the figures in docs/limits.md, anew; SOCKWATCH_BOUNDS=full for the largest floods"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
@@ -324,4 +334,4 @@ check-bare:
 
 FORCE:
 .SECONDARY:
-.PHONY: FORCE all bench check check-bare check-integration check-threads check-unit clean deps deps-check help install lint run uninstall
+.PHONY: FORCE all bench check check-bare check-integration check-threads check-unit clean deps deps-check help install limits-table lint run uninstall
