@@ -60,7 +60,7 @@ DAEMON_SOURCES := $(wildcard daemon/*.c)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o)
 DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(O)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/bench))
+HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/integration tests/bench))
 BENCHMARKS := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/integration/*.c tests/bench/*.c)
 
@@ -233,8 +233,18 @@ check: deps-check
 check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 	@tests/run-unit $^
 
-check-integration: all $(O)/tests/integration/deny_netlink $(BENCHMARKS)
+# What integration tests run beside real servers.
+INTEGRATION_HELPERS := $(addprefix $(O)/tests/integration/,deny_netlink fail_netlink.so flood)
+
+check-integration: all $(INTEGRATION_HELPERS) $(BENCHMARKS)
 	@tests/integration/run $(O)
+
+# Writes what the daemon of this build was seen to keep to into docs/limits.md.
+LIMITS_SECONDS := 1800
+
+limits-table: all $(INTEGRATION_HELPERS)
+	@SOCKWATCH_MODULE_SECONDS=$(LIMITS_SECONDS) tests/integration/run $(O) test_bounds | tee $(O)/bounds.txt
+	@tests/integration/bounds_table docs/limits.md < $(O)/bounds.txt
 
 # The tests that have threads; for a build with SANITIZE=thread. Its runtime may
 # not start where addresses are more random than it knows.
@@ -253,6 +263,13 @@ bench: all $(BENCHMARKS)
 	@$(O)/tests/bench/bench_render 4000 100
 	@tests/bench/run tests/bench/bench_visibility.py $(abspath $(O)) 200000 20 20 100
 
+$(O)/tests/integration/flood: $(addprefix $(O)/tests/integration/,flood_sockets.o flood_processes.o)
+
+# It is loaded into a program that has its own idea of sanitizers, or none.
+$(O)/tests/integration/%.so: tests/integration/%.c
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -std=gnu17 -O2 -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
+
 $(O)/tests/integration/%: $(O)/tests/integration/%.o
 	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -266,8 +283,10 @@ lint: $(O)/version.h
 	@tests/lint/test-pure $(CC) -std=gnu17 -D_GNU_SOURCE
 	@tests/lint/layout $(ALL_SOURCES) $(HEADERS)
 	@tests/lint/test-run-unit
+	@tests/lint/limits
 	@shellcheck quickstart .ci/run tests/install-packages tests/run-unit tests/bare-system tests/bench/run \
-		tests/lint/layers tests/lint/layout tests/lint/pure tests/lint/test-pure tests/lint/test-run-unit
+		tests/lint/layers tests/lint/layout tests/lint/limits tests/lint/pure tests/lint/test-pure \
+		tests/lint/test-run-unit
 	@mandoc -T lint -W warning config/sockwatch.conf.5 daemon/sockwatch.8
 	@cppcheck $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 		--quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
@@ -313,6 +332,7 @@ help:
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
 	@echo "make bench              what polls, owners, configurations, judging and rendering cost, each beside a reference"
+	@echo "make limits-table       the figures in docs/limits.md, anew; SOCKWATCH_BOUNDS=full for the largest floods"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
 	@echo "make install            install below DESTDIR and PREFIX ($(PREFIX))"
@@ -329,4 +349,4 @@ check-bare:
 
 FORCE:
 .SECONDARY:
-.PHONY: FORCE all bench check check-bare check-integration check-threads check-unit clean deps deps-check help install lint run uninstall
+.PHONY: FORCE all bench check check-bare check-integration check-threads check-unit clean deps deps-check help install limits-table lint run uninstall
