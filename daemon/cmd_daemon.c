@@ -16,7 +16,9 @@
 
 enum { POLLS_UNTIL_STALE = 3 };
 
-#define STALE_MIN_MS INT64_C(5000)
+/* A single answer of the kernel's takes seconds where whoever has a great many
+ * sockets on one address opens or closes them. */
+#define STALE_MIN_MS INT64_C(10000)
 
 /* What takes long is done in steps of this length, so that nothing waits. */
 #define STEP_US INT64_C(1000)
