@@ -24,7 +24,7 @@
 #define OWNERS_AT_ONCE_US INT64_C(2000)
 
 /* Owners are looked for of so many sockets for each listener that may be shown. */
-enum { OWNERS_PER_LISTENER = 4 };
+enum { OWNERS_PER_LISTENER = 2 };
 
 static const struct source_type registry[] = {
     {"tcp", POLL_LISTENERS, false, &listener_source, PROTOCOL_TCP},

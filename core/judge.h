@@ -20,11 +20,11 @@ enum role {
 
 /* What is known of a listener while it is judged. */
 struct note {
-    uint32_t askers; /* entries on its port that ask for exactly its address */
-    uint32_t open;   /* entries on its port that ask for no address */
-    enum role role;  /* for the entry being judged, which is on its port */
-    bool covered;    /* an expect entry answers for it */
-    bool crowded;    /* a great many entries are about its port */
+    uint32_t askers;    /* entries on its port that ask for exactly its address */
+    enum role role : 8; /* for the entry being judged, which is on its port */
+    bool has_open;      /* an entry on its port asks for no address */
+    bool covered;       /* an expect entry answers for it */
+    bool crowded;       /* a great many entries are about its port */
 };
 
 struct evaluation {

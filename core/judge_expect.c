@@ -62,16 +62,17 @@ static void survey_port(struct evaluation *ev, const struct listener *l, size_t 
 {
     const struct expect *e;
     struct port_walk walk;
-    uint32_t entries = 0, open = 0;
+    uint32_t entries = 0;
+    bool has_open = false;
 
     policy_walk_expects(ev->policy, l->protocol, l->port, &walk);
     for (; (e = policy_next_expect(ev->policy, &walk)); entries++) {
         if (e->match.has_address)
             each_bound(ev, l, count, &e->match.address, note_asker);
-        open += !e->match.has_address;
+        has_open |= !e->match.has_address;
     }
     for (size_t i = 0; entries > 0 && i < count; i++) {
-        ev->notes[l[i].index].open = open;
+        ev->notes[l[i].index].has_open = has_open;
         ev->notes[l[i].index].crowded = entries > CROWD;
         ev->verdict->listeners[l[i].index].expected = true;
     }
@@ -133,7 +134,7 @@ static enum role role_of(const struct site *site, const struct listener *l, cons
         return unwanted_loopback ? ROLE_BESIDE : ROLE_NONE;
     if (!match->has_address)
         return ROLE_SERVES;
-    if (note->open > 0 && (has_bound || !ip_addr_is_any(l->address)))
+    if (note->has_open && (has_bound || !ip_addr_is_any(l->address)))
         return ROLE_NONE;
     return has_bound ? ROLE_BESIDE : ROLE_SERVES;
 }

@@ -64,7 +64,7 @@ struct service_verdict {
 /* What was found about one listener. */
 struct listener_verdict {
     bool expected;                  /* some entry expects its port */
-    uint32_t rules;                 /* mask of 1 << rule: those that it breaks */
+    uint16_t rules;                 /* mask of 1 << rule: those that it breaks */
     uint8_t severities[RULE_COUNT]; /* enum severity, the worst, of each of them */
 };
 

@@ -106,6 +106,23 @@ static void place_members(const struct socket_store *s, struct listener *l, stru
     l->members = place;
 }
 
+/* What is needed only while sockets arrive makes room for what comes now, where
+ * it is much. */
+static void free_arrivals(struct socket_store *s)
+{
+    if (s->count <= SOCKET_STORE_SMALL && s->member_count <= SOCKET_STORE_SMALL)
+        return;
+    free(s->arrivals);
+    free(s->links);
+    free(s->slots);
+    free(s->surplus);
+    s->arrivals = NULL;
+    s->links = NULL;
+    s->slots = NULL;
+    s->surplus = NULL;
+    s->arrival_capacity = s->link_capacity = s->slot_count = s->surplus_capacity = 0;
+}
+
 int socket_store_finish(struct socket_store *s)
 {
     struct member *members, *place;
@@ -133,5 +150,6 @@ int socket_store_finish(struct socket_store *s)
     s->members = members;
     s->member_capacity = s->member_count + 1;
     s->finished = true;
+    free_arrivals(s);
     return 0;
 }

@@ -7,8 +7,8 @@
 
 enum { SLOTS_FIRST = 64, INTERFACES_MAX = 256 };
 
-/* An array larger than this is kept while at least one part in so many is used. */
-enum { KEPT_MIN = 8192, KEPT_PARTS = 8 };
+/* An array that is not small is kept while at least one part in so many is used. */
+enum { KEPT_PARTS = 8 };
 
 static void free_interfaces(struct socket_store *s)
 {
@@ -46,7 +46,7 @@ void socket_store_drop(struct socket_store *s)
 /* Lets go of arrays that were made for many more sockets than there were. */
 static void shrink(struct socket_store *s)
 {
-    if (s->capacity > KEPT_MIN && s->count < s->capacity / KEPT_PARTS) {
+    if (s->capacity > SOCKET_STORE_SMALL && s->count < s->capacity / KEPT_PARTS) {
         free(s->listeners);
         free(s->arrivals);
         free(s->slots);
@@ -55,7 +55,7 @@ static void shrink(struct socket_store *s)
         s->slots = NULL;
         s->capacity = s->arrival_capacity = s->slot_count = s->count = 0;
     }
-    if (s->link_capacity > KEPT_MIN && s->member_count < s->link_capacity / KEPT_PARTS) {
+    if (s->member_capacity > SOCKET_STORE_SMALL && s->member_count < s->member_capacity / KEPT_PARTS) {
         free(s->members);
         free(s->links);
         s->members = NULL;
@@ -71,7 +71,7 @@ int socket_store_begin(struct socket_store *s)
     s->digest_before = s->digest;
     s->cookies_before = s->cookies;
     s->unread_before = s->unread;
-    if (s->before_capacity > KEPT_MIN && s->member_count < s->before_capacity / KEPT_PARTS) {
+    if (s->before_capacity > SOCKET_STORE_SMALL && s->member_count < s->before_capacity / KEPT_PARTS) {
         free(s->before);
         s->before = NULL;
         s->before_capacity = 0;

@@ -68,6 +68,9 @@ struct interface_name {
     char name[INTERFACE_NAME_MAX];
 };
 
+/* Arrays for so many are kept from look to look, however few there are. */
+enum { SOCKET_STORE_SMALL = 8192 };
+
 /* How to add sockets. */
 struct socket_rules {
     uint64_t secret[2];

@@ -7,6 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* A body of this size is not kept beside the one that takes its place. */
+enum { LARGE_BYTES = 1 << 20 };
+
 /* What the exposition left out because of limits. A content counts once,
  * however often it is rendered. */
 struct cut_count {
@@ -104,6 +107,29 @@ static render_fn *const renderers[BODY_FORMAT_COUNT] = {
     [BODY_LISTENERS] = render_listeners,
 };
 
+/* Lets go of a body that is not of the look's version any more, where it is
+ * large: nobody but its readers needs it. Called with the format's lock held. */
+static void drop_outdated(struct rendered *r, const struct look *look)
+{
+    if (!r->body || r->version >= look->version || r->body->length < LARGE_BYTES)
+        return;
+    body_unref(r->body);
+    r->body = NULL;
+}
+
+/* Likewise of the other formats, which may not be asked for again. */
+static void drop_others(struct bodies *bodies, enum body_format format, const struct look *look)
+{
+    for (int i = 0; i < BODY_FORMAT_COUNT; i++) {
+        struct rendered *r = &bodies->formats[i];
+
+        if (i == (int)format || pthread_mutex_trylock(&r->lock) != 0)
+            continue; /* or it is being rendered */
+        drop_outdated(r, look);
+        (void)pthread_mutex_unlock(&r->lock); /* cannot fail */
+    }
+}
+
 /* Makes the format's body be of the look's version, or newer. Called with its
  * lock held. */
 static int bring_up(struct bodies *bodies, enum body_format format, const struct look *look)
@@ -116,6 +142,7 @@ static int bring_up(struct bodies *bodies, enum body_format format, const struct
         return 0;
     if (r->body) /* which the next one will be about as large as */
         shelf_make_room(&bodies->shelf, r->body->length);
+    drop_outdated(r, look);
     buf_init(&text);
     renderers[format](bodies, look, &text);
     next = shelf_put(&bodies->shelf, &text);
@@ -140,6 +167,7 @@ int bodies_get(struct bodies *bodies, enum body_format format, const struct body
     if (error == 0)
         *ret = body_ref(r->body);
     (void)pthread_mutex_unlock(&r->lock); /* likewise */
+    drop_others(bodies, format, &look);
     look_done(&look);
     return error;
 }
