@@ -4,7 +4,16 @@
 #include <stdlib.h>
 
 /* Within a share, the first first. */
-enum rank { RANK_SHOWN, RANK_EXPECTED, RANK_BEYOND, RANK_LOOPBACK, RANK_COUNT, RANK_FIRST, RANK_NONE };
+enum rank {
+    RANK_SHOWN,
+    RANK_WILDCARD,
+    RANK_EXPECTED,
+    RANK_BEYOND,
+    RANK_LOOPBACK,
+    RANK_COUNT,
+    RANK_FIRST,
+    RANK_NONE
+};
 
 /* The share of one user. */
 struct share {
@@ -88,7 +97,7 @@ static enum rank rank_of(const struct listener *l, bool was_shown, bool expected
     if (was_shown)
         return RANK_SHOWN;
     if (expected)
-        return RANK_EXPECTED;
+        return l->scope == SCOPE_ANY ? RANK_WILDCARD : RANK_EXPECTED;
     return l->scope == SCOPE_LOOPBACK ? RANK_LOOPBACK : RANK_BEYOND;
 }
 

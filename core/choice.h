@@ -3,8 +3,8 @@
  *
  * Whoever makes many sockets must not hide those of others: each user gets an
  * equal share, and what a user leaves of it goes to the others. Within a share
- * what was shown before stays, then come expected ports, then what is bound
- * beyond loopback. Of each expected port one is shown before all shares. Pure. */
+ * what was shown before stays, then come expected ports, of these what is bound to
+ * all addresses, then what is bound beyond loopback. Of each expected port one is shown before all shares. Pure. */
 #ifndef SOCKWATCH_CORE_CHOICE_H
 #define SOCKWATCH_CORE_CHOICE_H
 

@@ -138,6 +138,16 @@ uint64_t listener_holders_cut(const struct listener *l)
     return cut;
 }
 
+uint64_t listener_holders_unlisted(const struct listener *l)
+{
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < l->followed; i++)
+        if (l->members[i].owners && l->members[i].owners->unlisted > most)
+            most = l->members[i].owners->unlisted;
+    return most;
+}
+
 void holder_list_done(struct holder_list *list)
 {
     free(list->items);

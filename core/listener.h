@@ -109,6 +109,10 @@ int listener_holders(const struct listener *l, struct holder_list *list);
 /* How many holders of its sockets are not listed, summed over the sockets: one
  * that has several of them is in it as often. */
 uint64_t listener_holders_cut(const struct listener *l);
+
+/* How many processes hold it besides those that are listed, at least: of one
+ * socket, that of which most are not. */
+uint64_t listener_holders_unlisted(const struct listener *l);
 void holder_list_done(struct holder_list *list);
 
 /* The worst of what was found out about the owners of its sockets. */

@@ -258,7 +258,7 @@ static int add_surplus(struct socket_store *s, const struct listener *l, const s
         if (!items)
             return -ENOMEM;
         s->surplus = items;
-        items[s->surplus_count] = (struct surplus){.arrival = l->index};
+        items[s->surplus_count] = (struct surplus){0};
         a->surplus = (uint32_t)++s->surplus_count;
     }
     surplus_join(&s->surplus[a->surplus - 1].looks[s->second_look], sum);

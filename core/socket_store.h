@@ -52,7 +52,6 @@ struct arrival {
 /* What the sockets of a service come to that are not kept one by one. Each of
  * two looks sums them anew: the one that saw more of them counts. */
 struct surplus {
-    uint32_t arrival;
     struct surplus_sum {
         uint32_t sockets;
         bool other_user; /* one of them is another user's than the first */
@@ -125,7 +124,8 @@ int64_t socket_store_missing(struct socket_store *s);
 bool socket_store_is_same(const struct socket_store *s);
 
 /* Puts all into order: the listeners by key, their members by cookie. Nothing
- * may be added then. Done again, it only forgets the owners. Returns 0, or -ENOMEM: it may be tried again. */
+ * may be added then. Done again, it only forgets the owners. Returns 0, or
+ * -ENOMEM: it may be tried again. */
 int socket_store_finish(struct socket_store *s);
 
 /* Adds what sockets come to to their service; for core/socket_*.c only. */

@@ -97,14 +97,14 @@ static size_t write_holders(struct document *d)
 /* null where nobody was seen and somebody may be there unseen; [] where nobody is. */
 static void write_owners(struct document *d, const struct listener *l)
 {
-    size_t left_out = 0;
+    uint64_t left_out = listener_holders_unlisted(l);
 
     if (listener_holders(l, &d->holders) < 0)
         d->w.out->failed = true;
     else if (d->holders.count == 0 && listener_sight(l) < SIGHT_NONE)
         json_write_null(&d->w, "owners");
     else
-        left_out = write_holders(d);
+        left_out += write_holders(d);
     json_write_count(&d->w, "owners_left_out", left_out);
 }
 

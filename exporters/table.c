@@ -79,10 +79,11 @@ static void write_owner(struct table *t, const struct listener *l)
         t->text.failed = true;
     } else if (t->holders.count > 0) {
         const struct holder *first = first_user(&t->holders);
+        unsigned long long others = t->holders.count - 1 + listener_holders_unlisted(l);
 
         buf_fmt(&t->text, "%s[%u]", *first->process ? first->process : "-", first->pid);
-        if (t->holders.count > 1)
-            buf_fmt(&t->text, "+%zu", t->holders.count - 1);
+        if (others > 0)
+            buf_fmt(&t->text, "+%llu", others);
     } else if (listener_next_name(l, OWNER_USER, NULL)) {
         buf_char(&t->text, '(');
         listener_names(l, OWNER_USER, &t->text);

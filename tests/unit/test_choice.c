@@ -217,6 +217,35 @@ static void an_expected_port_has_a_limit_of_its_own(void **state)
     policy_done(&policy);
 }
 
+/* As where the daemon starts beside a flood: it is what most clients reach. */
+static void what_is_bound_to_all_addresses_is_the_first_of_an_expected_port(void **state)
+{
+    struct policy policy = policy_expecting("tcp/80");
+    struct limits limits = limits_of(1000);
+    struct host h = host_of();
+    struct listener_row row = row_of("*:80#9000");
+    const struct listener_table *t;
+    const struct listener *l;
+    size_t count;
+
+    (void)state;
+    limits.port_listeners = 5;
+    for (uint32_t i = 1; i < 200; i++) {
+        char address[32];
+
+        (void)snprintf(address, sizeof address, "2001:db8::%u", i);
+        listen_as(&h, 4242, address, 80, 1);
+    }
+    assert_int_equal(listener_builder_add(h.builder, &row), 0); /* whose family stands last */
+    t = show(&h, &limits, &policy);
+    l = listener_table_port(t, PROTOCOL_TCP, 80, &count);
+    assert_int_equal(count, 5);
+    assert_int_equal(l[4].scope, SCOPE_ANY);
+    listener_table_unref(t);
+    host_done(&h);
+    policy_done(&policy);
+}
+
 /* Nobody knows whose a group of several users is. */
 static void groups_of_several_users_share_one_share(void **state)
 {
@@ -279,6 +308,7 @@ int main(void)
         cmocka_unit_test(what_is_bound_beyond_loopback_comes_first),
         cmocka_unit_test(each_expected_port_is_shown_whoever_else_listens),
         cmocka_unit_test(an_expected_port_has_a_limit_of_its_own),
+        cmocka_unit_test(what_is_bound_to_all_addresses_is_the_first_of_an_expected_port),
         cmocka_unit_test(groups_of_several_users_share_one_share),
         cmocka_unit_test(without_memory_nothing_is_chosen),
     };

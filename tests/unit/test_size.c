@@ -44,14 +44,14 @@ static struct owner_set *make_owners(size_t member)
     fill(set->user, 33, 'u', "x");
     fill(set->unit, sizeof set->unit, 'u', "\"");
     for (size_t i = 0; i < HOLDERS; i++) {
-        struct holder *h = &set->holders[i];
+        struct holder h = {.pid = (uint32_t)(4000000 + member * HOLDERS + i), .unit_known = true};
         char first = (char)('a' + i);
 
-        h->pid = (uint32_t)(4000000 + member * HOLDERS + i);
-        h->unit_known = true;
-        fill(h->process, 1 + 14 * strlen("\\x01") + 1, first, "\\x01");
-        fill(h->user, 33, first, "x");
-        fill(h->unit, sizeof h->unit, first, i % 2 ? "\"" : "\\");
+        fill(h.process, 1 + 14 * strlen("\\x01") + 1, first, "\\x01");
+        fill(h.user, 33, first, "x");
+        fill(h.unit, sizeof h.unit, first, i % 2 ? "\"" : "\\");
+        set->holders[i] = holder_new(&h);
+        assert_non_null(set->holders[i]);
     }
     return set;
 }
