@@ -65,11 +65,28 @@ static void permute(struct listener *listeners, uint32_t *order, size_t count)
     }
 }
 
+/* Fills in the order where there are few. */
+static void order_few(const struct socket_store *s, uint32_t *order)
+{
+    for (size_t i = 0; i < s->count; i++)
+        order[i] = (uint32_t)i;
+    qsort_r(order, s->count, sizeof *order, compare_listeners, s->listeners);
+}
+
 static int sort_listeners(struct socket_store *s)
 {
-    uint32_t *order = calloc(s->count + 1, sizeof *order);
-    int r = order ? order_by_port(s, order) : -ENOMEM;
+    uint32_t *order;
+    int r = 0;
 
+    if (s->count < 2)
+        return 0;
+    order = calloc(s->count, sizeof *order);
+    if (!order)
+        return -ENOMEM;
+    if (s->count < SOCKET_STORE_SMALL)
+        order_few(s, order);
+    else
+        r = order_by_port(s, order);
     if (r == 0)
         permute(s->listeners, order, s->count);
     free(order);
