@@ -57,9 +57,10 @@ void inventory_name(struct inventory *inv, const struct services *services)
     }
 }
 
-static const struct listener *part_port(const struct inventory_part *part, uint16_t port, size_t *ret_count)
+/* The place of the first listener on a port that is not below. */
+static size_t first_from(const struct inventory_part *part, uint32_t port)
 {
-    size_t low = 0, high = part->count, end;
+    size_t low = 0, high = part->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -69,11 +70,15 @@ static const struct listener *part_port(const struct inventory_part *part, uint1
         else
             high = middle;
     }
-    for (end = low; end < part->count; end++)
-        if (part->listeners[end].port != port)
-            break;
-    *ret_count = end - low;
-    return end > low ? &part->listeners[low] : NULL;
+    return low;
+}
+
+static const struct listener *part_port(const struct inventory_part *part, uint16_t port, size_t *ret_count)
+{
+    size_t begin = first_from(part, port), end = first_from(part, (uint32_t)port + 1);
+
+    *ret_count = end - begin;
+    return end > begin ? &part->listeners[begin] : NULL;
 }
 
 const struct listener *inventory_port(const struct inventory *inv, enum protocol protocol, uint16_t port,

@@ -7,7 +7,7 @@
 /* On a port that more entries than this share, an entry with an address looks
  * at the listeners that concern it, and only at so many others: all looking at
  * all would take time that grows with the product. */
-enum { CROWD = 64 };
+enum { CROWD = 64, CROWD_LOOKED_AT = 16 };
 
 /* An entry on a listener's port with an address owns the listener that is bound
  * to exactly that address. */
@@ -426,7 +426,7 @@ static void add_to_site(struct evaluation *ev, const struct listener *l)
 
 static void add_unless_first(struct evaluation *ev, const struct listener *l)
 {
-    if (l->index >= ev->site_first + CROWD)
+    if (l->index >= ev->site_first + CROWD_LOOKED_AT)
         add_to_site(ev, l);
 }
 
@@ -438,7 +438,7 @@ static void gather_site(struct evaluation *ev, const struct expect *e, const str
 
     ev->site_count = 0;
     ev->site_first = l->index;
-    for (size_t i = 0; i < (all ? count : CROWD); i++)
+    for (size_t i = 0; i < (all ? count : CROWD_LOOKED_AT); i++)
         add_to_site(ev, &l[i]);
     if (all)
         return;

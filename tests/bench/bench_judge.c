@@ -4,7 +4,7 @@
  *
  * Judges made-up listeners by made-up policies: one with everything as it is
  * expected, two where everything is wrong, one with many listeners and few
- * entries, and one as large as they come. Beside each stands a plain walk over
+ * entries, and some as large as they come. Beside each stands a plain walk over
  * the same listeners that writes the address and port of each once, with the C
  * library's inet_ntop() and snprintf() and nothing of ours, so that the ratio of
  * the two depends little on the machine and only on what judging costs. Each
@@ -12,27 +12,29 @@
  * is the median of the rounds' ratios. */
 #include "core/rules.h"
 #include "tests/bench/bench.h"
-#include "tests/unit/judged.h"
 #include "tests/unit/looks.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>
 
-enum { FIRST_PORT = 1024, HOSTS = 200 };
+enum { FIRST_PORT = 1024, HOSTS = 200, FINDINGS_MAX = 2000 };
 
 struct bench_case {
     const char *name;
     size_t entries, listeners;
     uint16_t apart;  /* the listeners' ports are so much higher than the entries' */
     uint8_t network; /* first number of the listeners' addresses; 0 for the wildcard */
+    bool one_port;   /* each entry and each listener has an address of its own on one port */
 };
 
 static const struct bench_case cases[] = {
-    {"1000 entries, 1000 listeners, in order", 1000, 1000, 0, 0},
-    {"1000 entries, 1000 listeners, all on loopback", 1000, 1000, 0, 127},
-    {"1000 entries, 1000 listeners, all on other ports", 1000, 1000, 1000, 10},
-    {"10 entries, 4000 listeners, in order", 10, 4000, 0, 0},
-    {"40000 entries, 60000 listeners, in order", 40000, 60000, 0, 0},
+    {"1000 entries, 1000 listeners, in order", 1000, 1000, 0, 0, false},
+    {"1000 entries, 1000 listeners, all on loopback", 1000, 1000, 0, 127, false},
+    {"1000 entries, 1000 listeners, all on other ports", 1000, 1000, 1000, 10, false},
+    {"10 entries, 4000 listeners, in order", 10, 4000, 0, 0, false},
+    {"40000 entries, 60000 listeners, in order", 40000, 60000, 0, 0, false},
+    {"25000 entries, 60000 listeners, of one port", 25000, 60000, 0, 10, true},
+    {"25000 entries, 60000 others, of one port", 25000, 60000, 30000, 10, true},
 };
 
 /* A policy and what it judges. */
@@ -57,6 +59,13 @@ static struct port_range *ports(size_t first, size_t last)
     return range;
 }
 
+/* The address of the i-th of those that share a port. */
+static struct ip_addr address_of(const struct bench_case *c, size_t i)
+{
+    return (struct ip_addr){.version = 4,
+                            .bytes = {c->network, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+}
+
 /* One port an entry; beyond those all wildcards are allowed, and nothing else. */
 static void make_policy(struct policy *policy, const struct bench_case *c)
 {
@@ -69,7 +78,13 @@ static void make_policy(struct policy *policy, const struct bench_case *c)
         size_t port = FIRST_PORT + i;
 
         (void)snprintf(e->name, sizeof e->name, "service-%zu", i); /* fits */
-        e->match = (struct matcher){.scope = WANT_PUBLIC, .ports = ports(port, port), .port_count = 1};
+        if (c->one_port)
+            e->match = (struct matcher){.ports = ports(FIRST_PORT, FIRST_PORT),
+                                        .port_count = 1,
+                                        .has_address = true,
+                                        .address = address_of(c, i)};
+        else
+            e->match = (struct matcher){.scope = WANT_PUBLIC, .ports = ports(port, port), .port_count = 1};
     }
     policy->allows[0].match = (struct matcher){
         .ports = ports(1, UINT16_MAX), .port_count = 1, .has_address = true, .address.version = 4};
@@ -85,12 +100,16 @@ static const struct listener_table *make_table(const struct bench_case *c)
 
     for (size_t i = 0; i < c->listeners; i++) {
         uint8_t host = (uint8_t)(c->network ? 1 + i % HOSTS : 0);
-        const struct listener_row row = {
+        struct listener_row row = {
             .address = {.version = 4, .bytes = {c->network, 0, 0, host}},
             .port = (uint16_t)(FIRST_PORT + c->apart + i),
             .cookie = i + 1,
         };
 
+        if (c->one_port) {
+            row.address = address_of(c, c->apart + i);
+            row.port = FIRST_PORT;
+        }
         if (listener_builder_add(b, &row) < 0)
             die("listener");
     }
@@ -106,10 +125,13 @@ static const struct listener_table *make_table(const struct bench_case *c)
 static double measure_judging(struct subject *s)
 {
     static const struct ip_ports none;
-    const struct space space = {.name = "", .listeners = s->table};
+    const struct judge_bounds bounds = {.findings = FINDINGS_MAX};
+    const struct verdict *v;
+    struct inventory inv;
     double before = own_cpu();
-    const struct verdict *v = judge_space(&space, &s->policy, &none);
 
+    listener_table_inventory(s->table, &inv);
+    v = rules_judge(&inv, &s->policy, &none, &bounds);
     before = own_cpu() - before;
     if (!v)
         die("verdict");

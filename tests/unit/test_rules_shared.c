@@ -377,6 +377,87 @@ static void an_entry_alone_on_its_port_has_all_that_listens_there(void **state)
     assert_true(found > WORLDS / 10);
 }
 
+enum { CROWD_ENTRIES = 100 };
+
+static struct listener_row row_at(uint8_t network, size_t i, uint64_t cookie)
+{
+    return (struct listener_row){
+        .address = {.version = 4, .bytes = {network, 0, (uint8_t)(i >> 8), (uint8_t)i}},
+        .port = 80,
+        .v6only = true,
+        .cookie = cookie};
+}
+
+/* Each of many entries on one port has an address of its own. */
+static void make_crowd(struct policy *policy, struct port_range *ports)
+{
+    policy->expects = calloc(CROWD_ENTRIES, sizeof *policy->expects);
+    assert_non_null(policy->expects);
+    policy->expect_count = CROWD_ENTRIES;
+    for (size_t i = 0; i < CROWD_ENTRIES; i++) {
+        struct expect *e = &policy->expects[i];
+
+        (void)snprintf(e->name, sizeof e->name, "s%zu", i);
+        e->match = (struct matcher){.ports = ports, .port_count = 1, .has_address = true};
+        e->match.address = row_at(10, i, 0).address;
+    }
+    assert_int_equal(policy_seal(policy), 0);
+}
+
+/* Judges a crowd whose listeners are there but for one, and so many others
+ * besides; returns how many findings there are of a rule. */
+static size_t judge_crowd(struct policy *policy, size_t others, const char *wildcard, enum rule rule)
+{
+    struct listener_builder *b = new_builder(1000);
+    struct space space = {.name = ""};
+    static const struct ip_ports nobody;
+    const struct verdict *v;
+    size_t found = 0;
+
+    assert_non_null(b);
+    for (size_t i = 0; i < CROWD_ENTRIES; i++) {
+        const struct listener_row row = row_at(10, i, i + 1);
+
+        if (i != 77)
+            assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    for (size_t i = 0; i < others; i++) {
+        const struct listener_row row = row_at(9, i, 1000 + i);
+
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    add_rows(b, wildcard, 100000);
+    listener_builder_end(b, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
+    space.listeners = seal_all(b);
+    listener_builder_free(b);
+    assert_non_null(space.listeners);
+    v = judge_space(&space, policy, &nobody);
+    assert_non_null(v);
+    for (size_t i = 0; i < v->count; i++)
+        found += v->findings[i].key.rule == rule && strcmp(v->findings[i].key.name, "s77") == 0;
+    for (size_t i = 0; i < v->service_count; i++)
+        assert_int_equal(v->services[i].found > 0, i != 77 || others > 0 || *wildcard);
+    verdict_unref(v);
+    listener_table_unref(space.listeners);
+    return found;
+}
+
+static void a_crowd_of_entries_finds_each_its_own_address(void **state)
+{
+    struct port_range ports[] = {{80, 80}};
+    struct policy policy = {.expect_count = 0};
+
+    (void)state;
+    make_crowd(&policy, ports);
+    assert_int_equal(judge_crowd(&policy, 0, "", RULE_NOT_LISTENING), 1);
+    assert_int_equal(judge_crowd(&policy, 500, "", RULE_WRONG_ADDRESS), 1);
+    assert_int_equal(judge_crowd(&policy, 500, "0.0.0.0:80", RULE_WRONG_ADDRESS), 0);
+    assert_int_equal(judge_crowd(&policy, 500, "*:80", RULE_WRONG_ADDRESS), 0); /* which stands last */
+    assert_int_equal(judge_crowd(&policy, 500, "*:80", RULE_NOT_LISTENING), 0);
+    policy_unseal(&policy);
+    free(policy.expects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_listener_breaks_rules_of_the_entries_on_its_port),
         cmocka_unit_test(an_entry_may_be_split_into_its_ports),
         cmocka_unit_test(entries_of_other_ports_change_nothing),
+        cmocka_unit_test(a_crowd_of_entries_finds_each_its_own_address),
         cmocka_unit_test(an_entry_alone_on_its_port_has_all_that_listens_there),
     };
 
