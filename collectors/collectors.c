@@ -27,13 +27,13 @@
 enum { OWNERS_PER_LISTENER = 2 };
 
 static const struct source_type registry[] = {
-    {"tcp", POLL_LISTENERS, false, &listener_source, PROTOCOL_TCP},
-    {"udp", POLL_LISTENERS, false, &listener_source, PROTOCOL_UDP},
-    {"udplite", POLL_LISTENERS, false, &listener_source, PROTOCOL_UDPLITE},
-    {"sctp", POLL_LISTENERS, false, &listener_source, PROTOCOL_SCTP},
-    {"raw", POLL_LISTENERS, false, &listener_source, PROTOCOL_RAW},
-    {.name = "owners", .fills = POLL_LISTENERS, .is_long = true, .ops = &owner_source},
-    {.name = "connections", .fills = POLL_CONNECTIONS, .is_long = true, .ops = &connection_source},
+    {"tcp", &listener_source, POLL_LISTENERS, PROTOCOL_TCP},
+    {"udp", &listener_source, POLL_LISTENERS, PROTOCOL_UDP},
+    {"udplite", &listener_source, POLL_LISTENERS, PROTOCOL_UDPLITE},
+    {"sctp", &listener_source, POLL_LISTENERS, PROTOCOL_SCTP},
+    {"raw", &listener_source, POLL_LISTENERS, PROTOCOL_RAW},
+    {.name = "owners", .ops = &owner_source, .fills = POLL_LISTENERS},
+    {.name = "connections", .ops = &connection_source, .fills = POLL_CONNECTIONS},
 };
 
 #define SOURCE_COUNT (sizeof registry / sizeof registry[0])
@@ -43,7 +43,7 @@ _Static_assert(SOURCE_COUNT <= COLLECTOR_RUNS_MAX, "a status must have room for 
 struct collectors {
     struct source_shared shared;
     struct source sources[SOURCE_COUNT];
-    struct source *owners, *connections; /* of sources: those that are long */
+    struct source *owners, *connections; /* of sources */
     struct host_watch *watch;            /* NULL: the kernel does not tell */
     int64_t host_until_ms;               /* when to ask about addresses anew */
     uint64_t owners_version;             /* of the last inventory */
@@ -184,7 +184,6 @@ static void look_at(struct source *s, const struct budget *of_all, const struct 
 
     if (own.until_us < now_us + LOOK_LEAST_US)
         own.until_us = now_us + LOOK_LEAST_US;
-
     if (!s->is_under_way && !s->has_ended && now_us / 1000 >= s->due_ms) {
         s->begun_us = now_us;
         (void)begin_source(s, now_us / 1000); /* else it has ended */

@@ -1,8 +1,8 @@
 /* A source: one thing of the kernel's that is read in steps.
  *
  * Each keeps its own state behind one small interface. What it fills is begun
- * anew with each poll of that kind; a short source is stepped to its end at
- * once, a long one between the polls. One thread. */
+ * anew with each poll of that kind, and is stepped between the polls; one of
+ * listeners is over within its poll, mostly. One thread. */
 #ifndef SOCKWATCH_COLLECTORS_SOURCE_H
 #define SOCKWATCH_COLLECTORS_SOURCE_H
 
@@ -36,9 +36,8 @@ struct source_ops {
 
 struct source_type {
     const char *name;
-    enum poll_kind fills;
-    bool is_long; /* stepped between the polls */
     const struct source_ops *ops;
+    enum poll_kind fills;
     enum protocol protocol; /* of a source of listeners */
 };
 

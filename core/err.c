@@ -10,7 +10,6 @@ static const char *own_str(enum err code)
     case ERR_SEQUENCE: return "a kernel answer belongs to another request";
     case ERR_INTERRUPTED: return "the kernel reports an inconsistent dump";
     case ERR_CONFIG: return "the configuration is wrong";
-    case ERR_LIMIT: return "a limit was exceeded";
     }
     return "unknown error";
 }

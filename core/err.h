@@ -12,7 +12,6 @@ enum err {
     ERR_SEQUENCE = -1003,    /* an answer belongs to another request */
     ERR_INTERRUPTED = -1004, /* the kernel says that its dump is inconsistent */
     ERR_CONFIG = -1005,      /* the configuration is wrong; the reasons were reported */
-    ERR_LIMIT = -1006,       /* more than a limit of ours allows */
 };
 
 /* Text for an error code, without a final period. Never NULL; static. */
