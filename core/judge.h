@@ -51,6 +51,10 @@ struct evaluation {
 /* Fills in the notes and which listeners are expected. */
 void judge_survey(struct evaluation *ev);
 
+/* Gathers the listeners that concern an entry, of those on one of its ports, as
+ * ev->site. Returns 0 or -ENOMEM. */
+int judge_gather(struct evaluation *ev, const struct expect *e, const struct listener *l, size_t count);
+
 /* Judges an expected service on one of its ports, whose class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
