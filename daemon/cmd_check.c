@@ -64,6 +64,9 @@ static int report(struct one_shot *o)
         json_alerts(sorted, count, &o->out);
     else
         print_findings(sorted, count, &o->cycle, o->config, &o->out);
+    if (o->cycle.verdict->left_out > 0)
+        (void)fprintf(stderr, "findings about other listeners that are not shown (limits.alerts): %llu\n",
+                      (unsigned long long)o->cycle.verdict->left_out); /* nowhere to say that it failed */
     status = status_of(sorted, count);
     if (print_out(&o->out) != EXIT_OK)
         status = CHECK_UNKNOWN;

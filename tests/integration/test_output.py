@@ -2,7 +2,7 @@
 
 import re
 
-from harness import TestCase, request, tcp_listener, wait_for
+from harness import TestCase, request, scratch_file, sockwatch, tcp_listener, wait_for
 
 FAST = 'poll: { listeners = "50ms"; };\n'
 UNEXPECTED = 'unexpected: { severity = "warning"; };\n'
@@ -49,3 +49,11 @@ class OutputTest(TestCase):
         self.assertEqual(rows, [("critical", "NotListening")] + [("warning", "UnexpectedListener")] * 4)
         self.assertIn(f"<p>{FLOOD - 4} more are not shown (limits.page_rows = 5).</p>", page)
         self.assertGreaterEqual(daemon.metrics().get("dropped_total", what="page_rows"), FLOOD - 4)
+
+    def test_a_check_says_how_many_findings_it_does_not_show(self):
+        self.flood()
+        config = scratch_file(UNEXPECTED + "limits: { alerts = 20; };")
+        result = sockwatch("check", "--config", config)
+        self.assertEqual((result.returncode, result.stdout.count("UnexpectedListener")), (1, 10))  # half for one user
+        self.assertEqual(result.stderr,
+                         f"findings about other listeners that are not shown (limits.alerts): {FLOOD - 10}\n")
