@@ -94,11 +94,38 @@ int entry_checks_expects(const void *base, schema_report_fn *report, void *arg)
     return 0;
 }
 
+/* Entries that ask for an address are told apart by it; all others on a port are
+ * asked about each listener there. Returns 0 or -ENOMEM. */
+static int check_crowd(const struct policy *policy, schema_report_fn *report, void *arg)
+{
+    struct port_index index = {.count = 0};
+    size_t entry;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < policy->allow_count; i++) {
+        const struct matcher *match = &policy->allows[i].match;
+
+        r = port_index_add(&index, 0, match->protocol, match->ports,
+                           match->has_address ? 0 : match->port_count);
+    }
+    port_index_seal(&index);
+    if (r == 0)
+        r = port_index_crowd(&index, ALLOWS_OF_PORT_MAX, &entry);
+    if (r > 0)
+        report(arg, entry, "ports",
+               "are those of more than %d entries without an address, expected fewer: each listener is "
+               "compared with "
+               "them all",
+               ALLOWS_OF_PORT_MAX);
+    port_index_done(&index);
+    return r < 0 ? r : 0;
+}
+
 int entry_checks_allows(const void *base, schema_report_fn *report, void *arg)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
 
     for (size_t i = 0; i < policy->allow_count; i++) /* which may repeat each other */
         check_matcher(&policy->allows[i].match, i, report, arg);
-    return 0;
+    return check_crowd(policy, report, arg);
 }

@@ -9,6 +9,9 @@
 /* Ports of one expect entry: each of them has series of its own. */
 enum { ENTRY_PORTS_MAX = 1024 };
 
+/* Allow entries without an address about one port. */
+enum { ALLOWS_OF_PORT_MAX = 100 };
+
 /* As struct schema_key wants them: base is a struct config, whose list was read. */
 int entry_checks_expects(const void *base, schema_report_fn *report, void *arg);
 int entry_checks_allows(const void *base, schema_report_fn *report, void *arg);

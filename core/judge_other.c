@@ -18,14 +18,12 @@ static bool scope_matches(enum want_scope want, enum scope scope)
 /* How the allow entries stand to a socket, from good to bad. */
 enum standing { STANDING_ALLOWED, STANDING_UNTOLD, STANDING_EXPOSED, STANDING_UNKNOWN };
 
-/* The entry is about the listener's port. */
+/* The entry is about the listener's port, and about its address if about one. */
 static enum standing allow_standing(const struct allow *a, const struct listener *l,
                                     const struct owner_set *owners)
 {
     enum owner_match owner;
 
-    if (a->match.has_address && ip_addr_compare(&a->match.address, &l->address) != 0)
-        return STANDING_UNKNOWN;
     owner = owner_match(&a->match.owner, owners);
     if (owner == OWNER_DIFFERS)
         return STANDING_UNKNOWN;
@@ -34,14 +32,15 @@ static enum standing allow_standing(const struct allow *a, const struct listener
     return owner == OWNER_UNTOLD ? STANDING_UNTOLD : STANDING_ALLOWED;
 }
 
-static enum standing best_standing(const struct policy *policy, const struct listener *l,
-                                   const struct owner_set *owners)
+/* By the entries that ask for an address, or for none where it is NULL. */
+static enum standing standing_by(const struct policy *policy, const struct listener *l,
+                                 const struct ip_addr *address, const struct owner_set *owners)
 {
     enum standing best = STANDING_UNKNOWN;
     const struct allow *a;
     struct port_walk walk;
 
-    policy_walk_allows(policy, l->protocol, l->port, &walk);
+    policy_walk_allows(policy, l->protocol, l->port, address, &walk);
     while (best > STANDING_ALLOWED && (a = policy_next_allow(policy, &walk))) {
         enum standing standing = allow_standing(a, l, owners);
 
@@ -49,6 +48,17 @@ static enum standing best_standing(const struct policy *policy, const struct lis
             best = standing;
     }
     return best;
+}
+
+static enum standing best_standing(const struct policy *policy, const struct listener *l,
+                                   const struct owner_set *owners)
+{
+    enum standing of_all = standing_by(policy, l, NULL, owners), of_address;
+
+    if (of_all == STANDING_ALLOWED)
+        return of_all;
+    of_address = standing_by(policy, l, &l->address, owners);
+    return of_address < of_all ? of_address : of_all;
 }
 
 /* The standing of the socket that is worst off, of several the first, and in

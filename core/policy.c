@@ -26,9 +26,56 @@ void policy_done(struct policy *policy)
     *policy = (struct policy){0};
 }
 
-static int add_matcher(struct port_index *index, const struct matcher *match)
+static int compare_addresses(const void *a, const void *b)
 {
-    return port_index_add(index, match->protocol, match->ports, match->port_count);
+    return ip_addr_compare(a, b);
+}
+
+/* Collects the addresses that allow entries ask for, each once. */
+static int sort_addresses(struct policy *policy)
+{
+    struct ip_addr *addresses = calloc(policy->allow_count + 1, sizeof *addresses);
+    size_t count = 0, kept = 0;
+
+    if (!addresses)
+        return -ENOMEM;
+    for (size_t i = 0; i < policy->allow_count; i++)
+        if (policy->allows[i].match.has_address)
+            addresses[count++] = policy->allows[i].match.address;
+    if (count > 0)
+        qsort(addresses, count, sizeof *addresses, compare_addresses);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ip_addr_compare(&addresses[i], &addresses[kept - 1]) != 0)
+            addresses[kept++] = addresses[i];
+    policy->allow_addresses = addresses;
+    policy->allow_address_count = kept;
+    return 0;
+}
+
+/* The space of the entries that ask for an address: 0 for none, UINT32_MAX where
+ * no entry asks for it. */
+static uint32_t space_of(const struct policy *policy, const struct ip_addr *address)
+{
+    const struct ip_addr *found = NULL;
+
+    if (!address)
+        return 0;
+    if (policy->allow_address_count > 0)
+        found = bsearch(address, policy->allow_addresses, policy->allow_address_count, sizeof *found,
+                        compare_addresses);
+    return found ? (uint32_t)(found - policy->allow_addresses) + 1 : UINT32_MAX;
+}
+
+static int add_expect(struct policy *policy, const struct matcher *match)
+{
+    return port_index_add(&policy->by_port.expects, 0, match->protocol, match->ports, match->port_count);
+}
+
+static int add_allow(struct policy *policy, const struct matcher *match)
+{
+    uint32_t space = space_of(policy, match->has_address ? &match->address : NULL);
+
+    return port_index_add(&policy->by_port.allows, space, match->protocol, match->ports, match->port_count);
 }
 
 static int compare_names(const void *a, const void *b, void *arg)
@@ -55,13 +102,14 @@ static int sort_names(struct policy *policy)
 
 int policy_seal(struct policy *policy)
 {
-    int r = 0;
+    int r;
 
     policy_unseal(policy);
+    r = sort_addresses(policy);
     for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
-        r = add_matcher(&policy->by_port.expects, &policy->expects[i].match);
+        r = add_expect(policy, &policy->expects[i].match);
     for (size_t i = 0; r == 0 && i < policy->allow_count; i++)
-        r = add_matcher(&policy->by_port.allows, &policy->allows[i].match);
+        r = add_allow(policy, &policy->allows[i].match);
     if (r == 0)
         r = sort_names(policy);
     if (r < 0) {
@@ -77,6 +125,9 @@ void policy_unseal(struct policy *policy)
 {
     port_index_done(&policy->by_port.expects);
     port_index_done(&policy->by_port.allows);
+    free(policy->allow_addresses);
+    policy->allow_addresses = NULL;
+    policy->allow_address_count = 0;
     free(policy->by_name);
     policy->by_name = NULL;
 }
@@ -131,14 +182,14 @@ void policy_walk_expects(const struct policy *policy, enum protocol protocol, ui
                          struct port_walk *ret_walk)
 {
     assert(policy_is_sealed(policy));
-    port_walk_begin(ret_walk, &policy->by_port.expects, protocol, port);
+    port_walk_begin(ret_walk, &policy->by_port.expects, 0, protocol, port);
 }
 
 void policy_walk_allows(const struct policy *policy, enum protocol protocol, uint16_t port,
-                        struct port_walk *ret_walk)
+                        const struct ip_addr *address, struct port_walk *ret_walk)
 {
     assert(policy_is_sealed(policy));
-    port_walk_begin(ret_walk, &policy->by_port.allows, protocol, port);
+    port_walk_begin(ret_walk, &policy->by_port.allows, space_of(policy, address), protocol, port);
 }
 
 const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk)

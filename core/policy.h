@@ -56,7 +56,9 @@ struct policy {
     struct unexpected unexpected;
     struct {
         struct port_index expects, allows;
-    } by_port;         /* owned; of all entries once sealed */
+    } by_port;                       /* owned; of all entries once sealed */
+    struct ip_addr *allow_addresses; /* owned; those that allow entries ask for, in order, once sealed */
+    size_t allow_address_count;
     uint32_t *by_name; /* owned; of all expect entries once sealed, in the order of their names */
 };
 
@@ -95,11 +97,13 @@ size_t policy_expected_ranges(const struct policy *policy, enum protocol protoco
 const struct expect *policy_named(const struct policy *policy, const char *name, size_t index);
 
 /* Begin a walk over the entries that are about a port, each once, in no
- * particular order. */
+ * particular order.
+ *
+ * address   of allow entries those that ask for it; NULL: those that ask for none */
 void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,
                          struct port_walk *ret_walk);
 void policy_walk_allows(const struct policy *policy, enum protocol protocol, uint16_t port,
-                        struct port_walk *ret_walk);
+                        const struct ip_addr *address, struct port_walk *ret_walk);
 
 /* Steps on. NULL at the end; otherwise valid as long as the policy. */
 const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk);

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static uint32_t point_of(enum protocol protocol, uint16_t port)
+static uint64_t point_of(uint32_t space, enum protocol protocol, uint16_t port)
 {
-    return (uint32_t)protocol << 16 | port;
+    return (uint64_t)space << 24 | (uint64_t)protocol << 16 | port;
 }
 
-static int compare_numbers(uint32_t a, uint32_t b)
+static int compare_numbers(uint64_t a, uint64_t b)
 {
     return (a > b) - (a < b);
 }
@@ -38,8 +38,8 @@ static size_t join_spans(struct port_span *spans, size_t count)
     return left;
 }
 
-int port_index_add(struct port_index *index, enum protocol protocol, const struct port_range *ranges,
-                   size_t count)
+int port_index_add(struct port_index *index, uint32_t space, enum protocol protocol,
+                   const struct port_range *ranges, size_t count)
 {
     struct port_span *spans =
         array_grow(index->spans, &index->capacity, index->count + count + 1, sizeof *spans);
@@ -51,8 +51,8 @@ int port_index_add(struct port_index *index, enum protocol protocol, const struc
     spans += index->count;
     for (size_t i = 0; i < count; i++)
         spans[i] = (struct port_span){
-            .first = point_of(protocol, ranges[i].first),
-            .last = point_of(protocol, ranges[i].last),
+            .first = point_of(space, protocol, ranges[i].first),
+            .last = point_of(space, protocol, ranges[i].last),
             .entry = entry,
         };
     index->count += join_spans(spans, count);
@@ -67,9 +67,10 @@ static uint32_t middle_of(uint32_t from, uint32_t to)
 
 /* Fills in the reach of a tree, which it returns; 0 for none. As deep as the
  * tree, which is balanced. */
-static uint32_t fill_reach(struct port_span *spans, uint32_t from, uint32_t to)
+static uint64_t fill_reach(struct port_span *spans, uint32_t from, uint32_t to)
 {
-    uint32_t middle = middle_of(from, to), left, right, reach;
+    uint32_t middle = middle_of(from, to);
+    uint64_t left, right, reach;
 
     if (from == to)
         return 0;
@@ -105,10 +106,10 @@ static void leave_for_later(struct port_walk *walk, uint32_t from, uint32_t to)
     walk->parts[walk->depth++].to = to;
 }
 
-void port_walk_begin(struct port_walk *walk, const struct port_index *index, enum protocol protocol,
-                     uint16_t port)
+void port_walk_begin(struct port_walk *walk, const struct port_index *index, uint32_t space,
+                     enum protocol protocol, uint16_t port)
 {
-    walk->point = point_of(protocol, port);
+    walk->point = point_of(space, protocol, port);
     walk->depth = 0;
     leave_for_later(walk, 0, (uint32_t)index->count);
 }
@@ -132,4 +133,32 @@ bool port_walk_next(struct port_walk *walk, const struct port_index *index, size
         }
     }
     return false;
+}
+
+static int compare_points(const void *a, const void *b)
+{
+    return compare_numbers(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
+int port_index_crowd(const struct port_index *index, size_t limit, size_t *ret_entry)
+{
+    uint64_t *lasts = calloc(index->count + 1, sizeof *lasts);
+    size_t ended = 0;
+    int r = 0;
+
+    if (!lasts)
+        return -ENOMEM;
+    for (size_t i = 0; i < index->count; i++)
+        lasts[i] = index->spans[i].last;
+    if (index->count > 0)
+        qsort(lasts, index->count, sizeof *lasts, compare_points);
+    for (size_t i = 0; r == 0 && i < index->count; i++) {
+        while (lasts[ended] < index->spans[i].first)
+            ended++;
+        r = i + 1 - ended > limit;
+        if (r > 0)
+            *ret_entry = index->spans[i].entry;
+    }
+    free(lasts);
+    return r;
 }

@@ -1,7 +1,8 @@
 /* Which entries of a list are about a port of a protocol.
  *
  * The entries are added one after the other, each with its ranges of ports;
- * sealing sorts them. A walk then yields the entries about one port, each once,
+ * sealing sorts them. Entries of different spaces, which are numbers, have
+ * nothing to do with each other. A walk then yields the entries about one port, each once,
  * without looking at the others: at most as many steps as the tree over n
  * ranges is deep, for each entry that it yields and once besides. A sealed index
  * may be read by any thread. */
@@ -10,11 +11,11 @@
 
 #include "core/net.h"
 
-/* Points are protocol << 16 | port. The spans stand in the order of an implicit
+/* Points are space << 24 | protocol << 16 | port. The spans stand in the order of an implicit
  * balanced tree: the middle one of some is the root of those on both sides. */
 struct port_span {
-    uint32_t first, last;
-    uint32_t reach; /* the highest last of the tree below, itself included */
+    uint64_t first, last;
+    uint64_t reach; /* the highest last of the tree below, itself included */
     uint32_t entry;
 };
 
@@ -26,27 +27,34 @@ struct port_index {
 
 /* Adds the next entry; entries are numbered from 0. Returns 0, or -ENOMEM: the
  * index is then as before. */
-int port_index_add(struct port_index *index, enum protocol protocol, const struct port_range *ranges,
-                   size_t count);
+int port_index_add(struct port_index *index, uint32_t space, enum protocol protocol,
+                   const struct port_range *ranges, size_t count);
 
 /* To be called once, after the last entry. */
 void port_index_seal(struct port_index *index);
 void port_index_done(struct port_index *index);
+
+/* Whether more entries than limit are about one port.
+ *
+ * ret_entry   one of those that are too many; filled when there are
+ *
+ * Returns 1, 0, or -ENOMEM. */
+int port_index_crowd(const struct port_index *index, size_t limit, size_t *ret_entry);
 
 /* More than a tree over any array is deep. */
 enum { PORT_WALK_DEPTH_MAX = 40 };
 
 /* Where a walk is: the parts of the tree that it has yet to look at. */
 struct port_walk {
-    uint32_t point;
+    uint64_t point;
     unsigned depth;
     struct {
         uint32_t from, to;
     } parts[PORT_WALK_DEPTH_MAX];
 };
 
-void port_walk_begin(struct port_walk *walk, const struct port_index *index, enum protocol protocol,
-                     uint16_t port);
+void port_walk_begin(struct port_walk *walk, const struct port_index *index, uint32_t space,
+                     enum protocol protocol, uint16_t port);
 
 /* Steps to the next entry, in no particular order. Returns false, without
  * filling *ret_entry, at the end. */

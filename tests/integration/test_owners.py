@@ -1003,7 +1003,8 @@ class VanishingTest(OwnersCase):
         self.assertEqual(sum(daemon.metrics().find("collector_malformed_total")), 0)
         # Of some that vanished between two looks nobody can tell any more who they were.
         for line in daemon.log().splitlines():
-            self.assertRegex(line, r"\Asockwatch: (alert UnexpectedListener|alert Blind|serving|sctp:|raw:)")
+            self.assertRegex(line, r"\Asockwatch: (alert UnexpectedListener|alert Blind|limits\.holders|serving|sctp:|"
+                                   r"raw:)")
 
     def test_ten_thousand_processes(self):
         """Looking into all of them takes a while, which nobody has to wait for."""

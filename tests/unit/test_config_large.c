@@ -325,13 +325,12 @@ static void a_large_configuration_is_shown_so_that_it_loads_again(void **state)
 /* To the last byte: the shortest file that says so. */
 static void shortest_entry(struct buf *text, size_t n)
 {
-    (void)n;
-    buf_str(text, "{port=1}");
+    buf_fmt(text, "{port=%zu}", 10000 + n % 50000);
 }
 
 static void the_shortest_file_is_shown_no_longer(void **state)
 {
-    const size_t count = ((1u << 20) - strlen("allow=()")) / strlen(",{port=1}");
+    const size_t count = ((1u << 20) - strlen("allow=()")) / strlen(",{port=10000}");
     struct fixture *f = *state;
     struct buf shown;
 
@@ -339,6 +338,29 @@ static void the_shortest_file_is_shown_no_longer(void **state)
     shown_again(f, &shown);
     assert_int_equal(f->config->policy.allow_count, count);
     buf_done(&shown);
+}
+
+static void entry_of_range(struct buf *text, size_t n)
+{
+    buf_fmt(text, "{ports=\"%zu-2000\"}", 1000 + n);
+}
+
+static void entry_of_address(struct buf *text, size_t n)
+{
+    buf_fmt(text, "{port=53;address=\"10.0.%zu.%zu\"}", n / 250, 1 + n % 250);
+}
+
+/* Each listener is compared with all entries about its port, but for those of
+ * other addresses. */
+static void few_allow_entries_without_an_address_share_a_port(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(load_groups(f, "allow=(", 100, entry_of_range, ",", ");"), 0);
+    assert_int_equal(load_groups(f, "allow=(", 20000, entry_of_address, ",", ");"), 0);
+    assert_int_equal(load_groups(f, "allow=(", 101, entry_of_range, ",", ");"), ERR_CONFIG);
+    assert_non_null(strstr(buf_text(&f->errors),
+                           "ports: are those of more than 100 entries without an address, expected fewer"));
 }
 
 int main(void)
@@ -357,6 +379,7 @@ int main(void)
         WITH_FILES(serves_on_no_more_addresses_than_each_listener_can_be_compared_with),
         WITH_FILES(a_large_configuration_is_shown_so_that_it_loads_again),
         WITH_FILES(the_shortest_file_is_shown_no_longer),
+        WITH_FILES(few_allow_entries_without_an_address_share_a_port),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,10 +82,10 @@ static void a_walk_yields_the_entries_of_a_port(void **state)
     assert_null(policy_next_expect(&policy, &walk));
     policy_walk_expects(&policy, PROTOCOL_UDP, 80, &walk);
     assert_null(policy_next_expect(&policy, &walk));
-    policy_walk_allows(&policy, PROTOCOL_TCP, 53, &walk);
+    policy_walk_allows(&policy, PROTOCOL_TCP, 53, NULL, &walk);
     assert_ptr_equal(policy_next_allow(&policy, &walk), &allows[0]);
     assert_null(policy_next_allow(&policy, &walk));
-    policy_walk_allows(&policy, PROTOCOL_TCP, 80, &walk);
+    policy_walk_allows(&policy, PROTOCOL_TCP, 80, NULL, &walk);
     assert_null(policy_next_allow(&policy, &walk));
     policy_unseal(&policy);
 }

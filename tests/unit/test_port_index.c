@@ -12,7 +12,7 @@ struct plain {
 
 static void add(struct port_index *index, const struct plain *entry)
 {
-    assert_int_equal(port_index_add(index, entry->protocol, entry->ranges, entry->count), 0);
+    assert_int_equal(port_index_add(index, 0, entry->protocol, entry->ranges, entry->count), 0);
 }
 
 /* How often each entry is found on a port. */
@@ -23,7 +23,7 @@ static void count_found(const struct port_index *index, enum protocol protocol, 
     size_t entry;
 
     memset(ret_found, 0, ENTRIES_MAX * sizeof *ret_found);
-    port_walk_begin(&walk, index, protocol, port);
+    port_walk_begin(&walk, index, 0, protocol, port);
     while (port_walk_next(&walk, index, &entry)) {
         assert_in_range(entry, 0, ENTRIES_MAX - 1);
         ret_found[entry]++;
@@ -179,18 +179,18 @@ static void many_entries_are_each_found_where_they_are(void **state)
     const struct port_range all = {0, UINT16_MAX};
 
     (void)state;
-    assert_int_equal(port_index_add(&index, PROTOCOL_TCP, &all, 1), 0);
+    assert_int_equal(port_index_add(&index, 0, PROTOCOL_TCP, &all, 1), 0);
     for (unsigned port = 0; port <= UINT16_MAX; port++) {
         const struct port_range one = {(uint16_t)port, (uint16_t)port};
 
-        assert_int_equal(port_index_add(&index, PROTOCOL_TCP, &one, 1), 0);
+        assert_int_equal(port_index_add(&index, 0, PROTOCOL_TCP, &one, 1), 0);
     }
     port_index_seal(&index);
     for (unsigned port = 0; port <= UINT16_MAX; port++) {
         size_t entry, sum = 0, count = 0;
         struct port_walk walk;
 
-        port_walk_begin(&walk, &index, PROTOCOL_TCP, (uint16_t)port);
+        port_walk_begin(&walk, &index, 0, PROTOCOL_TCP, (uint16_t)port);
         for (; port_walk_next(&walk, &index, &entry); sum += entry)
             count++;
         assert_int_equal(count, 2);
@@ -217,6 +217,49 @@ static void done_leaves_an_empty_index(void **state)
     port_index_done(&index);
 }
 
+static void spaces_have_nothing_to_do_with_each_other(void **state)
+{
+    struct port_index index = {.count = 0};
+    const struct port_range one = {80, 80}, all = {0, UINT16_MAX};
+    struct port_walk walk;
+    size_t entry;
+
+    (void)state;
+    assert_int_equal(port_index_add(&index, 7, PROTOCOL_TCP, &all, 1), 0);
+    assert_int_equal(port_index_add(&index, 0, PROTOCOL_TCP, &one, 1), 0);
+    assert_int_equal(port_index_add(&index, 8, PROTOCOL_RAW, &all, 1), 0);
+    port_index_seal(&index);
+    for (uint32_t space = 0; space < 10; space++) {
+        port_walk_begin(&walk, &index, space, PROTOCOL_TCP, 80);
+        assert_int_equal(port_walk_next(&walk, &index, &entry), space == 0 || space == 7);
+        if (space == 0 || space == 7)
+            assert_int_equal(entry, space == 0);
+    }
+    port_walk_begin(&walk, &index, UINT32_MAX, PROTOCOL_TCP, 80);
+    assert_false(port_walk_next(&walk, &index, &entry));
+    port_index_done(&index);
+}
+
+static void a_crowd_is_more_entries_about_one_port(void **state)
+{
+    static const struct port_range ranges[] = {{1, 10}, {10, 20}, {10, 10},
+                                               {5, 15}, {21, 30}, {0, UINT16_MAX}};
+    struct port_index index = {.count = 0};
+    size_t entry = 42;
+
+    (void)state;
+    assert_int_equal(port_index_crowd(&index, 0, &entry), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(ranges); i++) /* five of them have port 10 */
+        assert_int_equal(port_index_add(&index, 3, PROTOCOL_UDP, &ranges[i], 1), 0);
+    assert_int_equal(port_index_add(&index, 4, PROTOCOL_UDP, &ranges[2], 1), 0);
+    port_index_seal(&index);
+    assert_int_equal(port_index_crowd(&index, 5, &entry), 0);
+    assert_int_equal(entry, 42);
+    assert_int_equal(port_index_crowd(&index, 4, &entry), 1);
+    assert_in_range(entry, 1, 2); /* which begin there */
+    port_index_done(&index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +268,8 @@ int main(void)
         cmocka_unit_test(an_entry_that_names_a_port_twice_is_found_once),
         cmocka_unit_test(it_finds_what_a_plain_walk_over_all_entries_finds),
         cmocka_unit_test(many_entries_are_each_found_where_they_are),
+        cmocka_unit_test(spaces_have_nothing_to_do_with_each_other),
+        cmocka_unit_test(a_crowd_is_more_entries_about_one_port),
         cmocka_unit_test(done_leaves_an_empty_index),
     };
 
