@@ -99,7 +99,7 @@ int entry_checks_expects(const void *base, schema_report_fn *report, void *arg)
 static int check_crowd(const struct policy *policy, schema_report_fn *report, void *arg)
 {
     struct port_index index = {.count = 0};
-    size_t entry;
+    size_t entry = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < policy->allow_count; i++) {
