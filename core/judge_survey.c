@@ -7,7 +7,7 @@
 /* On a port that more entries than this share, an entry with an address looks
  * at the listeners that concern it, and only at so many others: all looking at
  * all would take time that grows with the product. */
-enum { CROWD = 64, CROWD_LOOKED_AT = 16 };
+enum { CROWD = 64, CROWD_LOOKED_AT = 8 };
 
 /* Where listeners on one port begin that are bound to an address, in one family.
  * They stand in the order of families and addresses. */
@@ -37,7 +37,10 @@ typedef void bound_fn(struct evaluation *ev, const struct listener *l);
 static void each_bound(struct evaluation *ev, const struct listener *l, size_t count,
                        const struct ip_addr *address, bound_fn *fn)
 {
-    for (int family = FAMILY_IPV4; family <= FAMILY_DUAL; family++)
+    int first = address->version == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
+    int last = address->version == 4 ? FAMILY_IPV4 : ip_addr_is_any(*address) ? FAMILY_DUAL : FAMILY_IPV6;
+
+    for (int family = first; family <= last; family++)
         for (size_t i = find_address(l, count, (enum family)family, address); i < count; i++) {
             if (l[i].family != (enum family)family || ip_addr_compare(&l[i].address, address) != 0)
                 break;
