@@ -35,11 +35,6 @@ struct choice {
 
 enum { SHARE_SLOTS_FIRST = 64 };
 
-static uint32_t uid_of(const struct listener *l)
-{
-    return l->uid_known ? l->uid : UINT32_MAX;
-}
-
 static struct share *find_share(const struct choice *c, uint32_t uid)
 {
     size_t at = (uid * UINT32_C(2654435761) >> 7) & (c->slot_count - 1);
@@ -144,16 +139,6 @@ static void rank_port(struct choice *c, const struct listener *l, size_t count, 
     ranks[best_of(ranks, count)] = RANK_FIRST;
 }
 
-static size_t port_end(const struct inventory_part *part, size_t first)
-{
-    const struct listener *l = part->listeners;
-    size_t end = first + 1;
-
-    while (end < part->count && l[end].port == l[first].port)
-        end++;
-    return end;
-}
-
 static void rank_part(struct choice *c, const struct inventory_part *part, const struct policy *policy,
                       const struct history *history)
 {
@@ -163,7 +148,7 @@ static void rank_part(struct choice *c, const struct inventory_part *part, const
     for (size_t first = 0; first < part->count; first = end) {
         const struct listener *l = &part->listeners[first];
 
-        end = port_end(part, first);
+        end = inventory_port_end(part, first);
         rank_port(c, l, end - first, policy_expects_port(policy, l->protocol, l->port), history, &cursor);
     }
 }
@@ -182,7 +167,7 @@ static int count_all(struct choice *c)
     int r = 0;
 
     while (r == 0 && (l = inventory_next(c->inv, &cursor)))
-        r = count_wish(c, uid_of(l), (enum rank)c->ranks[l->index]);
+        r = count_wish(c, listener_user(l), (enum rank)c->ranks[l->index]);
     return r;
 }
 
@@ -261,7 +246,7 @@ static bool takes_place(struct choice *c, const struct listener *l)
         return c->first > 0 && c->first--;
     if (c->slot_count == 0)
         return false;
-    share = find_share(c, uid_of(l));
+    share = find_share(c, listener_user(l));
     return share->counts[rank] > 0 && share->counts[rank]--;
 }
 

@@ -57,6 +57,16 @@ void inventory_name(struct inventory *inv, const struct services *services)
     }
 }
 
+size_t inventory_port_end(const struct inventory_part *part, size_t first)
+{
+    const struct listener *l = part->listeners;
+    size_t end = first + 1;
+
+    while (end < part->count && l[end].port == l[first].port)
+        end++;
+    return end;
+}
+
 /* The place of the first listener on a port that is not below. */
 static size_t first_from(const struct inventory_part *part, uint32_t port)
 {

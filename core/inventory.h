@@ -59,6 +59,9 @@ const struct listener *inventory_port(const struct inventory *inv, enum protocol
 /* Names the services of those that are chosen. */
 void inventory_name(struct inventory *inv, const struct services *services);
 
+/* Behind the last listener of a part that is on the port of the one at first. */
+size_t inventory_port_end(const struct inventory_part *part, size_t first);
+
 /* Where a walk over all listeners is; begins as {0}. */
 struct inventory_cursor {
     size_t protocol, next[INVENTORY_PARTS];

@@ -143,9 +143,9 @@ static int has_room(struct evaluation *ev, const struct listener *l, const struc
 
     if (!bounds)
         return 1;
-    r = ev->others_found < bounds->findings ? uid_counts_add(&ev->uids, l->uid_known ? l->uid : UINT32_MAX,
-                                                             (uint32_t)(bounds->findings + 1) / 2)
-                                            : 0;
+    r = ev->others_found < bounds->findings
+            ? uid_counts_add(&ev->uids, listener_user(l), (uint32_t)(bounds->findings + 1) / 2)
+            : 0;
     ev->others_found += r > 0;
     return r == 0 && bounds->was_true ? bounds->was_true(bounds->arg, key) : r;
 }

@@ -80,9 +80,7 @@ static void survey_part(struct evaluation *ev, const struct inventory_part *part
     size_t end;
 
     for (size_t first = 0; first < part->count; first = end) {
-        for (end = first + 1; end < part->count; end++)
-            if (l[end].port != l[first].port)
-                break;
+        end = inventory_port_end(part, first);
         survey_port(ev, &l[first], end - first);
     }
 }

@@ -37,6 +37,11 @@ bool listener_has_port_class(const struct listener *l)
     return l->protocol != PROTOCOL_RAW;
 }
 
+uint32_t listener_user(const struct listener *l)
+{
+    return l->uid_known ? l->uid : UINT32_MAX;
+}
+
 enum sharing listener_sharing(const struct listener *l)
 {
     if (l->sockets < 2)

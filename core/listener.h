@@ -88,6 +88,10 @@ int listener_key_compare(const struct listener_key *a, const struct listener_key
 
 enum sharing listener_sharing(const struct listener *l);
 
+/* Whose it is, where shares are given out: one of several users is nobody's,
+ * UINT32_MAX. */
+uint32_t listener_user(const struct listener *l);
+
 /* As owner_next_name(), over all sockets of a service. */
 const char *listener_next_name(const struct listener *l, enum owner_name which, const char *previous);
 
