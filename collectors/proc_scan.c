@@ -116,14 +116,15 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
 {
     char text[FILE_TEXT_MAX];
     ssize_t length = read_at(d->process, "comm", text, sizeof text);
-    uint32_t uid;
 
     if (length < 0)
         return (int)length;
     *ret = (struct holder){.pid = d->pid};
     proc_pid_parse_comm(text, (size_t)length, ret->process);
-    if (read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &uid) == 0)
-        (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, uid));
+    ret->uid_known =
+        read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &ret->uid) == 0;
+    if (ret->uid_known)
+        (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, ret->uid));
     if (read_at(d->process, "cgroup", text, sizeof text) >= 0) {
         ret->unit_known = true;
         proc_pid_parse_cgroup(text, ret->unit);

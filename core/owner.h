@@ -23,8 +23,10 @@
 struct holder {
     struct ref ref;
     uint32_t pid;
+    bool uid_known;
+    uint32_t uid;                   /* effective user, if uid_known */
     char process[PROCESS_TEXT_MAX]; /* its name, escaped; "" unknown */
-    char user[USER_TEXT_MAX];       /* effective user; "" unknown */
+    char user[USER_TEXT_MAX];       /* that user's name, or its number; "" unknown */
     bool unit_known;                /* its cgroup could be read */
     char unit[UNIT_TEXT_MAX];       /* "" for none */
 };
