@@ -104,24 +104,40 @@ static const char *hierarchy_path(const char *line, size_t length, bool unified)
                                                                                                     : NULL;
 }
 
-void proc_pid_parse_cgroup(const char *text, char ret_unit[static UNIT_TEXT_MAX])
+static bool is_manager(const char *path, size_t length, const char *unit)
+{
+    static const char own[] = "/init.scope", of_user[] = "user@";
+
+    if (length < sizeof own - 1 || memcmp(path + length - (sizeof own - 1), own, sizeof own - 1) != 0)
+        return false;
+    return length == sizeof own - 1 || strncmp(unit, of_user, sizeof of_user - 1) == 0;
+}
+
+bool proc_pid_parse_cgroup(const char *text, char ret_unit[static UNIT_TEXT_MAX])
 {
     char unified[UNIT_TEXT_MAX] = "";
+    bool manager = false, unified_manager = false;
 
     *ret_unit = '\0';
     while (*text && !*ret_unit) {
         size_t length = strcspn(text, "\n");
         const char *path = hierarchy_path(text, length, false);
 
-        if (path)
+        if (path) {
             proc_pid_parse_unit(path, length - (size_t)(path - text), ret_unit);
+            manager = is_manager(path, length - (size_t)(path - text), ret_unit);
+        }
         path = hierarchy_path(text, length, true);
-        if (path)
+        if (path) {
             proc_pid_parse_unit(path, length - (size_t)(path - text), unified);
+            unified_manager = is_manager(path, length - (size_t)(path - text), unified);
+        }
         text += length + (text[length] == '\n');
     }
-    if (!*ret_unit)
-        memcpy(ret_unit, unified, sizeof unified);
+    if (*ret_unit)
+        return manager;
+    memcpy(ret_unit, unified, sizeof unified);
+    return unified_manager;
 }
 
 /* Undoes the octal escapes of a path. Returns false when it does not fit. */

@@ -20,8 +20,12 @@ void proc_pid_parse_comm(const char *comm, size_t length, char ret_name[static P
 
 /* The unit that a process is in by /proc/PID/cgroup: by systemd's own hierarchy
  * on hosts with cgroup v1, or else by that of cgroup2, which a container may
- * use on such a host. "" for none. */
-void proc_pid_parse_cgroup(const char *text, char ret_unit[static UNIT_TEXT_MAX]);
+ * use on such a host. "" for none.
+ *
+ * Returns whether the process is in the cgroup that a service manager keeps for
+ * itself: /init.scope, or init.scope below the unit of a user's manager. Into the
+ * latter that user can move any process of his own. */
+bool proc_pid_parse_cgroup(const char *text, char ret_unit[static UNIT_TEXT_MAX]);
 
 /* The system unit that a cgroup path such as "/system.slice/nginx.service"
  * belongs to: the first part that is no slice. Units inside of it, as those of

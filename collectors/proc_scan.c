@@ -127,7 +127,7 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
         (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, ret->uid));
     if (read_at(d->process, "cgroup", text, sizeof text) >= 0) {
         ret->unit_known = true;
-        proc_pid_parse_cgroup(text, ret->unit);
+        ret->in_manager = proc_pid_parse_cgroup(text, ret->unit);
     }
     return 0;
 }

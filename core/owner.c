@@ -55,12 +55,14 @@ void owner_set_unref(const struct owner_set *set)
     free(ref_unseal(set));
 }
 
-/* A name can be forged, but whoever forges one has no need of this: it may
- * call itself by the expected name at once. */
+/* A process chooses its name, but not its PID, its cgroup (beyond those of its
+ * own user's manager) or to be root's. */
 bool holder_is_activator(const struct holder *holder)
 {
-    return (holder->pid == 1 && strcmp(holder->process, "systemd") == 0) ||
-           strcmp(holder->unit, "init.scope") == 0 || strcmp(holder->process, "systemd-socket-") == 0;
+    bool is_roots = holder->uid_known && holder->uid == 0;
+
+    return holder->in_manager || (holder->pid == 1 && strcmp(holder->process, "systemd") == 0) ||
+           (is_roots && strcmp(holder->process, "systemd-socket-") == 0);
 }
 
 static bool lists_only_activators(const struct owner_set *set)
@@ -183,6 +185,8 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
         return OWNER_UNTOLD;
     if (set->count == 0)
         return socket_match(pattern, set);
+    if (owner_set_is_only_activated(set))
+        return socket_match(pattern, set) == OWNER_DIFFERS ? OWNER_DIFFERS : OWNER_MATCHES;
     best = set->unlisted > 0 ? OWNER_UNTOLD : OWNER_DIFFERS;
     for (size_t i = 0; i < set->count; i++) {
         enum owner_match match = holder_match(pattern, set, set->holders[i]);
@@ -190,7 +194,7 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
         if (match < best)
             best = match;
     }
-    return owner_set_is_only_activated(set) ? OWNER_MATCHES : best;
+    return best;
 }
 
 static const char *holder_name(const struct holder *holder, enum owner_name which)

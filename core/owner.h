@@ -28,6 +28,7 @@ struct holder {
     char process[PROCESS_TEXT_MAX]; /* its name, escaped; "" unknown */
     char user[USER_TEXT_MAX];       /* that user's name, or its number; "" unknown */
     bool unit_known;                /* its cgroup could be read */
+    bool in_manager;                /* it is in the cgroup that a service manager keeps for itself */
     char unit[UNIT_TEXT_MAX];       /* "" for none */
 };
 
@@ -63,7 +64,8 @@ const struct owner_set *owner_set_ref(const struct owner_set *set);
 void owner_set_unref(const struct owner_set *set);
 
 /* Whether the holder only keeps the socket for a service that it starts when
- * somebody connects: systemd itself, or systemd-socket-activate. */
+ * somebody connects: systemd itself, the system's or a user's, or root's
+ * systemd-socket-activate. Nobody else can be one by calling himself so. */
 bool holder_is_activator(const struct holder *holder);
 
 /* Whether the socket has holders, and all of them are such, listed or not. */
@@ -92,7 +94,9 @@ enum owner_match {
 /* Whether one of the holders is who the pattern asks for. A user or a unit is
  * also that of the socket itself, since a program may give up its first user,
  * and another unit may have made its socket. While only an activator holds the
- * socket, nothing differs. Somebody who is not listed may be the one asked for.
+ * socket, its process will be another one, but the socket's own user and unit
+ * tell as those of one without holders do. Somebody who is not listed may be the
+ * one asked for.
  *
  * set   NULL: not looked for */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);

@@ -95,7 +95,8 @@ static inline void split_parts(char *text, char **ret_parts, size_t count)
  *
  * socket    "UID:USER:UNIT", where it was made
  * holders   "PID:PROCESS:USER:UNIT", separated by commas; a unit "?" could not
- *           be read. "" for no holders, who were then looked for and not found */
+ *           be read, and of "UNIT/init.scope" a service manager keeps that for
+ *           itself. "" for no holders, who were then looked for and not found */
 static inline struct owner_set *owners_of(const char *socket, const char *holders)
 {
     struct owner_set *set;
@@ -121,8 +122,11 @@ static inline struct owner_set *owners_of(const char *socket, const char *holder
         h.pid = (uint32_t)strtoul(part[0], NULL, 10);
         (void)snprintf(h.process, sizeof h.process, "%s", part[1]);
         (void)snprintf(h.user, sizeof h.user, "%s", part[2]);
+        h.uid_known = *h.user != '\0';
+        h.uid = strcmp(h.user, "root") == 0 ? 0 : 1000;
         h.unit_known = strcmp(part[3], "?") != 0;
-        (void)snprintf(h.unit, sizeof h.unit, "%s", h.unit_known ? part[3] : "");
+        h.in_manager = strcmp(part[3], "init.scope") == 0 || strchr(part[3], '/');
+        (void)snprintf(h.unit, sizeof h.unit, "%.*s", (int)strcspn(part[3], "/?"), part[3]);
         set->holders[i] = holder_new(&h);
         assert_non_null(set->holders[i++]);
     }

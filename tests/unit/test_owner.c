@@ -47,6 +47,9 @@ static void assert_matches(const struct match_case *cases, size_t count)
 #define NGINX     "8:nginx:www-data:nginx.service"
 #define SYSTEMD   "1:systemd:root:init.scope"
 
+/* A user's own systemd. */
+#define USER_MANAGER "812:systemd:alice:user@1000.service/init.scope"
+
 static void every_part_of_a_pattern_must_be_met(void **state)
 {
     static const struct match_case cases[] = {
@@ -327,14 +330,47 @@ static void an_activator_alone_holds_it_for_others(void **state)
     static const struct match_case cases[] = {
         {"sshd:sshd:ssh.service", "0:root:ssh.socket", SYSTEMD, OWNER_MATCHES},
         {"mariadbd:mysql:mariadb.service", UNTELLING, SYSTEMD, OWNER_MATCHES},
+        {"mariadbd:mysql:mariadb.service", "0:root:init.scope", SYSTEMD, OWNER_MATCHES},
         {"mariadbd", UNTELLING, "1:systemd::?", OWNER_MATCHES},
-        {"mariadbd", UNTELLING, "812:(sd-exec):alice:init.scope", OWNER_MATCHES}, /* systemd --user */
-        {"mariadbd", UNTELLING, "813:systemd-socket-:alice:session-1.scope", OWNER_MATCHES},
-        {"mariadbd", UNTELLING, SYSTEMD ",813:systemd-socket-:alice:session-1.scope", OWNER_MATCHES},
+        {"web:alice", "1000:alice:user@1000.service", USER_MANAGER, OWNER_MATCHES},
+        {"mariadbd", UNTELLING, "813:systemd-socket-:root:session-1.scope", OWNER_MATCHES},
+        {"mariadbd", UNTELLING, SYSTEMD ",813:systemd-socket-:root:session-1.scope", OWNER_MATCHES},
         {"systemd", UNTELLING, SYSTEMD, OWNER_MATCHES},
         {"mariadbd", UNTELLING, "2:systemd:root:a.scope", OWNER_DIFFERS}, /* that name on another PID */
         {"mariadbd", UNTELLING, "1:init:root:", OWNER_DIFFERS},           /* another init makes its own */
-        {"mariadbd", UNTELLING, "7:systemd-socket:alice:a.scope", OWNER_DIFFERS},
+        {"mariadbd", UNTELLING, "7:systemd-socket:root:a.scope", OWNER_DIFFERS},
+    };
+
+    (void)state;
+    assert_matches(cases, ARRAY_LENGTH(cases));
+}
+
+/* Anybody can listen in the name of his own manager, or by root's leave in that
+ * of the system: whose the socket is, and where it was made, tells all the same. */
+static void of_an_activated_socket_its_own_user_and_unit_tell(void **state)
+{
+    static const struct match_case cases[] = {
+        {":mysql", "4242:mallory:user@4242.service", USER_MANAGER, OWNER_DIFFERS},
+        {"mariadbd:mysql:mariadb.service", "4242:mallory:", SYSTEMD, OWNER_DIFFERS},
+        {"::mariadb.service", "4242:mallory:user@4242.service", USER_MANAGER, OWNER_DIFFERS},
+        {"::mariadb.service", "0:root:cups.socket", SYSTEMD, OWNER_DIFFERS},
+        {"::mariadb.service", "0:root:session-1.scope", "9:systemd-socket-:root:session-1.scope",
+         OWNER_DIFFERS},
+        {":root", "0:root:ssh.socket", SYSTEMD, OWNER_MATCHES},
+    };
+
+    (void)state;
+    assert_matches(cases, ARRAY_LENGTH(cases));
+}
+
+static void nobody_is_an_activator_by_calling_himself_so(void **state)
+{
+    static const struct match_case cases[] = {
+        {"mariadbd:mysql:mariadb.service", "4242:mallory:session-1.scope",
+         "813:systemd-socket-:mallory:session-1.scope", OWNER_DIFFERS},
+        {"mariadbd", "4242:mallory:", "813:systemd-socket-:mallory:", OWNER_DIFFERS},
+        {"mariadbd", "4242:mallory:", "813:systemd-socket-::?", OWNER_DIFFERS}, /* nobody knows whose */
+        {"mariadbd", "4242:mallory:", "813:systemd:mallory:", OWNER_DIFFERS},
     };
 
     (void)state;
@@ -345,7 +381,7 @@ static void an_activator_excuses_nobody_else(void **state)
 {
     static const struct match_case cases[] = {
         {"mariadbd", UNTELLING, SYSTEMD "," NGINX, OWNER_DIFFERS},
-        {"mariadbd", UNTELLING, NGINX ",813:systemd-socket-:alice:a.scope", OWNER_DIFFERS},
+        {"mariadbd", UNTELLING, NGINX ",813:systemd-socket-:root:a.scope", OWNER_DIFFERS},
         {"mariadbd:mysql:mariadb.service", UNTELLING, SYSTEMD "," NGINX, OWNER_DIFFERS},
         {"mariadbd", UNTELLING, SYSTEMD ",9:::?", OWNER_UNTOLD},
         {"mariadbd", UNTELLING, SYSTEMD "," MARIADB, OWNER_MATCHES},
@@ -406,7 +442,7 @@ static void what_the_socket_tells_does_not_hang_on_the_sight(void **state)
     owner_set_unref(set);
 }
 
-static void activators_are_known_by_their_names(void **state)
+static void activators_are_known_by_what_they_cannot_choose(void **state)
 {
     static const struct {
         struct holder holder;
@@ -416,12 +452,14 @@ static void activators_are_known_by_their_names(void **state)
         {{.pid = 2, .process = "systemd"}, false},
         {{.pid = 1, .process = "runit"}, false},
         {{.pid = 1}, false},
-        {{.pid = 900, .process = "systemd", .unit_known = true, .unit = "init.scope"}, true},
+        {{.pid = 900, .process = "(sd-pam)", .in_manager = true}, true},
         {{.pid = 900, .process = "systemd", .unit_known = true, .unit = "session-1.scope"}, false},
-        {{.pid = 900, .process = "systemd-socket-"}, true},
-        {{.pid = 900, .process = "systemd-socket"}, false},
-        {{.pid = 900, .process = "systemd-socket-p"}, false},
-        {{.pid = 900}, false},
+        {{.pid = 900, .process = "systemd-socket-", .uid_known = true}, true},
+        {{.pid = 900, .process = "systemd-socket-", .uid_known = true, .uid = 4242}, false},
+        {{.pid = 900, .process = "systemd-socket-"}, false}, /* whose it is is not known */
+        {{.pid = 900, .process = "systemd-socket", .uid_known = true}, false},
+        {{.pid = 900, .process = "systemd-socket-p", .uid_known = true}, false},
+        {{.pid = 900, .uid_known = true}, false},
     };
 
     (void)state;
@@ -519,9 +557,9 @@ static void activators_are_named_only_where_nobody_else_is(void **state)
     static const struct names_case cases[] = {
         {UNTELLING, SYSTEMD, "systemd", "root", "init.scope"},
         {UNTELLING, SYSTEMD "," MARIADB, "mariadbd", "mysql", "mariadb.service"},
-        {UNTELLING, SYSTEMD ",9:systemd-socket-:alice:a.scope", "systemd systemd-socket-", "alice root",
+        {UNTELLING, SYSTEMD ",9:systemd-socket-:root:a.scope", "systemd systemd-socket-", "root",
          "a.scope init.scope"},
-        {UNTELLING, SYSTEMD ",9:systemd-socket-:alice:a.scope," MARIADB "," NGINX, "mariadbd nginx",
+        {UNTELLING, SYSTEMD ",9:systemd-socket-:root:a.scope," MARIADB "," NGINX, "mariadbd nginx",
          "mysql www-data", "mariadb.service nginx.service"},
         {UNTELLING, SYSTEMD ",9:::?", "", "", ""}, /* somebody else, whoever that is */
     };
@@ -637,10 +675,12 @@ int main(void)
         cmocka_unit_test(what_a_holder_does_not_tell_is_untold),
         cmocka_unit_test(what_is_known_to_differ_outweighs_what_is_not_told),
         cmocka_unit_test(an_activator_alone_holds_it_for_others),
+        cmocka_unit_test(of_an_activated_socket_its_own_user_and_unit_tell),
+        cmocka_unit_test(nobody_is_an_activator_by_calling_himself_so),
         cmocka_unit_test(an_activator_excuses_nobody_else),
         cmocka_unit_test(without_holders_the_socket_tells_what_it_can),
         cmocka_unit_test(what_the_socket_tells_does_not_hang_on_the_sight),
-        cmocka_unit_test(activators_are_known_by_their_names),
+        cmocka_unit_test(activators_are_known_by_what_they_cannot_choose),
         cmocka_unit_test(a_pattern_says_what_it_asks_for),
         cmocka_unit_test(names_come_once_and_in_order),
         cmocka_unit_test(what_is_unknown_has_no_name),

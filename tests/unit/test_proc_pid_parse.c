@@ -302,9 +302,40 @@ static void assert_cgroup(const char *text, const char *wanted)
     char *copy = string_of(text, strlen(text));
     char unit[UNIT_TEXT_MAX] = "dirty";
 
-    proc_pid_parse_cgroup(copy, unit);
+    (void)proc_pid_parse_cgroup(copy, unit);
     assert_string_equal(unit, wanted);
     free(copy);
+}
+
+static void a_managers_own_cgroup_is_told(void **state)
+{
+    static const struct {
+        const char *text;
+        bool wanted;
+    } cases[] = {
+        {"0::/init.scope\n", true},
+        {"0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", true},
+        {"1:name=systemd:/init.scope\n0::/\n", true},
+        {"1:name=systemd:/\n0::/init.scope\n", true},
+        {"1:name=systemd:/system.slice/a.service\n0::/init.scope\n", false},
+        {"0::/system.slice/a.service/init.scope\n", false}, /* its unit may make what it likes below */
+        {"0::/user.slice/user-1000.slice/session-1.scope/init.scope\n", false},
+        {"0::/user.slice/user-1000.slice/user@1000.service/app.slice/xinit.scope\n", false},
+        {"0::/user.slice/user-1000.slice/user@1000.service/init.scope/a\n", false},
+        {"0::/xinit.scope\n", false},
+        {"0::init.scope\n", false},
+        {"0::/\n", false},
+        {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char *copy = string_of(cases[i].text, strlen(cases[i].text));
+        char unit[UNIT_TEXT_MAX];
+
+        assert_int_equal(proc_pid_parse_cgroup(copy, unit), cases[i].wanted);
+        free(copy);
+    }
 }
 
 static void the_cgroup_is_that_of_systemds_hierarchy_or_of_cgroup2(void **state)
@@ -730,6 +761,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_too_long_is_cut_at_a_character),
         cmocka_unit_test(a_cut_name_is_the_beginning_of_the_whole),
         cmocka_unit_test(an_empty_name_is_said_to_be_none),
+        cmocka_unit_test(a_managers_own_cgroup_is_told),
         cmocka_unit_test(the_cgroup_is_that_of_systemds_hierarchy_or_of_cgroup2),
         cmocka_unit_test(a_cut_cgroup_file_yields_what_it_has),
         cmocka_unit_test(the_unit_is_the_first_that_is_no_slice),
