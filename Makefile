@@ -82,15 +82,15 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/listener core/generation \
+CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
 RULES := core/rules core/judge_survey core/judge_expect core/judge_other core/uid_counts core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
 NEEDS_test_text := core/text
-NEEDS_test_owner := core/owner core/text core/buf
-NEEDS_test_listener := core/listener core/net core/array core/owner core/text core/buf
+NEEDS_test_owner := core/owner core/program core/text core/buf
+NEEDS_test_listener := core/listener core/net core/array core/owner core/program core/text core/buf
 NEEDS_test_array := core/array
 NEEDS_test_ref :=
 NEEDS_test_generation := core/generation
@@ -117,7 +117,7 @@ NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
-	core/owner core/policy core/port_index core/text core/buf
+	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_error_list := config/error_list core/buf
@@ -135,13 +135,14 @@ OWNERS := collectors/owners collectors/owners_gather collectors/owners_known col
 NEEDS_test_dirents := collectors/dirents
 NEEDS_test_cgroup := collectors/cgroup collectors/dirents collectors/mounts collectors/proc_pid_parse core/array core/text
 NEEDS_test_cgroup_flood := collectors/cgroup collectors/dirents core/array
-NEEDS_test_proc_scan := collectors/proc_scan collectors/dirents collectors/mounts collectors/proc_pid_parse \
-	collectors/users core/text
+NEEDS_test_proc_scan := collectors/proc_scan collectors/dirents collectors/mounts collectors/proc_exe \
+	collectors/proc_pid_parse collectors/users core/program core/text
+NEEDS_test_proc_exe := collectors/proc_exe core/program core/text
 NEEDS_test_users := collectors/users core/text
 NEEDS_test_share := collectors/share
-NEEDS_test_process_table := collectors/process_table core/array core/owner core/text core/buf
-NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/array core/text core/buf
-NEEDS_test_owners := $(OWNERS) core/owner core/text core/buf
+NEEDS_test_process_table := collectors/process_table core/array core/owner core/program core/text core/buf
+NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program core/array core/text core/buf
+NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits

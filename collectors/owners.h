@@ -18,8 +18,9 @@
  * at once, and some in advance while nobody is found for some socket, so that a
  * search through a million descriptors runs through.
  *
- * A known holder is looked at once a second: its name, and one descriptor of
- * those that are sockets, the next one each time. Who joined is looked for at
+ * A known holder is looked at once a second: its name and its program, one
+ * descriptor of those that are sockets, the next one each time, and at growing
+ * intervals, up to 16 seconds, at its user and its cgroup. Who joined is looked for at
  * growing intervals, up to a minute, among processes that are new; descriptors
  * passed to old ones are found by looking through everything once a minute at
  * most, for a hundredth of the time at most.

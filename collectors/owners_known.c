@@ -56,7 +56,7 @@ static bool same_holder(const struct holder *a, const struct holder *b)
 {
     return a->uid_known == b->uid_known && a->uid == b->uid && strcmp(a->process, b->process) == 0 &&
            strcmp(a->user, b->user) == 0 && strcmp(a->unit, b->unit) == 0 && a->unit_known == b->unit_known &&
-           a->in_manager == b->in_manager;
+           a->in_manager == b->in_manager && program_is_same(a->program, b->program);
 }
 
 const struct holder *owners_describe(struct owners *o, struct process *p, const struct holder *described)
@@ -245,6 +245,8 @@ static void describe_sharer(struct owners *o, struct process *p, size_t *left)
     if (r == -ENOENT || r == -ESRCH || r == -ESTALE)
         owners_leave(o, p); /* if it shares it still, its next look tells */
     who = r == 0 ? holder_new(&found) : NULL;
+    if (r == 0)
+        program_unref(found.program);
     if (who)
         (void)list_process(o, p, who); /* without memory it is one of those that are not listed */
     holder_unref(who);

@@ -128,6 +128,8 @@ static int take_socket(struct owners *o, struct scan *s, struct process *p, uint
     if (!s->who) {
         r = proc_descriptors_describe(&s->in, o->users, &described);
         s->who = r == 0 ? owners_describe(o, p, &described) : NULL;
+        if (r == 0)
+            program_unref(described.program);
     }
     if (r == 0 && !s->who)
         r = -ENOMEM;

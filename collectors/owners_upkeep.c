@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* One look in so many is at all that describes a process. */
+enum { WHOLE_LOOKS = 16 };
+
 #define LOOK_MS          INT64_C(1000)
 #define LOST_MS          INT64_C(1000)
 #define REFRESH_FIRST_MS INT64_C(1000)
@@ -72,7 +75,16 @@ static void suspect(struct owners *o, struct process *p)
     p->suspect = o->plan_stale = true;
 }
 
-/* Called otherwise, it still has what it has: it is described anew, and not
+/* What is not to be seen by a glance, the user and the cgroup, changes mostly
+ * while a program is young, and seldom ever. */
+static bool is_look_whole(struct process *p)
+{
+    uint32_t n = ++p->looks;
+
+    return (n & (n - 1)) == 0 || n % WHOLE_LOOKS == 0;
+}
+
+/* Somebody else by now, it still has what it has: it is described anew, and not
  * looked through unless that is cheap to know to be worth it. */
 static int describe_anew(struct owners *o, struct process *p, const struct held *held)
 {
@@ -85,6 +97,7 @@ static int describe_anew(struct owners *o, struct process *p, const struct held 
         return r == -ENOMEM ? r : 0;
     }
     who = owners_describe(o, p, &described);
+    program_unref(described.program);
     if (!who)
         return -ENOMEM;
     holder_unref(who);
@@ -109,9 +122,9 @@ int owners_look_step(struct owners *o)
     if (!held)
         return 0;
     who = holding_who(p->holding, p->pid);
-    switch (proc_scan_recheck(who, held->fd, held->inode)) {
+    switch (proc_scan_recheck(who, held->fd, held->inode, is_look_whole(p))) {
     case RECHECK_SAME: break;
-    case RECHECK_RENAMED: r = describe_anew(o, p, held); break;
+    case RECHECK_CHANGED: r = describe_anew(o, p, held); break;
     case RECHECK_LOST: suspect(o, p); break;
     }
     return r < 0 ? r : owners_queue_look(o, p);

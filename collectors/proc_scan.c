@@ -1,5 +1,6 @@
 #include "collectors/proc_scan.h"
 #include "collectors/mounts.h"
+#include "collectors/proc_exe.h"
 #include "collectors/proc_pid_parse.h"
 
 #include <ctype.h>
@@ -59,17 +60,24 @@ uint32_t proc_descriptor_count(uint32_t pid)
     return s.st_size < (off_t)UINT32_MAX ? (uint32_t)s.st_size : UINT32_MAX;
 }
 
-int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid)
+static int open_process(struct proc_descriptors *d)
 {
     char path[PATH_TEXT_MAX];
+
+    (void)snprintf(path, sizeof path, "/proc/%u", d->pid);
+    d->process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return d->process < 0 ? -errno : 0;
+}
+
+int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid)
+{
     int r;
 
     d->pid = pid;
     d->entries.fd = -1;
-    (void)snprintf(path, sizeof path, "/proc/%u", pid);
-    d->process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (d->process < 0)
-        return -errno;
+    r = open_process(d);
+    if (r < 0)
+        return r;
     r = dirents_open(&d->entries, d->process, "fd");
     if (r < 0)
         proc_descriptors_close(d);
@@ -112,6 +120,18 @@ static ssize_t read_at(int directory, const char *name, char *ret_text, size_t s
     return length;
 }
 
+/* Whose it is, and which unit's. */
+static void describe_standing(const struct proc_descriptors *d, struct holder *who)
+{
+    char text[FILE_TEXT_MAX];
+
+    who->uid_known =
+        read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &who->uid) == 0;
+    who->unit_known = read_at(d->process, "cgroup", text, sizeof text) >= 0;
+    if (who->unit_known)
+        who->in_manager = proc_pid_parse_cgroup(text, who->unit);
+}
+
 int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret)
 {
     char text[FILE_TEXT_MAX];
@@ -120,15 +140,12 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
     if (length < 0)
         return (int)length;
     *ret = (struct holder){.pid = d->pid};
+    if (proc_exe_look(d->process, &ret->program) < 0)
+        return -ENOMEM;
     proc_pid_parse_comm(text, (size_t)length, ret->process);
-    ret->uid_known =
-        read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &ret->uid) == 0;
+    describe_standing(d, ret);
     if (ret->uid_known)
         (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, ret->uid));
-    if (read_at(d->process, "cgroup", text, sizeof text) >= 0) {
-        ret->unit_known = true;
-        ret->in_manager = proc_pid_parse_cgroup(text, ret->unit);
-    }
     return 0;
 }
 
@@ -159,40 +176,65 @@ bool proc_scan_sees_all(void)
            namespace.st_ino == INITIAL_PID_NAMESPACE;
 }
 
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
+/* Returns 0, -errno, or -ESTALE when the descriptor is something else. */
+static int has_socket(const struct proc_descriptors *d, uint32_t fd, uint32_t inode)
 {
-    char path[PATH_TEXT_MAX], text[LINK_TEXT_MAX], process[PROCESS_TEXT_MAX];
+    char path[PATH_TEXT_MAX], link[LINK_TEXT_MAX];
     ssize_t length;
 
-    (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", holder->pid, fd);
-    length = readlink(path, text, sizeof text);
-    if (length < 0 || proc_pid_parse_socket(text, (size_t)length) != inode)
-        return RECHECK_LOST;
-    (void)snprintf(path, sizeof path, "/proc/%u/comm", holder->pid);
-    length = read_at(AT_FDCWD, path, text, sizeof text);
+    (void)snprintf(path, sizeof path, "fd/%u", fd);
+    length = readlinkat(d->process, path, link, sizeof link);
     if (length < 0)
-        return RECHECK_LOST;
+        return errno == ENOENT ? -ESTALE : -errno;
+    return proc_pid_parse_socket(link, (size_t)length) == inode ? 0 : -ESTALE;
+}
+
+static bool is_same(const struct proc_descriptors *d, const struct holder *holder)
+{
+    char text[LINK_TEXT_MAX], process[PROCESS_TEXT_MAX];
+    ssize_t length = read_at(d->process, "comm", text, sizeof text);
+
+    if (length < 0)
+        return false;
     proc_pid_parse_comm(text, (size_t)length, process);
-    return strcmp(process, holder->process) == 0 ? RECHECK_SAME : RECHECK_RENAMED;
+    return strcmp(process, holder->process) == 0 && proc_exe_is_same(d->process, holder->program);
+}
+
+static bool has_same_standing(const struct proc_descriptors *d, const struct holder *holder)
+{
+    struct holder now = {.pid = holder->pid};
+    const struct program *program;
+    bool is_same;
+
+    if (proc_exe_look(d->process, &program) < 0)
+        return false;
+    is_same = program_is_same(program, holder->program);
+    program_unref(program);
+    describe_standing(d, &now);
+    return is_same && now.uid_known == holder->uid_known && now.uid == holder->uid &&
+           now.unit_known == holder->unit_known && now.in_manager == holder->in_manager &&
+           strcmp(now.unit, holder->unit) == 0;
+}
+
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode, bool whole)
+{
+    struct proc_descriptors d = {.pid = holder->pid, .process = -1, .entries.fd = -1};
+    enum recheck recheck = RECHECK_LOST;
+
+    if (open_process(&d) == 0 && has_socket(&d, fd, inode) == 0)
+        recheck =
+            is_same(&d, holder) && (!whole || has_same_standing(&d, holder)) ? RECHECK_SAME : RECHECK_CHANGED;
+    proc_descriptors_close(&d);
+    return recheck;
 }
 
 int proc_describe(uint32_t pid, uint32_t fd, uint32_t inode, struct users *users, struct holder *ret)
 {
     struct proc_descriptors d = {.pid = pid, .process = -1, .entries.fd = -1};
-    char path[PATH_TEXT_MAX], link[LINK_TEXT_MAX];
-    ssize_t length;
-    int r;
+    int r = open_process(&d);
 
-    (void)snprintf(path, sizeof path, "/proc/%u", pid);
-    d.process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (d.process < 0)
-        return -errno;
-    (void)snprintf(path, sizeof path, "fd/%u", fd);
-    length = readlinkat(d.process, path, link, sizeof link);
-    if (length < 0)
-        r = errno == ENOENT ? -ESTALE : -errno;
-    else
-        r = proc_pid_parse_socket(link, (size_t)length) == inode ? 0 : -ESTALE;
+    if (r == 0)
+        r = has_socket(&d, fd, inode);
     if (r == 0)
         r = proc_descriptors_describe(&d, users, ret);
     proc_descriptors_close(&d);

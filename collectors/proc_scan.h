@@ -43,7 +43,8 @@ int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid);
  * else. Returns 1, 0 at the end, or -errno as above. */
 int proc_descriptors_next(struct proc_descriptors *d, uint32_t *ret_fd, uint32_t *ret_inode);
 
-/* Who the process is. Returns 0, or -errno as above. */
+/* Who the process is; with a reference to its program. Returns 0, or -errno as
+ * above. */
 int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret);
 void proc_descriptors_close(struct proc_descriptors *d);
 
@@ -51,17 +52,20 @@ void proc_descriptors_close(struct proc_descriptors *d);
  * users (hidepid), and those of other PID namespaces it never shows. */
 bool proc_scan_sees_all(void);
 
-/* Whether a holder still has the socket under its descriptor and still calls
- * itself the same. */
+/* Whether a holder still has the socket under its descriptor, still calls itself
+ * the same, and runs the same file.
+ *
+ * whole   also whether its user, its unit and where its file is are the same,
+ *         which costs several times as much */
 enum recheck {
     RECHECK_SAME,
-    RECHECK_RENAMED, /* the socket is there */
+    RECHECK_CHANGED, /* the socket is there */
     RECHECK_LOST,    /* it is not, or the process has gone */
 };
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode);
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode, bool whole);
 
-/* Who a process is that has the socket under this descriptor. Returns 0, -errno
- * as above, or -ESTALE when it has not. */
+/* Who a process is that has the socket under this descriptor; with a reference to
+ * its program. Returns 0, -errno as above, or -ESTALE when it has not. */
 int proc_describe(uint32_t pid, uint32_t fd, uint32_t inode, struct users *users, struct holder *ret);
 
 /* Whether two processes share one table of descriptors (CLONE_FILES), and if not

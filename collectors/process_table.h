@@ -44,6 +44,7 @@ struct process {
     uint64_t served;         /* sockets due up to this moment need not be looked for here */
     uint64_t near_due;       /* sockets due up to this moment are probably here */
     int64_t look_ms;         /* when it is looked at again; 0 never */
+    uint32_t looks;          /* how often that was done */
     int64_t since_ms[2];     /* since when it waits to be looked through: urgently, at leisure; 0 not */
     struct holding *holding; /* the last that has it frees it; NULL: it has none */
 };

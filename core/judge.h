@@ -84,7 +84,8 @@ void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule,
  * looked for that there is nothing to complain of yet. */
 void judge_note_untold(struct evaluation *ev, const struct listener *l);
 
-/* "80", "127.0.0.1:80" and "nginx[812], user www-data, unit nginx.service". */
+/* "80", "127.0.0.1:80" and "nginx[812], user www-data, unit nginx.service, exe
+ * /usr/sbin/nginx". */
 void judge_describe_number(struct buf *out, uint32_t number);
 void judge_describe(struct buf *out, const struct listener *l);
 void judge_describe_owner(struct buf *out, const struct owner_set *owners);

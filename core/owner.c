@@ -13,6 +13,7 @@ const struct holder *holder_new(const struct holder *described)
     if (!holder)
         return NULL;
     *holder = *described;
+    (void)program_ref(holder->program); /* beside that of the description */
     ref_init(&holder->ref);
     return holder;
 }
@@ -25,8 +26,10 @@ const struct holder *holder_ref(const struct holder *holder)
 
 void holder_unref(const struct holder *holder)
 {
-    if (holder && ref_drop(&holder->ref))
-        free(ref_unseal(holder));
+    if (!holder || !ref_drop(&holder->ref))
+        return;
+    program_unref(holder->program);
+    free(ref_unseal(holder));
 }
 
 struct owner_set *owner_set_new(size_t count)
@@ -85,7 +88,8 @@ static bool is_given(const char *pattern)
 
 bool owner_pattern_is_set(const struct owner_pattern *pattern)
 {
-    return is_given(pattern->process) || is_given(pattern->user) || is_given(pattern->unit);
+    return is_given(pattern->unit) || is_given(pattern->user) || is_given(pattern->exe) ||
+           is_given(pattern->process);
 }
 
 static void describe_part(const char *what, const char *pattern, bool *first, struct buf *out)
@@ -100,9 +104,10 @@ void owner_pattern_describe(const struct owner_pattern *pattern, struct buf *out
 {
     bool first = true;
 
-    describe_part("process", pattern->process, &first, out);
-    describe_part("user", pattern->user, &first, out);
     describe_part("unit", pattern->unit, &first, out);
+    describe_part("user", pattern->user, &first, out);
+    describe_part("exe", pattern->exe, &first, out);
+    describe_part("process", pattern->process, &first, out);
 }
 
 static bool glob_matches(const char *pattern, const char *name)
@@ -145,6 +150,23 @@ static enum owner_match worse(enum owner_match a, enum owner_match b)
     return a > b ? a : b;
 }
 
+/* A path that leads to another file, or to none, is only what the process makes
+ * it look like. */
+static enum owner_match program_match(const char *pattern, const struct program *program)
+{
+    if (!program)
+        return OWNER_UNTOLD;
+    if (strcmp(pattern, program->path) != 0 &&
+        fnmatch(pattern, program->path, FNM_NOESCAPE | FNM_PATHNAME) != 0)
+        return OWNER_DIFFERS;
+    switch (program->standing) {
+    case PROGRAM_UNVERIFIED: return OWNER_UNTOLD;
+    case PROGRAM_VERIFIED: return OWNER_MATCHES;
+    case PROGRAM_FOREIGN: break;
+    }
+    return OWNER_DIFFERS;
+}
+
 static enum owner_match holder_match(const struct owner_pattern *pattern, const struct owner_set *set,
                                      const struct holder *holder)
 {
@@ -158,6 +180,8 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
     if (is_given(pattern->unit) && !glob_matches(pattern->unit, holder->unit) &&
         !unit_matches(pattern->unit, set->unit))
         match = worse(match, holder->unit_known ? OWNER_DIFFERS : OWNER_UNTOLD);
+    if (is_given(pattern->exe))
+        match = worse(match, program_match(pattern->exe, holder->program));
     return match;
 }
 
@@ -165,7 +189,8 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
  * its program may have become another user; so may one that systemd made. */
 static enum owner_match socket_match(const struct owner_pattern *pattern, const struct owner_set *set)
 {
-    enum owner_match match = is_given(pattern->process) ? OWNER_UNTOLD : OWNER_MATCHES;
+    bool asks_for_holder = is_given(pattern->process) || is_given(pattern->exe);
+    enum owner_match match = asks_for_holder ? OWNER_UNTOLD : OWNER_MATCHES;
 
     if (is_given(pattern->user) && !glob_matches(pattern->user, set->user))
         match = worse(match, set->uid != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);

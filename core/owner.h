@@ -7,6 +7,7 @@
 #define SOCKWATCH_CORE_OWNER_H
 
 #include "core/buf.h"
+#include "core/program.h"
 #include "core/ref.h"
 
 #include <stdint.h>
@@ -30,10 +31,11 @@ struct holder {
     bool unit_known;                /* its cgroup could be read */
     bool in_manager;                /* it is in the cgroup that a service manager keeps for itself */
     char unit[UNIT_TEXT_MAX];       /* "" for none */
+    const struct program *program;  /* a reference, or NULL: it may not be read */
 };
 
-/* Returns owned (one reference), a copy of what describes a process; NULL when
- * memory runs out. */
+/* Returns owned (one reference), a copy of what describes a process, with a
+ * reference of its own to the program; NULL when memory runs out. */
 const struct holder *holder_new(const struct holder *described);
 const struct holder *holder_ref(const struct holder *holder);
 void holder_unref(const struct holder *holder);
@@ -75,14 +77,15 @@ bool owner_set_is_only_activated(const struct owner_set *set);
  * anybody. Borrows the texts: a policy may have many patterns, most of them short
  * or none, so that room for the longest would be most of what it takes. */
 struct owner_pattern {
-    const char *process;
-    const char *user;
     const char *unit;
+    const char *user;
+    const char *exe; /* the path of the program's file; no "*" or "?" in it is a "/" */
+    const char *process;
 };
 
 bool owner_pattern_is_set(const struct owner_pattern *pattern);
 
-/* Writes "process mariadbd, user mysql", naming what is asked for. */
+/* Writes "unit mariadb.service, user mysql", naming what is asked for. */
 void owner_pattern_describe(const struct owner_pattern *pattern, struct buf *out);
 
 enum owner_match {
@@ -95,8 +98,9 @@ enum owner_match {
  * also that of the socket itself, since a program may give up its first user,
  * and another unit may have made its socket. While only an activator holds the
  * socket, its process will be another one, but the socket's own user and unit
- * tell as those of one without holders do. Somebody who is not listed may be the
- * one asked for.
+ * tell as those of one without holders do. A program only matches by its path
+ * where the host has that file there. Somebody who is not listed may be the one
+ * asked for.
  *
  * set   NULL: not looked for */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);

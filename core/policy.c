@@ -10,6 +10,7 @@ static void matcher_done(const struct matcher *match)
 {
     free(match->ports);
     free(ref_unseal(match->owner.process));
+    free(ref_unseal(match->owner.exe));
     free(ref_unseal(match->owner.user));
     free(ref_unseal(match->owner.unit));
 }

@@ -68,6 +68,17 @@ static void describe_part(struct buf *out, const char *what, const char *name)
     buf_str(out, name);
 }
 
+static void describe_program(struct buf *out, const struct program *program)
+{
+    if (!program)
+        return;
+    describe_part(out, ", exe ", program->path);
+    if (program->deleted)
+        buf_str(out, " (deleted)");
+    if (program->standing == PROGRAM_FOREIGN)
+        buf_str(out, " (not the host's)");
+}
+
 void judge_describe_owner(struct buf *out, const struct owner_set *owners)
 {
     const struct holder *holder = NULL;
@@ -89,6 +100,7 @@ void judge_describe_owner(struct buf *out, const struct owner_set *owners)
     buf_char(out, ']');
     describe_part(out, ", user ", holder->user);
     describe_part(out, ", unit ", holder->unit);
+    describe_program(out, holder->program);
 }
 
 void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule, enum severity severity)

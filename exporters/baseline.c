@@ -48,7 +48,8 @@ static const struct owner_set *first_owners(const struct group *g)
 
 static bool all_match(const struct group *g, const struct owner_draft *draft)
 {
-    const struct owner_pattern pattern = {draft->process, draft->user, draft->unit};
+    const struct owner_pattern pattern = {
+        .unit = draft->unit, .user = draft->user, .process = draft->process};
 
     for (size_t i = 0; i < g->count; i++)
         for (uint32_t k = 0; k < g->items[i]->sockets; k++)

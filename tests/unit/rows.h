@@ -91,16 +91,35 @@ static inline void split_parts(char *text, char **ret_parts, size_t count)
     assert_null(text);
 }
 
+/* "/path" that the host has, "?/path" of which nobody knows, or "!/path" that it
+ * has not; with " (deleted)" behind it; "" where it may not be read. With one
+ * reference. */
+static inline const struct program *program_of(const char *text)
+{
+    enum program_standing standing = *text == '?'   ? PROGRAM_UNVERIFIED
+                                     : *text == '!' ? PROGRAM_FOREIGN
+                                                    : PROGRAM_VERIFIED;
+    const char *suffix = strstr(text, " (deleted)");
+    const struct program *program;
+
+    if (!*text)
+        return NULL;
+    text += *text == '?' || *text == '!';
+    program = program_new(text, suffix ? (size_t)(suffix - text) : strlen(text), standing, suffix != NULL);
+    assert_non_null(program);
+    return program;
+}
+
 /* The owners of a socket, with one reference.
  *
  * socket    "UID:USER:UNIT", where it was made
- * holders   "PID:PROCESS:USER:UNIT", separated by commas; a unit "?" could not
+ * holders   "PID:PROCESS:USER:UNIT:EXE", separated by commas; a unit "?" could not
  *           be read, and of "UNIT/init.scope" a service manager keeps that for
  *           itself. "" for no holders, who were then looked for and not found */
 static inline struct owner_set *owners_of(const char *socket, const char *holders)
 {
     struct owner_set *set;
-    char copy[2048], *rest = NULL, *part[4];
+    char copy[2048], *rest = NULL, *part[5];
     size_t count = *holders != '\0', i = 0;
 
     for (const char *p = holders; *p; p++)
@@ -118,7 +137,7 @@ static inline struct owner_set *owners_of(const char *socket, const char *holder
     for (char *text = strtok_r(copy, ",", &rest); text; text = strtok_r(NULL, ",", &rest)) {
         struct holder h = {.unit_known = true};
 
-        split_parts(text, part, 4);
+        split_parts(text, part, 5);
         h.pid = (uint32_t)strtoul(part[0], NULL, 10);
         (void)snprintf(h.process, sizeof h.process, "%s", part[1]);
         (void)snprintf(h.user, sizeof h.user, "%s", part[2]);
@@ -127,7 +146,9 @@ static inline struct owner_set *owners_of(const char *socket, const char *holder
         h.unit_known = strcmp(part[3], "?") != 0;
         h.in_manager = strcmp(part[3], "init.scope") == 0 || strchr(part[3], '/');
         (void)snprintf(h.unit, sizeof h.unit, "%.*s", (int)strcspn(part[3], "/?"), part[3]);
+        h.program = program_of(part[4]);
         set->holders[i] = holder_new(&h);
+        program_unref(h.program);
         assert_non_null(set->holders[i++]);
     }
     assert_int_equal(i, count);

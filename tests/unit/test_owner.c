@@ -4,17 +4,17 @@
 
 enum { PATTERN_TEXT_MAX = 512 };
 
-/* "PROCESS:USER:UNIT", of which any may be left out.
+/* "PROCESS:USER:UNIT:EXE", of which any may be left out.
  *
  * copy   keeps what the pattern borrows */
 static struct owner_pattern pattern_of(const char *text, char copy[static PATTERN_TEXT_MAX])
 {
-    char *part[3];
+    char *part[4];
 
     assert_true(strlen(text) < PATTERN_TEXT_MAX);
     (void)snprintf(copy, PATTERN_TEXT_MAX, "%s", text);
-    split_parts(copy, part, 3);
-    return (struct owner_pattern){part[0], part[1], part[2]};
+    split_parts(copy, part, 4);
+    return (struct owner_pattern){.process = part[0], .user = part[1], .unit = part[2], .exe = part[3]};
 }
 
 struct match_case {
@@ -467,6 +467,50 @@ static void activators_are_known_by_what_they_cannot_choose(void **state)
         assert_int_equal(holder_is_activator(&cases[i].holder), cases[i].is_activator);
 }
 
+static void a_program_is_known_by_its_path_where_the_host_has_it(void **state)
+{
+    static const struct match_case cases[] = {
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_MATCHES},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":/usr/sbin/mariadbd (deleted)", OWNER_MATCHES},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":/tmp/mariadbd", OWNER_DIFFERS},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":!/usr/sbin/mariadbd", OWNER_DIFFERS},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":!/usr/sbin/mariadbd (deleted)", OWNER_DIFFERS},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":?/usr/sbin/mariadbd", OWNER_UNTOLD},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB ":?/tmp/mariadbd", OWNER_DIFFERS},
+        {":::/usr/sbin/mariadbd", UNTELLING, MARIADB, OWNER_UNTOLD}, /* which may not be read */
+        {":::/usr/sbin/mariadbd", UNTELLING, "", OWNER_UNTOLD},
+        {":::/usr/sbin/mariadbd", "0:root:mariadb.socket", SYSTEMD ":/usr/lib/systemd/systemd",
+         OWNER_MATCHES},
+        {"nginx:::/usr/sbin/mariadbd", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_DIFFERS},
+        {"mariadbd:mysql:mariadb.service:/usr/sbin/mariadbd", UNTELLING, MARIADB ":/usr/sbin/mariadbd",
+         OWNER_MATCHES},
+        {":mysql::/usr/sbin/mariadbd", "4242:mallory:", "", OWNER_DIFFERS},
+    };
+
+    (void)state;
+    assert_matches(cases, ARRAY_LENGTH(cases));
+}
+
+static void a_pattern_of_a_path_matches_part_by_part(void **state)
+{
+    static const struct match_case cases[] = {
+        {":::/usr/lib/postgresql/*/bin/postgres", UNTELLING, "7:::?:/usr/lib/postgresql/15/bin/postgres",
+         OWNER_MATCHES},
+        {":::/usr/sbin/*", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_MATCHES},
+        {":::/usr/*", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_DIFFERS},
+        {":::/usr*", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_DIFFERS},
+        {":::/usr?sbin/mariadbd", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_DIFFERS},
+        {":::*", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_DIFFERS},
+        {":::/opt/a[1]", UNTELLING, MARIADB ":/opt/a[1]", OWNER_MATCHES}, /* a path matches itself */
+        {":::/opt/.hidden", UNTELLING, MARIADB ":/opt/.hidden", OWNER_MATCHES},
+        {":::/opt/*", UNTELLING, MARIADB ":/opt/.hidden", OWNER_MATCHES},
+        {":::/usr/sbin/mariadb", UNTELLING, MARIADB ":/usr/sbin/mariadbd", OWNER_DIFFERS},
+    };
+
+    (void)state;
+    assert_matches(cases, ARRAY_LENGTH(cases));
+}
+
 static void a_pattern_says_what_it_asks_for(void **state)
 {
     static const struct {
@@ -476,10 +520,12 @@ static void a_pattern_says_what_it_asks_for(void **state)
         {"mariadbd", "process mariadbd"},
         {":mysql", "user mysql"},
         {"::maria*.service", "unit maria*.service"},
-        {"mariadbd:mysql", "process mariadbd, user mysql"},
-        {":mysql:mariadb.service", "user mysql, unit mariadb.service"},
-        {"mariadbd::mariadb.service", "process mariadbd, unit mariadb.service"},
-        {"mariadbd:mysql:mariadb.service", "process mariadbd, user mysql, unit mariadb.service"},
+        {":::/usr/sbin/mariadbd", "exe /usr/sbin/mariadbd"},
+        {"mariadbd:mysql", "user mysql, process mariadbd"},
+        {":mysql:mariadb.service", "unit mariadb.service, user mysql"},
+        {"mariadbd::mariadb.service", "unit mariadb.service, process mariadbd"},
+        {"mariadbd:mysql:mariadb.service:/usr/sbin/*",
+         "unit mariadb.service, user mysql, exe /usr/sbin/*, process mariadbd"},
     };
 
     (void)state;
@@ -681,6 +727,8 @@ int main(void)
         cmocka_unit_test(without_holders_the_socket_tells_what_it_can),
         cmocka_unit_test(what_the_socket_tells_does_not_hang_on_the_sight),
         cmocka_unit_test(activators_are_known_by_what_they_cannot_choose),
+        cmocka_unit_test(a_program_is_known_by_its_path_where_the_host_has_it),
+        cmocka_unit_test(a_pattern_of_a_path_matches_part_by_part),
         cmocka_unit_test(a_pattern_says_what_it_asks_for),
         cmocka_unit_test(names_come_once_and_in_order),
         cmocka_unit_test(what_is_unknown_has_no_name),

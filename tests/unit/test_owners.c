@@ -413,7 +413,7 @@ bool proc_scan_sees_all(void)
     return !machine.hides;
 }
 
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode, bool whole)
 {
     const struct process *process = find_process(holder->pid);
 
@@ -422,7 +422,9 @@ enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_
     take(machine.look_takes_us);
     if (!process || !has_socket(table_of(process), fd, inode))
         return RECHECK_LOST;
-    return strcmp(process->name, holder->process) == 0 ? RECHECK_SAME : RECHECK_RENAMED;
+    if (strcmp(process->name, holder->process) != 0)
+        return RECHECK_CHANGED;
+    return whole && strcmp(process->user, holder->user) != 0 ? RECHECK_CHANGED : RECHECK_SAME;
 }
 
 /* Making the machine. Its clock begins late enough for 0 to be long ago. */
@@ -902,6 +904,28 @@ static void a_holder_with_another_name_is_looked_at_again(void **state)
     assert_did("10? 10!");
     assert_holders(&row, "10");
     assert_string_equal(row.owners->holders[0]->process, "web");
+}
+
+/* It listened as root, and then became another user. */
+static void a_holder_that_becomes_another_user_is_told_so(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+    struct process *process = start(10, "web", WEB_ID, 100);
+
+    process->user = "root";
+    attach(*state, &row);
+    assert_string_equal(row.owners->holders[0]->user, "root");
+    process->user = "www";
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_string_equal(row.owners->holders[0]->user, "www");
+    for (int seconds = 0; seconds < 32; seconds++) { /* later that is looked at less often */
+        if (seconds == 16)
+            process->user = "nobody";
+        pass_ms(1000);
+        attach(*state, &row);
+    }
+    assert_string_equal(row.owners->holders[0]->user, "nobody");
 }
 
 /* dup(2) and close(2): it may have the socket under another descriptor. */
@@ -2264,6 +2288,7 @@ int main(void)
         on_machine(all_holders_gone_is_a_look_everywhere),
         on_machine(a_successor_in_the_cgroup_is_found_there),
         on_machine(a_holder_with_another_name_is_looked_at_again),
+        on_machine(a_holder_that_becomes_another_user_is_told_so),
         on_machine(a_holder_with_another_descriptor_stays),
         on_machine(a_socket_that_nobody_has_any_more_is_nobodys),
         on_machine(a_socket_of_another_user_is_looked_for_at_once),

@@ -185,27 +185,48 @@ static void a_process_is_told_by_its_name_and_user(void **state)
     assert_string_equal(who.process, "a\\x0aname");
     assert_string_equal(who.user, users_name(users, (uint32_t)geteuid()));
     assert_true(who.unit_known);
+    assert_non_null(who.program);
+    assert_int_equal(who.program->standing, PROGRAM_VERIFIED);
+    assert_non_null(strstr(who.program->path, "/test_proc_scan"));
+    program_unref(who.program);
     proc_descriptors_close(&d);
     users_free(users);
 }
 
 static void one_descriptor_is_looked_at_again(void **state)
 {
-    struct holder who = {.pid = own_pid(), .process = "before"};
+    struct users *users = users_new();
+    struct holder who, other;
     int fd = open_socket();
     uint32_t inode = inode_of(fd);
 
     (void)state;
+    assert_non_null(users);
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_SAME);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode + 1), RECHECK_LOST);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode), RECHECK_LOST);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), 0);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode + 1, false), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode, false), RECHECK_LOST);
     assert_int_equal(prctl(PR_SET_NAME, "after", 0, 0, 0), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_RENAMED);
-    assert_int_equal(close(fd), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_CHANGED);
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, true), RECHECK_SAME);
+    other = who;
+    other.uid++;
+    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, false), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, true), RECHECK_CHANGED);
+    other = who;
+    (void)snprintf(other.unit, sizeof other.unit, "other.service");
+    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, true), RECHECK_CHANGED);
+    other = who;
+    other.program = NULL; /* now it can be read */
+    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, false), RECHECK_CHANGED);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_LOST);
+    assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
+    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_LOST);
+    program_unref(who.program);
+    users_free(users);
 }
 
 static void who_has_a_socket_is_described_as_long_as_it_has(void **state)
@@ -223,6 +244,7 @@ static void who_has_a_socket_is_described_as_long_as_it_has(void **state)
     assert_int_equal(who.pid, own_pid());
     assert_string_equal(who.process, "somebody");
     assert_string_equal(who.user, users_name(users, (uint32_t)geteuid()));
+    program_unref(who.program);
     assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode + 1, users, &who), -ESTALE);
     assert_int_equal(close(fd), 0);
     assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), -ESTALE);

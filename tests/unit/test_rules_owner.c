@@ -99,7 +99,7 @@ static struct expect mysql(const char *process, const char *user, const char *un
     struct expect e = {
         .name = "mysql", .match = {.ports = port_3306, .port_count = 1}, .severity = SEVERITY_CRITICAL};
 
-    e.match.owner = (struct owner_pattern){process, user, unit};
+    e.match.owner = (struct owner_pattern){.process = process, .user = user, .unit = unit};
     return e;
 }
 
