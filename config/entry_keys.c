@@ -205,6 +205,11 @@ static int parse_process(void *field, const char *text)
     return *text == '/' ? -EINVAL : parse_own_text(field, PROCESS_TEXT_MAX, text);
 }
 
+static int parse_exe(void *field, const char *text)
+{
+    return strchr("/*?[", *text) ? parse_own_text(field, UNIT_TEXT_MAX, text) : -EINVAL;
+}
+
 static int parse_user(void *field, const char *text)
 {
     return parse_own_text(field, USER_TEXT_MAX, text);
@@ -293,11 +298,11 @@ static const struct schema_key matcher_keys[] = {
      .parse = parse_address,
      .print = print_address,
      .is_set = address_is_set},
-    {.name = "process",
+    {.name = "unit",
      .type = SCHEMA_TEXT,
-     .offset = offsetof(struct matcher, owner.process),
-     .expected = "the name of a process, not its path, such as \"mariadbd\" or \"python*\"",
-     .parse = parse_process,
+     .offset = offsetof(struct matcher, owner.unit),
+     .expected = "a systemd unit with its suffix such as \"mariadb.service\" or \"php*\"",
+     .parse = parse_unit,
      .print = print_own_text,
      .is_set = own_text_is_set},
     {.name = "user",
@@ -307,11 +312,18 @@ static const struct schema_key matcher_keys[] = {
      .parse = parse_user,
      .print = print_own_text,
      .is_set = own_text_is_set},
-    {.name = "unit",
+    {.name = "exe",
      .type = SCHEMA_TEXT,
-     .offset = offsetof(struct matcher, owner.unit),
-     .expected = "a systemd unit with its suffix such as \"mariadb.service\" or \"php*\"",
-     .parse = parse_unit,
+     .offset = offsetof(struct matcher, owner.exe),
+     .expected = "the path of a program's file such as \"/usr/sbin/mariadbd\" or \"/opt/*/bin/web\"",
+     .parse = parse_exe,
+     .print = print_own_text,
+     .is_set = own_text_is_set},
+    {.name = "process",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct matcher, owner.process),
+     .expected = "the name of a process such as \"mariadbd\" or \"python*\", not its path: that is exe",
+     .parse = parse_process,
      .print = print_own_text,
      .is_set = own_text_is_set},
     {0},

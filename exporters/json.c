@@ -72,11 +72,27 @@ static void write_rules(struct json_writer *w, uint32_t mask)
     json_write_array_end(w);
 }
 
+static void write_program(struct json_writer *w, const struct program *program)
+{
+    json_write_text_or_null(w, "exe", program ? program->path : "");
+    if (!program) {
+        json_write_null(w, "exe_deleted");
+        json_write_null(w, "exe_verified");
+        return;
+    }
+    json_write_bool(w, "exe_deleted", program->deleted);
+    if (program->standing == PROGRAM_UNVERIFIED)
+        json_write_null(w, "exe_verified");
+    else
+        json_write_bool(w, "exe_verified", program->standing == PROGRAM_VERIFIED);
+}
+
 static void write_holder(struct json_writer *w, const struct holder *h)
 {
     json_write_object(w, NULL);
     json_write_count(w, "pid", h->pid);
     json_write_text_or_null(w, "process", h->process);
+    write_program(w, h->program);
     json_write_text_or_null(w, "user", h->user);
     json_write_text_or_null(w, "unit", h->unit);
     json_write_object_end(w);

@@ -17,6 +17,7 @@ enum column {
     COLUMN_OWNER,
     COLUMN_USER,
     COLUMN_UNIT,
+    COLUMN_EXE,   /* only where some can be told */
     COLUMN_RULES, /* only where some row has any */
     COLUMN_COUNT
 };
@@ -31,13 +32,13 @@ static const struct {
     [COLUMN_DROPS] = {"DROPS", true},       [COLUMN_CONNS] = {"CONNS", true},
     [COLUMN_RESTARTS] = {"RESTARTS", true}, [COLUMN_OWNER] = {"OWNER", false},
     [COLUMN_USER] = {"USER", false},        [COLUMN_UNIT] = {"UNIT", false},
-    [COLUMN_RULES] = {"RULES", false},
+    [COLUMN_EXE] = {"EXE", false},          [COLUMN_RULES] = {"RULES", false},
 };
 
 /* What is left out where not all fits, the first of these first; the rules are
  * not lost then, but go below their rows. */
-static const enum column expendable[] = {COLUMN_UNIT,  COLUMN_DROPS, COLUMN_CLASS,
-                                         COLUMN_RULES, COLUMN_USER,  COLUMN_SERVICE};
+static const enum column expendable[] = {COLUMN_EXE,   COLUMN_UNIT, COLUMN_DROPS,  COLUMN_CLASS,
+                                         COLUMN_RULES, COLUMN_USER, COLUMN_SERVICE};
 
 /* An owner is cut down to this before addresses have to give way. */
 enum { OWNER_WIDTH_MIN = 16 };
@@ -71,6 +72,9 @@ static const struct holder *first_user(const struct holder_list *holders)
     return holders->items[0];
 }
 
+/* One whose file has gone stands out. */
+static const char deleted[] = "(deleted) ";
+
 /* "mariadbd[812]", "nginx[100]+4", or the user in parentheses where no process
  * can be seen. */
 static void write_owner(struct table *t, const struct listener *l)
@@ -81,6 +85,8 @@ static void write_owner(struct table *t, const struct listener *l)
         const struct holder *first = first_user(&t->holders);
         unsigned long long others = t->holders.count - 1 + listener_holders_unlisted(l);
 
+        if (first->program && first->program->deleted)
+            buf_str(&t->text, deleted);
         buf_fmt(&t->text, "%s[%u]", *first->process ? first->process : "-", first->pid);
         if (others > 0)
             buf_fmt(&t->text, "+%llu", others);
@@ -89,6 +95,23 @@ static void write_owner(struct table *t, const struct listener *l)
         listener_names(l, OWNER_USER, &t->text);
         buf_char(&t->text, ')');
     }
+}
+
+/* The file of the same holder. */
+static void write_exe(struct table *t, const struct listener *l)
+{
+    const struct program *program;
+
+    if (listener_holders(l, &t->holders) < 0) {
+        t->text.failed = true;
+        return;
+    }
+    program = t->holders.count > 0 ? first_user(&t->holders)->program : NULL;
+    if (!program)
+        return;
+    buf_str(&t->text, program->path);
+    if (program->standing == PROGRAM_FOREIGN)
+        buf_str(&t->text, " (not the host's)");
 }
 
 static void write_queue(const struct listener *l, struct buf *cell)
@@ -150,6 +173,7 @@ static void write_value(struct table *t, size_t index, enum column column)
     case COLUMN_OWNER: write_owner(t, l); break;
     case COLUMN_USER: listener_names(l, OWNER_USER, cell); break;
     case COLUMN_UNIT: listener_names(l, OWNER_UNIT, cell); break;
+    case COLUMN_EXE: write_exe(t, l); break;
     case COLUMN_RULES: write_rules(l, t->view->verdict->listeners[index].rules, cell); break;
     case COLUMN_COUNT: break;
     }
@@ -183,13 +207,14 @@ static const char *cell_text(const struct table *t, size_t row, size_t column)
 
 static void fill_cells(struct table *t)
 {
-    bool has_note = false;
+    bool has_note = false, has_exe = false;
 
     for (size_t i = 0; i < t->count; i++) {
         for (size_t c = 0; c < COLUMN_COUNT; c++) {
             size_t start = t->text.len;
 
             write_value(t, i, (enum column)c);
+            has_exe |= c == COLUMN_EXE && t->text.len > start;
             end_cell(t, i + 1, (enum column)c, start);
         }
         has_note |= t->listeners[i].auto_port;
@@ -200,6 +225,7 @@ static void fill_cells(struct table *t)
         buf_str(&t->text, c == COLUMN_RULES && has_note ? "NOTES" : columns[c].heading);
         end_cell(t, 0, (enum column)c, start);
     }
+    t->left_out[COLUMN_EXE] = !has_exe;
 }
 
 /* Whether all that a listener breaks is no worse than a warning. */

@@ -193,9 +193,9 @@ while True:
 class Program:
     """A Python program, which holds what its code makes; ready when constructed."""
 
-    def __init__(self, code, name=None, prefix=(), wait=True):
+    def __init__(self, code, name=None, prefix=(), wait=True, python=sys.executable):
         code = PREAMBLE + (f"rename({name!r})\n" if name is not None else "") + code + END
-        self.process = subprocess.Popen([*prefix, sys.executable, "-IBSc", code], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*prefix, python, "-IBSc", code], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         self.said = []
@@ -344,7 +344,7 @@ class MariaDBTest(OwnersCase):
         self.assertNotIn("NotListening firing", daemon.log())
         self.assertRegex(daemon.log(), r"alert WrongOwner firing, critical: mysql: tcp port 3306 is held at "
                          rf"0\.0\.0\.0:3306 by {re.escape(PYTHON)}\[{thief.pid}\], user root\b.*; "
-                         r"expected process mariadbd, user mysql\n")
+                         r"expected user mysql, process mariadbd\n")
         self.assertEqual(daemon.metrics().get("expected_listening", name="mysql"), 1)
         self.assertEqual(daemon.metrics().get("listener_restarts_total", port=3306), 1)
         result = json.loads(sockwatch("list", "--json", "--config", daemon.config).stdout)["listeners"]
@@ -605,14 +605,15 @@ class UnitTest(OwnersCase):
         self.assertEqual((entry["owners"], entry["unit"], entry["socket_unit"], entry["uid"]),
                          (None, "demo.service", "demo.service", 0))
         self.assertEqual(entry_of(7600)["owners"], [
-            {"pid": program.pid, "process": PYTHON, "user": "root", "unit": "demo.service"}])
+            {"pid": program.pid, "process": PYTHON, "exe": os.path.realpath(sys.executable), "exe_deleted": False,
+             "exe_verified": True, "user": "root", "unit": "demo.service"}])
         for prefix in ([], as_user(*NOBODY)):
             metrics = Metrics(sockwatch("metrics", prefix=prefix).stdout)
             self.assertEqual(names(metrics, 7600)["unit"], "demo.service")
             self.assert_check(EXPECT % 'port = 7600; unit = "demo.service";', 0, prefix=prefix)
             self.assert_check(EXPECT % 'port = 7600; unit = "d*.service"; user = "root";', 0, prefix=prefix)
             summary = self.assert_check(EXPECT % 'port = 7600; unit = "nginx.service";', 2, "WrongOwner", prefix=prefix)
-            self.assertIn("unit demo.service; expected unit nginx.service", summary)
+            self.assertIn("expected unit nginx.service", summary)
 
     def test_a_unit_that_was_removed(self):
         """Its socket lives on elsewhere. Who knew the unit keeps it."""

@@ -23,7 +23,7 @@ while True:
 """
 
 SERVICES = {
-    "own.service": "[Service]\nExecStart=/usr/bin/python3 /server.py\nUser=nobody\n",
+    "own.service": "[Service]\nExecStart=/usr/bin/python3 /server.py\nUser=nobody\nPrivateTmp=yes\nProtectHome=yes\nProtectSystem=full\n",
     "given.service": "[Service]\nExecStart=/usr/bin/python3 /server.py\nUser=nobody\n",
     "given.socket": "[Socket]\nListenStream=127.0.0.1:7000\n",
 }
@@ -227,7 +227,8 @@ class ServiceTest(TestCase):
         # Systemd made the other socket, for whom an unprivileged look cannot tell.
         self.assertEqual({rule for rule, _, _ in metrics.firing()} - {"Blind"}, set(), metrics.text)
 
-        process = 'process = "python3"; user = "nobody";'
+        # The program is found although the service sees other mounts, and so does sockwatch.
+        process = 'process = "python3"; exe = "/usr/bin/python3*"; user = "nobody";'
         self.write(CONFIG, EXPECTED % (process, process))
         self.inside("cp", "/usr/share/sockwatch/process-names.conf", "/etc/systemd/system/sockwatch.service.d/")
         self.addCleanup(self.inside, "sh", "-c",
@@ -253,8 +254,8 @@ class ServiceTest(TestCase):
         wait_for("the thief is found", lambda: ("WrongOwner", "own", "7001") in self.metrics().firing(), 20)
         log = self.journal()
         self.assertRegex(log, r"alert WrongOwner firing, critical: own: tcp port 7001 is held at 127.0.0.1:7001 by "
-                              r"python3\[\d+\], user root, unit thief.service; expected process python3, user nobody, "
-                              r"unit own.service")
+                              r"python3\[\d+\], user root, unit thief.service, exe /usr/bin/python3[.\d]*; "
+                              r"expected unit own.service, user nobody, exe /usr/bin/python3\*, process python3")
 
     def pid_outside(self):
         """The daemon's PID as this namespace numbers it."""

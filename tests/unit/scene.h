@@ -212,7 +212,9 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     s->policy.expects[2].families[0] = true;
     scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY);
     s->policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
-    scene_own(s, "0:root:ssh.socket", "1:systemd:root:init.scope,700:sshd:root:ssh.service");
+    scene_own(s, "0:root:ssh.socket",
+              "1:systemd:root:init.scope:/usr/lib/systemd/systemd,"
+              "700:sshd:root:ssh.service:/usr/sbin/sshd (deleted)");
     scene_listen(s, "0.0.0.0:22", "0/128");
     scene_listen(s, "[::]:22", "0/128");
     scene_own(s, "0:root:", "800:nginx:root:nginx.service,801:nginx:www-data:nginx.service");

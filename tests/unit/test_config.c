@@ -187,8 +187,13 @@ static void refuses_owners_that_no_listener_can_have(void **state)
 {
     static const struct refused cases[] = {
         {"allow = ( { port = 1; process = \"/usr/sbin/mariadbd\"; } );",
-         "1: allow[0].process: \"/usr/sbin/mariadbd\" is not valid, expected the name of a process, not its "
-         "path"},
+         "1: allow[0].process: \"/usr/sbin/mariadbd\" is not valid, expected the name of a process such "
+         "as \"mariadbd\" or \"python*\", not its path: that is exe"},
+        {"allow = ( { port = 1; exe = \"mariadbd\"; } );",
+         "1: allow[0].exe: \"mariadbd\" is not valid, expected the path of a program's file such as "
+         "\"/usr/sbin/mariadbd\""},
+        {"allow = ( { port = 1; exe = \"\"; } );", "1: allow[0].exe: \"\" is not valid"},
+        {"expect = ( { name = \"a\"; port = 1; exe = 5; } );", "1: expect[0].exe: is a number"},
         {"allow = ( { port = 1; process = \"\"; } );", "1: allow[0].process: \"\" is not valid"},
         {"allow = ( { port = 1; process = 5; } );",
          "1: allow[0].process: is a number, expected the name of a process"},

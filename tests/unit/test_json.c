@@ -107,23 +107,31 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
                 "'sockets': 1, 'accept_queue': {'length': 0, 'limit': 128, 'saturation_ratio': 0.0}, "
                 "'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
                 "'connections': {'established': 3, 'close-wait': 1, 'listen': 2}, "
-                "'owners': [{'pid': 1, 'process': 'systemd', 'user': 'root', 'unit': 'init.scope'}, "
-                "{'pid': 700, 'process': 'sshd', 'user': 'root', 'unit': 'ssh.service'}], "
+                "'owners': [{'pid': 1, 'process': 'systemd', "
+                "'exe': '/usr/lib/systemd/systemd', 'exe_deleted': false, 'exe_verified': true, 'user': "
+                "'root', 'unit': 'init.scope'}, "
+                "{'pid': 700, 'process': 'sshd', "
+                "'exe': '/usr/sbin/sshd', 'exe_deleted': true, 'exe_verified': true, 'user': 'root', 'unit': "
+                "'ssh.service'}], "
                 "'owners_left_out': 0, 'uid': 0, 'unit': 'ssh.service', 'socket_unit': 'ssh.socket', "
                 "'shared_by': null, "
                 "'kernel_chosen_port': false, 'rules': []}");
-    assert_json(find_listener(root, "::", 80),
-                "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
-                "'interface': null, "
-                "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
-                "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
-                "'receive_queue_bytes': null, 'drops': 18, 'restarts': 0, "
-                "'connections': {'established': 10, 'time-wait': 5}, "
-                "'owners': [{'pid': 800, 'process': 'nginx', 'user': 'root', 'unit': 'nginx.service'}, "
-                "{'pid': 801, 'process': 'nginx', 'user': 'www-data', 'unit': 'nginx.service'}], "
-                "'owners_left_out': 0, 'uid': 0, 'unit': 'nginx.service', 'socket_unit': null, 'shared_by': "
-                "'one-user', "
-                "'kernel_chosen_port': false, 'rules': []}");
+    assert_json(
+        find_listener(root, "::", 80),
+        "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
+        "'interface': null, "
+        "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
+        "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
+        "'receive_queue_bytes': null, 'drops': 18, 'restarts': 0, "
+        "'connections': {'established': 10, 'time-wait': 5}, "
+        "'owners': [{'pid': 800, 'process': 'nginx', "
+        "'exe': null, 'exe_deleted': null, 'exe_verified': null, 'user': 'root', 'unit': 'nginx.service'}, "
+        "{'pid': 801, 'process': 'nginx', "
+        "'exe': null, 'exe_deleted': null, 'exe_verified': null, 'user': 'www-data', 'unit': "
+        "'nginx.service'}], "
+        "'owners_left_out': 0, 'uid': 0, 'unit': 'nginx.service', 'socket_unit': null, 'shared_by': "
+        "'one-user', "
+        "'kernel_chosen_port': false, 'rules': []}");
     json_decref(root);
     scene_done(&s);
 }
@@ -245,14 +253,19 @@ static void a_holder_of_several_sockets_is_one_owner(void **state)
 
     (void)state;
     scene_init(&s);
-    scene_own(&s, "0:root:", "5:a:root:,7:b:root:?");
+    scene_own(&s, "0:root:", "5:a:root::?/a,7:b:root:?:!/tmp/b (deleted)");
     scene_listen(&s, "0.0.0.0:12345", "0/1");
-    scene_own(&s, "1000:bob:", "7:b:root:?,9:c::");
+    scene_own(&s, "1000:bob:", "7:b:root:?:!/tmp/b (deleted),9:c::");
     scene_listen(&s, "0.0.0.0:12345", "0/1");
     scene_seal(&s);
-    assert_json(owners_told(&s, &root), "[{'pid': 5, 'process': 'a', 'user': 'root', 'unit': null}, "
-                                        "{'pid': 7, 'process': 'b', 'user': 'root', 'unit': null}, "
-                                        "{'pid': 9, 'process': 'c', 'user': null, 'unit': null}]");
+    assert_json(
+        owners_told(&s, &root),
+        "[{'pid': 5, 'process': 'a', "
+        "'exe': '/a', 'exe_deleted': false, 'exe_verified': null, 'user': 'root', 'unit': null}, "
+        "{'pid': 7, 'process': 'b', "
+        "'exe': '/tmp/b', 'exe_deleted': true, 'exe_verified': false, 'user': 'root', 'unit': null}, "
+        "{'pid': 9, 'process': 'c', "
+        "'exe': null, 'exe_deleted': null, 'exe_verified': null, 'user': null, 'unit': null}]");
     assert_string_equal(
         json_string_value(json_object_get(find_listener(root, "0.0.0.0", 12345), "shared_by")),
         "several-users");

@@ -175,11 +175,12 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(buf_text(&names), "poll, web, expect, allow, unexpected, limits");
     buf_truncate(&names, 0);
     schema_names(key_at("", "expect")->children, &names);
-    assert_string_equal(buf_text(&names), "name, port, ports, protocol, scope, address, process, user, unit, "
-                                          "families, for, severity, accept_queue");
+    assert_string_equal(buf_text(&names),
+                        "name, port, ports, protocol, scope, address, unit, user, exe, process, "
+                        "families, for, severity, accept_queue");
     buf_truncate(&names, 0);
     schema_names(key_at("", "allow")->children, &names);
-    assert_string_equal(buf_text(&names), "port, ports, protocol, scope, address, process, user, unit");
+    assert_string_equal(buf_text(&names), "port, ports, protocol, scope, address, unit, user, exe, process");
     buf_done(&names);
 }
 

@@ -473,6 +473,41 @@ static void an_owner_is_cut_but_for_its_pid(void **state)
     host_done(&h);
 }
 
+static void a_program_is_told_and_one_without_a_file_stands_out(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_init(&h);
+    add_tcp(&h, "*:22", "0/128", "0:root:", "733:sshd:root:ssh.service:/usr/sbin/sshd");
+    add_tcp(&h, "*:80", "0/16", "0:root:", "900:nginx:root::/usr/sbin/nginx (deleted)");
+    add_tcp(&h, "*:81", "0/16", "0:root:", "901:web:root::!/usr/sbin/web");
+    add_tcp(&h, "*:4444", "0/1", "1000:bob:", "4444:kworker:bob::!/memfd-x (deleted)");
+    add_tcp(&h, "*:4445", "0/1", "1000:bob:", "");
+    scene_seal(&h.s);
+    assert_table(&h.s.view, 0,
+                 "PROTO  ADDRESS:PORT  SCOPE  CLASS       SERVICE  QUEUE  DROPS  CONNS  RESTARTS  OWNER      "
+                 "              USER  UNIT         EXE\n"
+                 "tcp    *:22          any    well-known  ssh      0/128      0      -         -  sshd[733]  "
+                 "              root  ssh.service  /usr/sbin/sshd\n"
+                 "tcp    *:80          any    well-known  http      0/16      0      -         -  (deleted) "
+                 "nginx[900]     root  -            /usr/sbin/nginx\n"
+                 "tcp    *:81          any    well-known  -         0/16      0      -         -  web[901]   "
+                 "              root  -            /usr/sbin/web (not the host's)\n"
+                 "tcp    *:4444        any    registered  -          0/1      0      -         -  (deleted) "
+                 "kworker[4444]  bob   -            /memfd-x (not the host's)\n"
+                 "tcp    *:4445        any    registered  -          0/1      0      -         -  (bob)      "
+                 "              bob   -            -\n");
+    assert_table(&h.s.view, 70,
+                 "PROTO ADDRESS:PORT SCOPE QUEUE CONNS RESTARTS OWNER\n"
+                 "tcp   *:22         any   0/128     -        - sshd[733]\n"
+                 "tcp   *:80         any    0/16     -        - (deleted) nginx[900]\n"
+                 "tcp   *:81         any    0/16     -        - web[901]\n"
+                 "tcp   *:4444       any     0/1     -        - (deleted) kworker[4444]\n"
+                 "tcp   *:4445       any     0/1     -        - (bob)\n");
+    host_done(&h);
+}
+
 static void a_host_without_listeners_is_a_heading(void **state)
 {
     struct scene s;
@@ -586,6 +621,7 @@ int main(void)
         cmocka_unit_test(rules_go_on_below_each_other),
         cmocka_unit_test(a_long_address_has_a_line_of_its_own),
         cmocka_unit_test(an_owner_is_cut_but_for_its_pid),
+        cmocka_unit_test(a_program_is_told_and_one_without_a_file_stands_out),
         cmocka_unit_test(a_host_without_listeners_is_a_heading),
         cmocka_unit_test(colours_are_never_the_only_sign),
         cmocka_unit_test(critical_rules_are_red_and_others_yellow),
