@@ -258,14 +258,13 @@ static void a_holder_of_several_sockets_is_one_owner(void **state)
     scene_own(&s, "1000:bob:", "7:b:root:?:!/tmp/b (deleted),9:c::");
     scene_listen(&s, "0.0.0.0:12345", "0/1");
     scene_seal(&s);
-    assert_json(
-        owners_told(&s, &root),
-        "[{'pid': 5, 'process': 'a', "
-        "'exe': '/a', 'exe_deleted': false, 'exe_verified': null, 'user': 'root', 'unit': null}, "
-        "{'pid': 7, 'process': 'b', "
-        "'exe': '/tmp/b', 'exe_deleted': true, 'exe_verified': false, 'user': 'root', 'unit': null}, "
-        "{'pid': 9, 'process': 'c', "
-        "'exe': null, 'exe_deleted': null, 'exe_verified': null, 'user': null, 'unit': null}]");
+    assert_json(owners_told(&s, &root),
+                "[{'pid': 5, 'process': 'a', "
+                "'exe': '/a', 'exe_deleted': false, 'exe_verified': null, 'user': 'root', 'unit': null}, "
+                "{'pid': 7, 'process': 'b', "
+                "'exe': '/tmp/b', 'exe_deleted': true, 'exe_verified': false, 'user': 'root', 'unit': null}, "
+                "{'pid': 9, 'process': 'c', "
+                "'exe': null, 'exe_deleted': null, 'exe_verified': null, 'user': null, 'unit': null}]");
     assert_string_equal(
         json_string_value(json_object_get(find_listener(root, "0.0.0.0", 12345), "shared_by")),
         "several-users");
