@@ -164,7 +164,7 @@ NEEDS_test_guests := exporters/guests
 NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
 NEEDS_test_size := $(NEEDS_test_bodies)
 NEEDS_test_threads := $(NEEDS_test_bodies)
-NEEDS_test_http_routes := exporters/http_routes
+NEEDS_test_http_routes := exporters/http_routes core/net core/array
 NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 
 # Functions that a test puts itself in front of; those of memory for the tests
