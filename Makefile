@@ -120,11 +120,12 @@ NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/
 	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
-NEEDS_test_error_list := config/error_list core/buf
+NEEDS_test_error_list := config/error_list core/text core/buf
 NEEDS_test_entry_pairs := config/entry_pairs core/net core/array
 NEEDS_test_config_large := $(NEEDS_test_config)
-NEEDS_test_inet_diag_parse := collectors/inet_diag_parse core/net core/array
-NEEDS_test_route_parse := collectors/route_parse core/net core/array
+NEEDS_test_netlink_parse := collectors/netlink_parse
+NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
+NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
@@ -144,7 +145,7 @@ NEEDS_test_process_table := collectors/process_table core/array core/owner core/
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program core/array core/text core/buf
 NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
-	collectors/class_reader collectors/socket_class collectors/inet_diag_parse $(CORE_MODEL)
+	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
@@ -163,7 +164,7 @@ NEEDS_test_guests := exporters/guests
 NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
 NEEDS_test_size := $(NEEDS_test_bodies)
 NEEDS_test_threads := $(NEEDS_test_bodies)
-NEEDS_test_http_routes := exporters/http_routes
+NEEDS_test_http_routes := exporters/http_routes core/net core/array
 NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 
 # Functions that a test puts itself in front of; those of memory for the tests

@@ -1,4 +1,5 @@
 #include "collectors/inet_diag_parse.h"
+#include "collectors/netlink_parse.h"
 #include "core/err.h"
 
 #include <arpa/inet.h>
@@ -232,13 +233,14 @@ static int error_status(const struct nlmsghdr *msg)
     return error.error == 0 ? -EBADMSG : kernel_error(error.error);
 }
 
-int inet_diag_walk(const void *bytes, size_t length, uint32_t sequence, uint32_t port_id,
-                   inet_diag_message_fn *on_message, void *arg, uint64_t *ret_malformed)
+/* As inet_diag_walk(), but that an answer which ends the walk is not counted. */
+static int walk(struct netlink_bytes *bytes, uint32_t sequence, uint32_t port_id,
+                inet_diag_message_fn *on_message, void *arg, uint64_t *ret_malformed)
 {
-    const struct nlmsghdr *msg = bytes;
-    int left = (int)length, r;
+    const struct nlmsghdr *msg;
+    int r;
 
-    for (; mnl_nlmsg_ok(msg, left); msg = mnl_nlmsg_next(msg, &left)) {
+    while ((msg = netlink_next(bytes))) {
         if (msg->nlmsg_seq != sequence || msg->nlmsg_pid != port_id)
             return ERR_SEQUENCE;
         if (msg->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -256,5 +258,15 @@ int inet_diag_walk(const void *bytes, size_t length, uint32_t sequence, uint32_t
                 return r;
         }
     }
-    return left == 0 ? 1 : -EBADMSG;
+    return bytes->left == 0 ? 1 : -EBADMSG;
+}
+
+int inet_diag_walk(const void *bytes, size_t length, uint32_t sequence, uint32_t port_id,
+                   inet_diag_message_fn *on_message, void *arg, uint64_t *ret_malformed)
+{
+    struct netlink_bytes all = {bytes, length};
+    int r = walk(&all, sequence, port_id, on_message, arg, ret_malformed);
+
+    *ret_malformed += r == -EBADMSG;
+    return r;
 }

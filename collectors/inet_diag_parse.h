@@ -75,7 +75,8 @@ typedef int inet_diag_message_fn(void *arg, const struct nlmsghdr *msg);
 
 /* Walks what one receive call returned.
  *
- * ret_malformed   is increased by the messages that made no sense
+ * ret_malformed   is increased by the messages that made no sense, those among
+ *                 them that end the walk
  *
  * Returns 1 when the dump goes on, 0 when it is complete, ERR_UNSUPPORTED when
  * the kernel has no handler (it says so as an error for a missing family, but

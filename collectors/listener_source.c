@@ -41,7 +41,8 @@ static int add_row(const struct source *s, struct listener_row *row)
     row->address = ip_addr_unmap(row->address);
     scope = scope_of(row->address, row->ifindex);
     if (scope == SCOPE_ADDRESS || scope == SCOPE_LINK_LOCAL)
-        row->presence = local_addresses_look(shared->local, &row->address, row->ifindex);
+        row->presence =
+            local_addresses_look(shared->local, &row->address, row->ifindex, l->now->reader.malformed);
     if (row->ifindex != 0)
         interfaces_name(&shared->interfaces, row->ifindex, row->interface);
     return listener_builder_add_to(shared->builder, l->now->parts, row);

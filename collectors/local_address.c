@@ -107,7 +107,8 @@ static struct slot *slot_of(struct local_addresses *a, const struct ip_addr *add
     return NULL;
 }
 
-enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex)
+enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex,
+                                   uint64_t *ret_malformed)
 {
     struct slot *slot = slot_of(a, address, ifindex);
     int r;
@@ -120,6 +121,7 @@ enum presence local_addresses_look(struct local_addresses *a, const struct ip_ad
         return PRESENCE_UNKNOWN;
     a->questions--;
     r = ask(a, address, ifindex);
+    *ret_malformed += r == -EBADMSG;
     if (r < 0)
         drop_socket(a); /* a late answer must not be taken for the next one's */
     *slot = (struct slot){true, *address, ifindex,

@@ -24,12 +24,13 @@ void local_addresses_begin(struct local_addresses *a);
 
 /* Nobody "has" a multicast group, so about those nothing is told either.
  *
- * ifindex   the interface the socket is bound to, 0 for none. Interfaces may
- *           have routing tables of their own (VRF), so only link-local
- *           addresses can be told there.
+ * ifindex         the interface the socket is bound to, 0 for none. Interfaces
+ *                 may have routing tables of their own (VRF), so only link-local
+ *                 addresses can be told there.
+ * ret_malformed   is increased by 1 when the kernel's answer made no sense
  *
  * Returns PRESENCE_UNKNOWN where it cannot be told, or not in this poll. */
-enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address,
-                                   uint32_t ifindex);
+enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex,
+                                   uint64_t *ret_malformed);
 
 #endif

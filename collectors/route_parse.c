@@ -1,4 +1,5 @@
 #include "collectors/route_parse.h"
+#include "collectors/netlink_parse.h"
 #include "core/err.h"
 
 #include <errno.h>
@@ -57,9 +58,10 @@ static int error_kind(const struct nlmsghdr *msg)
 
 int route_parse(const void *bytes, size_t length, uint32_t sequence)
 {
-    const struct nlmsghdr *msg = bytes;
+    struct netlink_bytes all = {bytes, length};
+    const struct nlmsghdr *msg = netlink_next(&all);
 
-    if (!mnl_nlmsg_ok(msg, (int)length))
+    if (!msg)
         return -EBADMSG;
     if (msg->nlmsg_seq != sequence)
         return ERR_SEQUENCE;

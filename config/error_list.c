@@ -1,4 +1,5 @@
 #include "config/error_list.h"
+#include "core/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ void error_list_add(struct error_list *list, size_t rank, const char *path, unsi
     if (!error_list_wants(list, rank))
         return;
     va_start(args, format);
-    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
+    text_vformat(what, sizeof what, format, args); /* cut on purpose */
     va_end(args);
     if (line > 0)
         (void)snprintf(number, sizeof number, "%u:", line); /* fits */

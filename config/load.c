@@ -3,6 +3,7 @@
 #include "config/schema.h"
 #include "core/duration.h"
 #include "core/err.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <libconfig.h>
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_PATH_MAX = 128, WHAT_MAX = 1024 };
+enum { KEY_PATH_MAX = 128, WHAT_MAX = 1024, QUOTED_MAX = 100 };
 
 struct loader {
     struct config *config;
@@ -101,7 +102,7 @@ __attribute__((format(printf, 3, 4))) static void report_at(struct loader *l, co
     if (!is_told(l))
         return;
     va_start(args, format);
-    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
+    text_vformat(what, sizeof what, format, args); /* cut on purpose */
     va_end(args);
     write_path(place, path);
     error_list_add(&l->errors, l->rank, file ? file : l->scan.path,
@@ -171,8 +172,9 @@ static void load_real(struct loader *l, const struct place *place, void *field)
 
 static void load_string(struct loader *l, const struct place *place, const char *value, void *field)
 {
+    size_t length = strlen(value);
     int64_t ms;
-    char quoted[128];
+    char quoted[QUOTED_MAX + sizeof "\"\""];
     int r;
 
     if (place->key->type == SCHEMA_DURATION) {
@@ -186,7 +188,8 @@ static void load_string(struct loader *l, const struct place *place, const char 
     }
     if (r == 0)
         return;
-    (void)snprintf(quoted, sizeof quoted, "\"%.100s\"", value);
+    length = length > QUOTED_MAX ? text_cut(value, QUOTED_MAX) : length;
+    (void)snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)length, value);
     for (char *p = quoted; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?'; /* an error is one line */
@@ -263,7 +266,7 @@ __attribute__((format(printf, 4, 5))) static void report_check(void *arg, size_t
     if (!place.setting)
         place.setting = element.setting;
     va_start(args, format);
-    (void)vsnprintf(what, sizeof what, format, args); /* cut on purpose */
+    text_vformat(what, sizeof what, format, args); /* cut on purpose */
     va_end(args);
     l->rank = context->rank + (size_t)context->index;
     report_at(l, &place, "%s", what);

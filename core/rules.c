@@ -1,6 +1,7 @@
 #include "core/rules.h"
 #include "core/array.h"
 #include "core/judge.h"
+#include "core/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,13 +29,15 @@ struct finding *judge_add(struct evaluation *ev)
 {
     struct verdict *v = ev->verdict;
     struct finding *f = array_grow(v->findings, &v->capacity, v->count + 1, sizeof *f);
-    size_t length = ev->text.len < SUMMARY_MAX ? ev->text.len : SUMMARY_MAX - 1;
+    size_t length = ev->text.len;
 
     if (!f)
         return NULL;
     v->findings = f;
     if (ev->text.failed)
         return NULL;
+    if (length >= SUMMARY_MAX)
+        length = text_cut(buf_text(&ev->text), SUMMARY_MAX - 1);
     f += v->count++;
     *f = (struct finding){.undetermined = false};
     memcpy(f->summary, buf_text(&ev->text), length);

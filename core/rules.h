@@ -25,7 +25,7 @@ enum rule {
     RULE_COUNT
 };
 
-/* With the NUL; a longer summary is cut. */
+/* With the NUL; a longer summary is cut behind a whole character. */
 #define SUMMARY_MAX 384
 
 /* What an alert is about; two findings with one key are the same alert. */

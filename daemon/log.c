@@ -1,4 +1,5 @@
 #include "daemon/log.h"
+#include "core/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@ void log_write(int priority, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args); /* cut on purpose */
+    text_vformat(line, sizeof line, format, args); /* cut on purpose */
     va_end(args);
     /* systemd sets JOURNAL_STREAM when standard error goes to the journal. */
     if (getenv("JOURNAL_STREAM"))

@@ -1,5 +1,6 @@
 #include "daemon/tell.h"
 #include "core/err.h"
+#include "core/text.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
@@ -48,7 +49,7 @@ __attribute__((format(printf, 5, 6))) static void tell(struct told *told, enum t
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args); /* cut on purpose */
+    text_vformat(line, sizeof line, format, args); /* cut on purpose */
     va_end(args);
     end_minute(told, kind, now_ms);
     if (allowance_take(&told->allowances[kind], told->lines_max, strlen(line) + LINE_EXTRA_BYTES, now_ms))

@@ -50,7 +50,7 @@ static int64_t now_ms(void)
 
 /* Answers */
 
-/* libmicrohttpd only reads what it sends, but does not say so. */
+/* What is handed to libmicrohttpd only to be read, though it does not say so. */
 static void *only_read(const void *data)
 {
     const union {
@@ -188,7 +188,7 @@ static enum MHD_Result answer_ready(const struct http_server *s, struct MHD_Conn
 
 static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *connection, const char *path)
 {
-    const struct http_route *route = http_route_find(path);
+    const struct http_route *route = http_route_find(http_target_path(path));
 
     if (!route)
         return answer_fixed(s, connection, HTTP_NOT_FOUND);
@@ -222,6 +222,14 @@ static enum MHD_Result check_header(void *arg, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
+/* libmicrohttpd 1.0 refuses these itself. Before, it tells no length; but the
+ * version stands behind the target, in the same memory. So where the target as a
+ * string ends earlier, it has a NUL, and what is behind that is hidden. */
+static bool has_nul(const char *target_end, const char *version)
+{
+    return version != target_end + 1;
+}
+
 static bool is_malformed(struct MHD_Connection *connection, const char *path, const char *version)
 {
     struct head_check check = {0};
@@ -230,7 +238,7 @@ static bool is_malformed(struct MHD_Connection *connection, const char *path, co
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_header,
                                       &check); /* how many does not matter */
     return check.malformed || check.has_body || check.hosts > 1 || (needs_host && check.hosts == 0) ||
-           !*path || strncmp(version, "HTTP/1.", strlen("HTTP/1.")) != 0;
+           !http_target_path(path) || strncmp(version, "HTTP/1.", strlen("HTTP/1.")) != 0;
 }
 
 static bool is_too_large(struct MHD_Connection *connection)
@@ -246,10 +254,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   size_t *upload_size, void **request_state)
 {
     static char seen;
+    const char *target_end = *request_state;
 
     (void)upload;
     (void)upload_size;
-    if (*request_state)
+    if (*request_state == &seen)
         return answer(arg, connection, path);
     guest_is_active(guest_of(connection));
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
@@ -260,7 +269,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         return answer_fixed(arg, connection, HTTP_METHOD_NOT_ALLOWED);
     if (is_too_large(connection))
         return answer_fixed(arg, connection, HTTP_TOO_LARGE);
-    if (is_malformed(connection, path, version))
+    if (has_nul(target_end, version) || is_malformed(connection, path, version))
         return answer_fixed(arg, connection, HTTP_BAD_REQUEST);
     *request_state = &seen;
     return MHD_YES;
@@ -314,6 +323,14 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
     }
 }
 
+/* Notes for on_request() where the target ends, which still has its query. */
+static void *note_target(void *arg, const char *target, struct MHD_Connection *connection)
+{
+    (void)arg;
+    (void)connection;
+    return only_read(target ? target + strlen(target) : "");
+}
+
 /* Paths are compared as sent: an escaped one is another path. */
 static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
 {
@@ -339,8 +356,8 @@ static void *begin_serving(void *arg, int fd)
         on_request, arg, MHD_OPTION_EXTERNAL_LOGGER, discard_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)REQUEST_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, arg,
-        MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, arg, MHD_OPTION_END);
 
     if (!daemon)
         (void)close(fd); /* nothing was written to it */

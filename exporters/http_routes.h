@@ -1,4 +1,5 @@
-/* What the HTTP server answers on which path. Constants; any thread. */
+/* What the HTTP server answers on which path, and which path a request is about.
+ * Constants and pure functions; any thread. */
 #ifndef SOCKWATCH_EXPORTERS_HTTP_ROUTES_H
 #define SOCKWATCH_EXPORTERS_HTTP_ROUTES_H
 
@@ -38,6 +39,17 @@ struct http_route {
     enum http_fixed fixed;    /* of ROUTE_FIXED */
     bool may_be_public;       /* it tells nothing about the host */
 };
+
+/* The path in a request's target, which is without its query by now. That is
+ * the target itself; but of one in absolute form, as a client sends it to a
+ * proxy and a server must accept it, what follows the authority, "/" where
+ * nothing does. Whose name the authority has does not matter: we are only one
+ * site.
+ *
+ * Borrowed from the target, or static. NULL when the target is empty, or has an
+ * authority that is malformed, or names a user, which no client should send.
+ * Source: RFC 9112 3.2, RFC 9110 4.2, RFC 3986 3.2. */
+const char *http_target_path(const char *target);
 
 /* NULL when there is no such path. Static. */
 const struct http_route *http_route_find(const char *path);

@@ -1,4 +1,5 @@
 #include "exporters/table.h"
+#include "core/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,7 +340,7 @@ static void write_cut(const char *text, size_t width, struct buf *out)
 {
     static const char dots[] = "...";
     const char *end = strrchr(text, '[');
-    size_t kept;
+    size_t kept, length;
 
     if (!end)
         end = strrchr(text, ')');
@@ -348,7 +349,10 @@ static void write_cut(const char *text, size_t width, struct buf *out)
         end = NULL;
         kept = sizeof dots - 1;
     }
-    buf_add(out, text, width - kept);
+    length = text_cut(text, width - kept);
+    buf_add(out, text, length);
+    for (; length < width - kept; length++)
+        buf_char(out, '.');
     buf_fmt(out, "%s%s", dots, end ? end : "");
 }
 

@@ -12,6 +12,7 @@ from harness import (BUILD, HTTP_PORT, ROOT, SCRATCH, SOCKWATCH, Daemon, Metrics
 FAST = 'poll: { listeners = "50ms"; connections = "100ms"; };\n'
 DEFAULT_FILE = "/etc/sockwatch/sockwatch.conf"
 DENY_NETLINK = os.path.join(BUILD, "tests/integration/deny_netlink")
+FAIL_NETLINK = os.path.join(BUILD, "tests/integration/fail_netlink.so")
 
 
 class StartTest(TestCase):
@@ -74,6 +75,32 @@ class StartTest(TestCase):
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertTrue(result.stdout.startswith("Usage: sockwatch"), result.stdout)
         self.assertRegex(sockwatch("--version").stdout, r"^sockwatch \d+\.\d+\.\d+ \(.+\)\n$")
+
+
+class MalformedTest(TestCase):
+    """The kernel says of a message that it is longer than all memory."""
+
+    def environment(self, length, of_a_thousand):
+        return {"LD_PRELOAD": FAIL_NETLINK, "SOCKWATCH_FAIL_NETLINK": str(of_a_thousand),
+                "SOCKWATCH_NETLINK_LENGTH": length}
+
+    def malformed(self, daemon):
+        return sum(daemon.metrics().find("collector_malformed_total"))
+
+    def test_some_such_messages_are_counted_and_do_no_harm(self):
+        for length in ("0x80000000", "0xfffffff0"):
+            daemon = self.daemon(FAST + "unexpected: {};", environment=self.environment(length, 30))
+            wait_for("such messages", lambda: self.malformed(daemon) > 1)
+            daemon.wait_polls(3)
+            self.assertEqual(daemon.metrics().firing(), set())
+            self.assertEqual(daemon.stop(), 0, daemon.log())
+
+    def test_where_all_are_nothing_is_seen(self):
+        for length in ("0", "0x7fffffff", "0x80000000", "0x80000010", "0xffffffff"):
+            prefix = ["env", *(f"{key}={value}" for key, value in self.environment(length, 1000).items())]
+            result = sockwatch("check", prefix=prefix)
+            self.assertEqual((length, result.returncode), (length, 3), result.stderr)
+            self.assertIn("tcp: sockets cannot be read: Bad message", result.stderr)
 
 
 class BlindTest(TestCase):

@@ -182,8 +182,39 @@ class HttpTest(TestCase):
 
     def test_unknown_paths_are_not_found(self):
         for path in ("/nothing", "/metrics/", "//metrics", "/metrics%00", "/%6detrics", "/../etc/passwd", "/-/",
-                     "/-/healthyy", "/api/v1/listeners/", "/api", "*", "http://127.0.0.1/metrics"):
+                     "/-/healthyy", "/api/v1/listeners/", "/api", "*", "ftp://127.0.0.1/metrics",
+                     "http://127.0.0.1/nothing", "http://127.0.0.1//metrics", "http://127.0.0.1/metrics%00"):
             self.assertEqual((path, request(path)[0]), (path, 404))
+
+    def test_a_target_may_name_us(self):
+        """As clients do that take us for a proxy; a server must accept it."""
+        for scheme in ("http", "https", "HTTP"):
+            for authority in ("127.0.0.1:10066", "localhost", "example.com:", "[::1]:10066"):
+                for path, kind in (("/metrics", "text/plain"), ("/metrics?x=http://y/", "text/plain"),
+                                   ("/-/ready", "text/plain"), ("", "text/html"), ("?x=1", "text/html"),
+                                   ("/", "text/html"), ("/api/v1/listeners", "application/json")):
+                    target = f"{scheme}://{authority}{path}"
+                    status, headers, _ = request(target)
+                    self.assertEqual((target, status), (target, 200))
+                    self.assertTrue(headers["Content-Type"].startswith(kind), (target, headers))
+        answer = raw(b"HEAD http://x/metrics HTTP/1.0\r\n\r\n")
+        self.assertEqual(status_of(answer), 200)
+        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+        for authority in (b"", b":80", b"a:b", b"a:65536", b"user@a", b"[::1", b"[a]", b"a%zz", b"?x", b"\xc3\xa4"):
+            target = b"http://" + authority + b"/metrics"
+            answer = raw(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual((target, status_of(answer)), (target, 400))
+        self.assertEqual(status_of(raw(b"GET http://x/metrics HTTP/1.1\r\n\r\n")), 400)  # which needs its Host, too
+
+    def test_a_target_with_a_nul_is_malformed(self):
+        for target in (b"/metrics\0", b"/\0metrics", b"/metrics\0x", b"\0/metrics", b"\0", b"/metrics?a\0b",
+                       b"/metrics\0?a", b"/metrics?\0", b"/metrics?a=b&c\0=d", b"/-/ready\0\0", b"/nothing\0",
+                       b"http://x/metrics\0", b"http://x\0/metrics", b"http://x\0@y/metrics"):
+            for method in (b"GET", b"HEAD"):
+                for end in (b" HTTP/1.0\r\n\r\n", b" HTTP/1.1\r\nHost: x\r\n\r\n"):
+                    answer = raw(method + b" " + target + end)
+                    self.assertEqual((target, status_of(answer)), (target, 400))
+                    self.assertNotIn(b"sockwatch_", answer)
 
     def test_malformed_requests_get_a_4xx(self):
         head = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"

@@ -388,11 +388,16 @@ bool host_watch_changed(struct host_watch *w)
     return changed;
 }
 
-/* Has only addresses that end in 1. */
-enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex)
+/* Has only addresses that end in 1; of one that ends in 13 it talks nonsense. */
+enum presence local_addresses_look(struct local_addresses *a, const struct ip_addr *address, uint32_t ifindex,
+                                   uint64_t *ret_malformed)
 {
     assert_ptr_equal(a, &the_addresses);
     kernel.looked++;
+    if (address->bytes[address->version == 4 ? 3 : 15] == 13) {
+        ++*ret_malformed;
+        return PRESENCE_UNKNOWN;
+    }
     if (ifindex != 0)
         return PRESENCE_UNKNOWN;
     return address->bytes[address->version == 4 ? 3 : 15] == 1 ? PRESENCE_PRESENT : PRESENCE_ABSENT;
@@ -1179,6 +1184,20 @@ static void a_malformed_message_is_counted_and_the_rest_survives(void **state)
     kernel.scripts[0].asked = 0; /* once more: they add up */
     listener_table_unref(poll_again(*state, t));
     assert_int_equal(malformed(*state, "tcp"), 8);
+}
+
+static void a_malformed_answer_about_an_address_is_counted(void **state)
+{
+    struct answer *a = answers(AF_INET, IPPROTO_TCP, 0);
+    const struct listener_table *t;
+
+    with(a, "10.0.0.1:22", 1, 1);
+    with(a, "10.0.0.13:80", 2, 1);
+    t = poll_first(state);
+    assert_listeners(t, "tcp/10.0.0.1:22x1 tcp/10.0.0.13:80x1");
+    assert_int_equal(malformed(*state, "tcp"), kernel.looked / 2);
+    assert_int_equal(malformed(*state, "udp"), 0);
+    listener_table_unref(t);
 }
 
 /* State 13 is BOUND_INACTIVE, of newer kernels. */
@@ -2160,6 +2179,7 @@ int main(void)
         with_kernel(raw_sockets_that_proc_does_not_list_either_are_unsupported),
         with_kernel(raw_sockets_that_proc_fails_to_list_fail),
         with_kernel(a_malformed_message_is_counted_and_the_rest_survives),
+        with_kernel(a_malformed_answer_about_an_address_is_counted),
         with_kernel(a_connection_in_an_unknown_state_is_counted_as_malformed),
         with_kernel(listeners_are_asked_for_by_their_state),
         with_kernel(connections_are_asked_for_by_explicit_states),

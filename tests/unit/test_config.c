@@ -505,6 +505,21 @@ static void refuses_unknown_keys(void **state)
     assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
 }
 
+/* 33 characters of three bytes are the most of them that fit into 100. */
+static void a_long_value_is_quoted_up_to_a_whole_character(void **state)
+{
+    char text[256] = "poll: { listeners = \"", wanted[256] = "1: poll.listeners: \"";
+
+    for (size_t i = 0; i < 40; i++) {
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "\xe2\x82\xac");
+        if (i < 33)
+            (void)snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "\xe2\x82\xac");
+    }
+    (void)snprintf(text + strlen(text), sizeof text - strlen(text), "\"; };");
+    (void)snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "\" is not valid");
+    assert_refuses(*state, text, wanted);
+}
+
 static void refuses_entries_without_their_keys(void **state)
 {
     static const struct refused cases[] = {
@@ -996,6 +1011,7 @@ int main(void)
         WITH_FILES(refuses_values_that_are_none),
         WITH_FILES(refuses_wrong_types),
         WITH_FILES(refuses_unknown_keys),
+        WITH_FILES(a_long_value_is_quoted_up_to_a_whole_character),
         WITH_FILES(refuses_entries_without_their_keys),
         WITH_FILES(refuses_contradictions),
         WITH_FILES(refuses_the_same_address_and_port_under_two_names),

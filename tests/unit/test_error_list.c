@@ -1,4 +1,5 @@
 #include "config/error_list.h"
+#include "core/text.h"
 #include "tests/unit/unit.h"
 
 /* Adds "RANK:LETTER" and so on, separated by spaces. */
@@ -40,6 +41,22 @@ static void tells_where_it_is(void **state)
     assert_prints(&list, "x:7: a.b: is 1, expected 2\ny:7: z\ny: key: z\n");
 }
 
+static void a_long_one_is_cut_between_characters(void **state)
+{
+    (void)state;
+    for (int blanks = 0; blanks < 3; blanks++) {
+        struct error_list list = {.count = 0};
+        char euros[2000] = "";
+
+        for (size_t i = 0; i + 3 < sizeof euros; i += 3)
+            memcpy(euros + i, "\xe2\x82\xac", 4);
+        error_list_add(&list, 0, "x", 1, "a", "%*s%s", blanks, "", euros);
+        assert_in_range(strlen(list.told[0].line), 1000, 1100);
+        assert_true(text_is_utf8(list.told[0].line));
+        error_list_done(&list);
+    }
+}
+
 static void tells_the_first_and_counts_the_others(void **state)
 {
     struct error_list list = {.count = 0};
@@ -66,6 +83,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_them_by_rank_and_then_as_they_came),
         cmocka_unit_test(tells_where_it_is),
+        cmocka_unit_test(a_long_one_is_cut_between_characters),
         cmocka_unit_test(tells_the_first_and_counts_the_others),
     };
 

@@ -246,7 +246,6 @@ static void assert_cut_row(const struct inet_diag_row *row, const struct expecte
 static void assert_first_rows(const struct seen *seen, const struct dump *dump, size_t count)
 {
     assert_int_equal(seen->count, count);
-    assert_int_equal(seen->malformed, 0);
     for (size_t i = 0; i < count; i++)
         assert_row(&seen->rows[i], &dump->expected[i], dump->state);
 }
@@ -658,6 +657,7 @@ static void a_cut_dump_is_never_complete_and_loses_no_whole_row(void **state)
             int r = walk(bytes, cut, dumps[i].sequence, dumps[i].port_id, &seen);
 
             assert_int_equal(r, between ? 1 : -EBADMSG);
+            assert_int_equal(seen.malformed, !between);
             assert_first_rows(&seen, &dumps[i], whole);
         }
         free(bytes);
@@ -997,6 +997,7 @@ static void an_error_too_short_for_its_reason_is_malformed(void **state)
 
         put(&text, NLMSG_ERROR, 0, &payload, length);
         assert_int_equal(walk_own(&text, &seen), -EBADMSG);
+        assert_int_equal(seen.malformed, 1);
     }
 }
 
@@ -1010,6 +1011,50 @@ static void an_end_without_a_status_is_a_success(void **state)
     put(&text, NLMSG_DONE, 0, NULL, 0);
     assert_int_equal(walk_own(&text, &seen), 0);
     assert_int_equal(seen.count, 1);
+}
+
+/* One whose length does not end in the bytes that are there, behind so many
+ * others. The walk ends, but what came before it stays. */
+static void a_message_of_an_impossible_length_is_malformed(void **state)
+{
+    static const uint32_t lengths[] = {0,          15,         1000,       0x7fffffff, 0x80000000,
+                                       0x80000010, 0xfffffff0, 0xfffffffd, 0xffffffff};
+    static const uint16_t types[] = {SOCK_DIAG_BY_FAMILY, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++)
+        for (size_t k = 0; k < ARRAY_LENGTH(types); k++)
+            for (size_t before = 0; before < 3; before++) {
+                const struct inet_diag_msg head = head_of(AF_INET);
+                struct text text = {.length = 0};
+                struct seen seen = {.count = 0};
+                size_t at;
+
+                for (size_t n = 0; n < before; n++)
+                    put_row(&text, 0);
+                at = text.length;
+                put(&text, types[k], 0, &head, sizeof head);
+                put_status(&text, NLMSG_DONE, 0);
+                memcpy(text.bytes + at, &lengths[i], sizeof lengths[i]);
+                assert_int_equal(walk_own(&text, &seen), -EBADMSG);
+                assert_int_equal(seen.count, before);
+                assert_int_equal(seen.malformed, 1);
+            }
+}
+
+/* A message that has only its header is whole, and is no row. */
+static void a_message_without_a_payload_is_passed_over(void **state)
+{
+    struct text text = {.length = 0};
+    struct seen seen = {.count = 0};
+
+    (void)state;
+    put(&text, SOCK_DIAG_BY_FAMILY, 0, NULL, 0);
+    put_row(&text, 0);
+    put_status(&text, NLMSG_DONE, 0);
+    assert_int_equal(walk_own(&text, &seen), 0);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.malformed, 1);
 }
 
 static int refuse(void *arg, const struct nlmsghdr *msg)
@@ -1070,6 +1115,8 @@ int main(void)
         cmocka_unit_test(an_error_of_0_is_no_end_of_a_dump),
         cmocka_unit_test(an_error_too_short_for_its_reason_is_malformed),
         cmocka_unit_test(an_end_without_a_status_is_a_success),
+        cmocka_unit_test(a_message_of_an_impossible_length_is_malformed),
+        cmocka_unit_test(a_message_without_a_payload_is_passed_over),
         cmocka_unit_test(what_the_handler_says_ends_the_dump),
     };
 

@@ -48,6 +48,22 @@ static void refuses_answers_cut_anywhere(void **state)
             assert_int_equal(parse_cut(fixtures[i].bytes, length, ROUTES_SEQUENCE), -EBADMSG);
 }
 
+static void refuses_answers_of_an_impossible_length(void **state)
+{
+    static const uint32_t lengths[] = {0, 15, 0x7fffffff, 0x80000000, 0x80000010, 0xfffffff0, 0xffffffff};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(fixtures); i++)
+        for (size_t k = 0; k < ARRAY_LENGTH(lengths); k++) {
+            uint8_t bytes[512];
+
+            assert_in_range(fixtures[i].length, NLMSG_HDRLEN, sizeof bytes);
+            memcpy(bytes, fixtures[i].bytes, fixtures[i].length);
+            memcpy(bytes, &lengths[k], sizeof lengths[k]);
+            assert_int_equal(parse_cut(bytes, fixtures[i].length, ROUTES_SEQUENCE), -EBADMSG);
+        }
+}
+
 static void refuses_the_answer_to_another_request(void **state)
 {
     (void)state;
@@ -100,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_what_is_ours),
         cmocka_unit_test(refuses_answers_cut_anywhere),
+        cmocka_unit_test(refuses_answers_of_an_impossible_length),
         cmocka_unit_test(refuses_the_answer_to_another_request),
         cmocka_unit_test(refuses_other_messages),
         cmocka_unit_test(hands_on_errors_that_tell_nothing),

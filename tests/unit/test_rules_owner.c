@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "core/text.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -396,6 +397,45 @@ static void an_unexpected_listener_is_told_with_its_owner(void **state)
     verdict_unref(v);
 }
 
+/* A unit that so many bytes and many of the pieces name, in a summary that is
+ * too long for them. */
+static const struct verdict *judge_long_unit(size_t bytes, const char *piece)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", MYSQL}};
+    char unit[SUMMARY_MAX + 8] = "";
+    struct expect e = mysql("", "", unit);
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    const struct verdict *v;
+
+    memset(unit, 'u', bytes);
+    for (size_t i = bytes; i + strlen(piece) < sizeof unit; i += strlen(piece))
+        memcpy(unit + i, piece, strlen(piece) + 1);
+    v = judge(sockets, &policy);
+    assert_int_equal(v->count, 1);
+    assert_int_equal(v->findings[0].key.rule, RULE_WRONG_OWNER);
+    return v;
+}
+
+static void a_summary_is_cut_between_characters_and_escapes(void **state)
+{
+    static const char *const pieces[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x90\x99", "\\xff"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(pieces); i++) {
+        size_t length = strlen(pieces[i]);
+
+        for (size_t bytes = 0; bytes < length; bytes++) {
+            const struct verdict *v = judge_long_unit(bytes, pieces[i]);
+            const char *summary = v->findings[0].summary;
+
+            assert_true(text_is_utf8(summary));
+            assert_in_range(strlen(summary), SUMMARY_MAX - length, SUMMARY_MAX - 1);
+            assert_string_equal(summary + strlen(summary) - length, pieces[i]);
+            verdict_unref(v);
+        }
+    }
+}
+
 static void blindness_says_what_would_help(void **state)
 {
     static const struct owned hidden[SOCKETS_MAX] = {{"0.0.0.0:3306", HIDDEN}};
@@ -597,6 +637,7 @@ int main(void)
         cmocka_unit_test(each_of_several_sockets_must_be_allowed),
         cmocka_unit_test(an_allowed_owner_may_be_exposed),
         cmocka_unit_test(an_unexpected_listener_is_told_with_its_owner),
+        cmocka_unit_test(a_summary_is_cut_between_characters_and_escapes),
         cmocka_unit_test(blindness_says_what_would_help),
         cmocka_unit_test(a_queue_is_saturated_by_its_fullest_socket),
         cmocka_unit_test(a_queue_beside_the_expected_address_is_not_the_services),

@@ -508,6 +508,29 @@ static void a_program_is_told_and_one_without_a_file_stands_out(void **state)
     host_done(&h);
 }
 
+static void an_owner_is_not_cut_in_the_middle_of_an_escape(void **state)
+{
+    static const char *const wanted[] = {"abcde\\x1b...[4711]", "abcdef......[4711]", "abcdefg.....[4711]",
+                                         "abcdefgh....[4711]", "abcdefghi...[4711]"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        char holder[64];
+        struct host h;
+        char *text;
+
+        (void)snprintf(holder, sizeof holder, "4711:%.*s\\x1bxxxxxxxx:root:", (int)(5 + i), "abcdefghi");
+        host_init(&h);
+        add_tcp(&h, "192.168.122.123:8080", "0/4096", "0:root:", holder);
+        scene_seal(&h.s);
+        text = render(&h.s.view, 75, false);
+        if (!strstr(text, wanted[i]))
+            fail_msg("%s\n%s", wanted[i], text);
+        free(text);
+        host_done(&h);
+    }
+}
+
 static void a_host_without_listeners_is_a_heading(void **state)
 {
     struct scene s;
@@ -622,6 +645,7 @@ int main(void)
         cmocka_unit_test(a_long_address_has_a_line_of_its_own),
         cmocka_unit_test(an_owner_is_cut_but_for_its_pid),
         cmocka_unit_test(a_program_is_told_and_one_without_a_file_stands_out),
+        cmocka_unit_test(an_owner_is_not_cut_in_the_middle_of_an_escape),
         cmocka_unit_test(a_host_without_listeners_is_a_heading),
         cmocka_unit_test(colours_are_never_the_only_sign),
         cmocka_unit_test(critical_rules_are_red_and_others_yellow),

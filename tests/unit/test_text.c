@@ -161,7 +161,6 @@ static void control_characters_are_escaped(void **state)
         {"\xc2\x9f\xc2\xa0", "\\xc2\\x9f\xc2\xa0"},
         {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},     /* a line separator */
         {"a\xe2\x80\xaez", "a\\xe2\\x80\\xaez"}, /* from here on right to left */
-        {"\xe2\x80\x8f\xe2\x81\xa6\xe2\x81\xa9", "\\xe2\\x80\\x8f\\xe2\\x81\\xa6\\xe2\\x81\\xa9"},
         {"\xe2\x80\x8d\xe2\x80\xaf\xe2\x81\xaa\xe2\x82\xac",
          "\xe2\x80\x8d\xe2\x80\xaf\xe2\x81\xaa\xe2\x82\xac"},
     };
@@ -169,6 +168,49 @@ static void control_characters_are_escaped(void **state)
     (void)state;
     assert_cases(cases, ARRAY_LENGTH(cases));
     assert_escaped("a\0b\0", 4, 256, "a\\x00b\\x00");
+}
+
+/* The UTF-8 of a character beyond ASCII. Returns its length. */
+static size_t encode(unsigned character, char ret[static 5])
+{
+    size_t n = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+
+    memset(ret, 0, 5);
+    for (size_t i = n - 1; i > 0; i--, character >>= 6)
+        ret[i] = (char)(0x80 | (character & 0x3f));
+    ret[0] = (char)((0xf0u << (4 - n)) | character);
+    return n;
+}
+
+/* Bidi_Control of Unicode's PropList.txt, the separators of lines and of
+ * paragraphs, and C1. */
+static bool is_on_the_list(unsigned character)
+{
+    static const struct {
+        unsigned first, last;
+    } ranges[] = {{0x80, 0x9f},     {0x61c, 0x61c},   {0x200e, 0x200f},
+                  {0x2028, 0x2029}, {0x202a, 0x202e}, {0x2066, 0x2069}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(ranges); i++)
+        if (character >= ranges[i].first && character <= ranges[i].last)
+            return true;
+    return false;
+}
+
+static void of_all_characters_exactly_those_on_the_list_are_escaped(void **state)
+{
+    (void)state;
+    for (unsigned character = 0x80; character <= 0x10ffff; character++) {
+        char bytes[5], text[32], wanted[32] = "";
+        size_t n = encode(character, bytes);
+
+        if (character >= 0xd800 && character <= 0xdfff)
+            continue; /* surrogates are no characters */
+        for (size_t i = 0; i < n; i++)
+            (void)snprintf(wanted + i * 4, sizeof wanted - i * 4, "\\x%02x", (unsigned char)bytes[i]);
+        text_escape(bytes, n, text, sizeof text);
+        assert_string_equal(text, is_on_the_list(character) ? wanted : bytes);
+    }
 }
 
 static void what_is_no_utf8_is_escaped_byte_by_byte(void **state)
@@ -219,14 +261,14 @@ static void the_worst_process_name_fits(void **state)
 
 static void a_small_destination_gets_whole_characters_only(void **state)
 {
-    static const char text[] = "a\n\xc3\xa4\xff\xe2\x82\xac\xf0\x9f\x90\x99"
+    static const char text[] = "a\n\xc3\xa4\xff\xe2\x82\xac\xe2\x80\xae\xf0\x9f\x90\x99"
                                "b";
     static const char *const pieces[] = {
-        "a", "\\x0a", "\xc3\xa4", "\\xff", "\xe2\x82\xac", "\xf0\x9f\x90\x99", "b"};
+        "a", "\\x0a", "\xc3\xa4", "\\xff", "\xe2\x82\xac", "\\xe2\\x80\\xae", "\xf0\x9f\x90\x99", "b"};
 
     (void)state;
-    for (size_t size = 1; size < 32; size++) {
-        char wanted[32] = "";
+    for (size_t size = 1; size < 48; size++) {
+        char wanted[48] = "";
         size_t length = 0;
 
         for (size_t i = 0; i < ARRAY_LENGTH(pieces) && length + strlen(pieces[i]) < size; i++)
@@ -244,6 +286,85 @@ static void nothing_follows_what_did_not_fit(void **state)
     assert_escaped("a\nb", 3, 5, "a");
     assert_escaped("a\nb", 3, 6, "a\\x0a");
     assert_escaped("a\nb", 3, 7, "a\\x0ab");
+}
+
+/* What is kept of a text at every length: as many pieces as are whole. */
+static void assert_cut(const char *const *pieces, size_t count)
+{
+    char text[64] = "";
+    size_t kept = 0, next = 0;
+
+    for (size_t i = 0; i < count; i++)
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s", pieces[i]);
+    for (size_t length = 0; length <= strlen(text); length++) {
+        char *cut = exact(text, length);
+
+        if (next < count && kept + strlen(pieces[next]) == length)
+            kept += strlen(pieces[next++]);
+        assert_int_equal(text_cut(cut, length), kept);
+        free(cut);
+    }
+}
+
+static void a_text_is_cut_between_characters_and_escapes(void **state)
+{
+    static const char *const mixed[] = {"a",
+                                        "\xc3\xa4",
+                                        "\xe2\x82\xac",
+                                        "\xf0\x9f\x90\x99",
+                                        "b",
+                                        "\xc3\xa4",
+                                        "\xf0\x9f\x90\x99",
+                                        "\xe2\x82\xac",
+                                        "\\x1b",
+                                        "c",
+                                        "\\xff",
+                                        "\\xc3",
+                                        "\xc3\xa4",
+                                        "\\x0a",
+                                        "x"};
+
+    (void)state;
+    assert_cut(mixed, ARRAY_LENGTH(mixed));
+    assert_int_equal(text_cut("a\\n12", 3), 3); /* which is no escape of ours */
+    assert_int_equal(text_cut("a\\xyz1", 4), 4);
+}
+
+static void what_is_no_utf8_is_cut_without_reading_before_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(no_characters); i++)
+        for (size_t length = 0; length <= strlen(no_characters[i]); length++) {
+            char *cut = exact(no_characters[i], length);
+
+            assert_in_range(text_cut(cut, length), 0, length);
+            free(cut);
+        }
+}
+
+__attribute__((format(printf, 3, 4))) static void format_into(char *ret_text, size_t size, const char *format,
+                                                              ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text_vformat(ret_text, size, format, args);
+    va_end(args);
+}
+
+static void what_is_printed_is_cut_like_that_where_it_does_not_fit(void **state)
+{
+    static const char *const wanted[] = {"",          "",          "7",         "7",
+                                         "7\xc3\xa4", "7\xc3\xa4", "7\xc3\xa4", "7\xc3\xa4\xe2\x82\xac"};
+
+    (void)state;
+    for (size_t size = 1; size < ARRAY_LENGTH(wanted); size++) {
+        char *text = exact("???????", size);
+
+        format_into(text, size, "%d%s", 7, "\xc3\xa4\xe2\x82\xac");
+        assert_string_equal(text, wanted[size]);
+        free(text);
+    }
 }
 
 /* A generator of our own: the same bytes on every machine. */
@@ -344,11 +465,15 @@ int main(void)
         cmocka_unit_test(strings_are_utf8_or_not),
         cmocka_unit_test(text_without_control_characters_stays_as_it_is),
         cmocka_unit_test(control_characters_are_escaped),
+        cmocka_unit_test(of_all_characters_exactly_those_on_the_list_are_escaped),
         cmocka_unit_test(what_is_no_utf8_is_escaped_byte_by_byte),
         cmocka_unit_test(a_character_that_the_kernel_cut_is_escaped),
         cmocka_unit_test(the_worst_process_name_fits),
         cmocka_unit_test(a_small_destination_gets_whole_characters_only),
         cmocka_unit_test(nothing_follows_what_did_not_fit),
+        cmocka_unit_test(a_text_is_cut_between_characters_and_escapes),
+        cmocka_unit_test(what_is_no_utf8_is_cut_without_reading_before_it),
+        cmocka_unit_test(what_is_printed_is_cut_like_that_where_it_does_not_fit),
         cmocka_unit_test(random_bytes_become_one_line_of_utf8),
         cmocka_unit_test(an_escaped_text_tells_every_byte),
     };
