@@ -345,7 +345,7 @@ static const struct {
      .of_listener = sample_drops,
      .limited = true},
     {{"sockwatch_listener_restarts_total", "counter",
-      "How often a socket of the listener was replaced by a new one."},
+      "Polls that saw sockets of the listener replaced by new ones."},
      .of_listener = sample_restarts,
      .limited = true},
     {{"sockwatch_series_dropped_total", "counter",
