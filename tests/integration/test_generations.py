@@ -223,6 +223,8 @@ class AcceptQueueTest(GenerationsCase):
         self.assertEqual(metrics.get("listener_accept_queue_length", port=5601), 4)
         self.assertEqual(metrics.get("listener_accept_queue_limit", port=5601), 6)
         self.assertEqual(metrics.get("listener_accept_queue_saturation_ratio", port=5601), 1)
+        self.assertIn("that is 100 % full (127.0.0.1:5601, the fullest of 2 sockets: 4 waiting, limit 3), expected",
+                      daemon.log())
         self.hold(full.accept()[0])
         daemon.wait_firing(set())
 
