@@ -17,7 +17,8 @@ struct history {
     uint64_t feeds;
     struct record *records; /* by key */
     size_t count;
-    struct trace *traces; /* of all records, in their order */
+    struct trace
+        *traces; /* of all records, in their order; of each those that are there, then those that went */
     size_t trace_count;
     uint64_t forgotten;
 };
@@ -49,7 +50,7 @@ void history_free(struct history *h)
 static int draft_init(struct draft *d, const struct history *h, const struct listener *listeners,
                       size_t count)
 {
-    size_t sockets = h->trace_count;
+    size_t sockets = h->trace_count; /* of which none is kept twice */
 
     for (size_t i = 0; i < count; i++)
         sockets += listeners[i].followed;
@@ -65,13 +66,24 @@ static void draft_done(struct draft *d)
     free(d->traces);
 }
 
+/* So many sockets that went are remembered of a service that is there: as many
+ * as would be there if all came back that may, as far as they were followed. */
+static uint32_t departed_limit(const struct generation *g, size_t members)
+{
+    uint64_t seats = (uint64_t)g->count + g->owed;
+
+    return (uint32_t)(seats < members ? seats : members);
+}
+
 /* Adds a service that is there now. */
-static void add_present(struct draft *d, const struct listener *l, const struct record *before)
+static void add_present(struct draft *d, const struct listener *l, const struct record *before,
+                        const struct history_rules *rules)
 {
     struct record *r = &d->records[d->count++];
 
     r->key = listener_key_of(l);
     r->seen = d->feed;
+    r->expected = policy_expects_port(rules->policy, r->key.protocol, r->key.port);
     r->generation.sockets = &d->traces[d->trace_count];
     r->generation.count = l->followed;
     r->generation.in_part = l->followed < l->sockets;
@@ -82,7 +94,19 @@ static void add_present(struct draft *d, const struct listener *l, const struct 
         trace->drops.known = l->members[i].drops.known;
         trace->drops.count = l->members[i].drops.count;
     }
+    r->generation.departed = &d->traces[d->trace_count];
     generation_follow(&r->generation, before ? &before->generation : NULL);
+    generation_forget(&r->generation, departed_limit(&r->generation, rules->members));
+    d->trace_count += r->generation.departed_count;
+}
+
+static struct trace *add_traces(struct draft *d, const struct trace *traces, uint32_t count)
+{
+    struct trace *added = &d->traces[d->trace_count];
+
+    memcpy(added, traces, count * sizeof *added);
+    d->trace_count += count;
+    return added;
 }
 
 /* Keeps one that is away: it may come back, with the same sockets where they
@@ -90,13 +114,12 @@ static void add_present(struct draft *d, const struct listener *l, const struct 
 static void add_away(struct draft *d, const struct record *before, const struct policy *policy)
 {
     struct record *r = &d->records[d->count++];
+    const struct generation *g = &before->generation;
 
     *r = *before;
     r->expected = policy_expects_port(policy, before->key.protocol, before->key.port);
-    r->generation.sockets = &d->traces[d->trace_count];
-    memcpy(&d->traces[d->trace_count], before->generation.sockets,
-           before->generation.count * sizeof *d->traces);
-    d->trace_count += before->generation.count;
+    r->generation.sockets = add_traces(d, g->sockets, g->count);
+    r->generation.departed = add_traces(d, g->departed, g->departed_count);
 }
 
 /* The last that went first; of those that went together in their order. */
@@ -134,6 +157,57 @@ static int forget_kind(struct draft *d, bool expected, size_t limit)
     return 0;
 }
 
+/* How many sockets that went are remembered of services of one kind, where of
+ * each so many are at most. */
+static uint64_t count_departed(const struct draft *d, bool expected, uint32_t each)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < d->count; i++) {
+        uint32_t departed = d->records[i].generation.departed_count;
+
+        if (d->records[i].expected == expected)
+            count += departed < each ? departed : each;
+    }
+    return count;
+}
+
+/* The share of each service, of which some need less, if so many may be
+ * remembered in all, of fewer than there are. */
+static uint32_t departed_share(const struct draft *d, bool expected, size_t limit)
+{
+    uint32_t low = 0, high = 0;
+
+    for (size_t i = 0; i < d->count; i++)
+        if (d->records[i].generation.departed_count > high)
+            high = d->records[i].generation.departed_count;
+    while (low < high) {
+        uint32_t middle = high - (high - low) / 2;
+
+        if (count_departed(d, expected, middle) <= limit)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* Forgets sockets that went, of one kind of services: of those that have most,
+ * so that none loses more than its share by what another does. */
+static void forget_departed(struct draft *d, bool expected, size_t limit)
+{
+    uint64_t all = count_departed(d, expected, UINT32_MAX);
+    uint32_t share;
+
+    if (all <= limit)
+        return;
+    share = departed_share(d, expected, limit);
+    for (size_t i = 0; i < d->count; i++)
+        if (d->records[i].expected == expected)
+            generation_forget(&d->records[i].generation, share);
+    d->forgotten += all - count_departed(d, expected, share);
+}
+
 static int forget_oldest(struct draft *d, size_t limit)
 {
     size_t kept = 0;
@@ -144,13 +218,17 @@ static int forget_oldest(struct draft *d, size_t limit)
     for (size_t i = 0; r == 0 && i < d->count; i++)
         if (d->records[i].seen != 0)
             d->records[kept++] = d->records[i];
-    d->count = r == 0 ? kept : d->count;
-    return r;
+    if (r < 0)
+        return r;
+    d->count = kept;
+    forget_departed(d, false, HISTORY_DEPARTED * limit);
+    forget_departed(d, true, (size_t)HISTORY_DEPARTED * HISTORY_EXPECTED_MAX);
+    return 0;
 }
 
 /* Walks through the services that are there and those that were, both by key. */
 static void draft_fill(struct draft *d, const struct history *h, const struct listener *listeners,
-                       size_t count, const struct policy *policy)
+                       size_t count, const struct history_rules *rules)
 {
     size_t i = 0, k = 0;
 
@@ -163,9 +241,9 @@ static void draft_fill(struct draft *d, const struct history *h, const struct li
             order = listener_key_compare(&key, &h->records[k].key);
         }
         if (order > 0)
-            add_away(d, &h->records[k], policy);
+            add_away(d, &h->records[k], rules->policy);
         else
-            add_present(d, &listeners[i++], order == 0 ? &h->records[k] : NULL);
+            add_present(d, &listeners[i++], order == 0 ? &h->records[k] : NULL, rules);
         k += order >= 0;
     }
 }
@@ -198,15 +276,15 @@ static void adopt(struct history *h, const struct draft *d)
     h->forgotten += d->forgotten;
 }
 
-int history_follow(struct history *h, struct listener *listeners, size_t count, size_t limit,
-                   const struct policy *policy)
+int history_follow(struct history *h, struct listener *listeners, size_t count,
+                   const struct history_rules *rules)
 {
     struct draft d;
     int r = draft_init(&d, h, listeners, count);
 
     if (r == 0) {
-        draft_fill(&d, h, listeners, count, policy);
-        r = forget_oldest(&d, limit);
+        draft_fill(&d, h, listeners, count, rules);
+        r = forget_oldest(&d, rules->services);
     }
     if (r < 0) {
         draft_done(&d);

@@ -4,7 +4,8 @@
  * It is fed the listeners of each poll that found something new, and gives
  * them the totals. Nobody else keeps anything from poll to poll. Services that
  * have gone are remembered up to a limit, those that went first are forgotten
- * first. One thread at a time. */
+ * first; and so are sockets that went of a service, since one that comes back is
+ * the same (core/generation.h). One thread at a time. */
 #ifndef SOCKWATCH_CORE_HISTORY_H
 #define SOCKWATCH_CORE_HISTORY_H
 
@@ -17,20 +18,30 @@ struct history;
 struct history *history_new(void);
 void history_free(struct history *h);
 
+/* What is remembered at most that no limit of the configuration says: services
+ * that have gone from a port that the policy expects, and sockets that went, for
+ * each service that may be remembered. Where they are too many in all, each
+ * service keeps an equal share of them, and what others leave. */
+enum { HISTORY_EXPECTED_MAX = 4096, HISTORY_DEPARTED = 2 };
+
+/* What to remember. */
+struct history_rules {
+    size_t services;             /* that have gone, on ports that are not expected */
+    size_t members;              /* of a service that is there, of the sockets that went */
+    const struct policy *policy; /* borrowed for the call */
+};
+
 /* Follows every service on from when it was last seen.
  *
  * listeners   sorted as listener_key_compare() sorts, each once; their drops and
  *             restarts are filled in
- * limit       services remembered that have gone; of those on a port that the
- *             policy expects HISTORY_EXPECTED_MAX are remembered besides
  *
  * Returns 0, or -ENOMEM: nothing is changed then. */
-int history_follow(struct history *h, struct listener *listeners, size_t count, size_t limit,
-                   const struct policy *policy);
+int history_follow(struct history *h, struct listener *listeners, size_t count,
+                   const struct history_rules *rules);
 
-enum { HISTORY_EXPECTED_MAX = 4096 };
-
-/* How many were forgotten so far because of the limit. */
+/* How many services and sockets were forgotten so far because there were too
+ * many in all. */
 uint64_t history_forgotten(const struct history *h);
 
 /* Where a walk over what is remembered is; begins as {0}. */

@@ -284,6 +284,7 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
     const struct expect *e = site->entry;
     const struct listener *fullest = NULL;
     struct buf *out = &ev->text;
+    struct queue queue;
 
     if (e->accept_queue <= 0)
         return 0;
@@ -291,22 +292,21 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
         const struct listener *l = site->listeners[i];
 
         if (site->notes[l->index].role < ROLE_SERVES || !l->queue.known ||
-            l->queue.saturation_ratio < e->accept_queue)
+            queue_saturation(l->queue.fullest) < e->accept_queue)
             continue;
         judge_mark(ev, l, RULE_ACCEPT_QUEUE_SATURATED, e->severity);
-        if (!fullest || l->queue.saturation_ratio > fullest->queue.saturation_ratio)
+        if (!fullest || queue_saturation(l->queue.fullest) > queue_saturation(fullest->queue.fullest))
             fullest = l;
     }
     if (!fullest)
         return 0;
     begin_summary(ev, site);
-    buf_str(out, "has an accept queue ");
-    if (fullest->sockets > 1)
-        buf_fmt(out, "in one of %u sockets ", fullest->sockets);
-    buf_fmt(out, "that is %.0f %% full (", fullest->queue.saturation_ratio * 100);
+    queue = fullest->queue.fullest;
+    buf_fmt(out, "has an accept queue that is %.0f %% full (", queue_saturation(queue) * 100);
     judge_describe(out, fullest);
-    buf_fmt(out, ": %llu waiting, limit %llu), expected less than %.0f %%",
-            (unsigned long long)fullest->queue.length, (unsigned long long)fullest->queue.limit,
+    if (fullest->sockets > 1)
+        buf_fmt(out, ", the fullest of %u sockets", fullest->sockets);
+    buf_fmt(out, ": %u waiting, limit %u), expected less than %.0f %%", queue.length, queue.limit,
             e->accept_queue * 100);
     return add_finding(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
 }

@@ -42,6 +42,20 @@ uint32_t listener_user(const struct listener *l)
     return l->uid_known ? l->uid : UINT32_MAX;
 }
 
+double queue_saturation(struct queue q)
+{
+    return (double)q.length / ((double)q.limit + 1);
+}
+
+struct queue queue_fuller(struct queue a, struct queue b)
+{
+    double x = queue_saturation(a), y = queue_saturation(b);
+
+    if (x > y)
+        return a;
+    return x < y || a.limit < b.limit ? b : a;
+}
+
 enum sharing listener_sharing(const struct listener *l)
 {
     if (l->sockets < 2)

@@ -27,6 +27,19 @@ struct member {
     } drops;
 };
 
+/* Of connections to be accepted by one socket. */
+struct queue {
+    uint32_t length;
+    uint32_t limit;
+};
+
+/* How full it is: 1 when there is room for no more. It holds limit + 1
+ * connections, so a limit of 0 is no division by 0. */
+double queue_saturation(struct queue q);
+
+/* The fuller one, and of two that are equally full the longer one. */
+struct queue queue_fuller(struct queue a, struct queue b);
+
 /* How the sockets of one service came to share its address. */
 enum sharing {
     SHARING_NONE,     /* there is one socket */
@@ -54,11 +67,11 @@ struct listener {
     const struct member *members; /* those that are followed; by cookie */
     const char *interface;        /* "" for none; as long as the table */
     const char *service_name;     /* "" when nobody knows one; as long as the services */
-    struct {                      /* of connections to be accepted; summed over the sockets */
+    struct {                      /* of connections to be accepted */
         bool known;
-        uint64_t length;
+        uint64_t length; /* summed over the sockets, as the limit */
         uint64_t limit;
-        double saturation_ratio; /* of the fullest socket: length / (limit + 1) */
+        struct queue fullest; /* that of one socket */
     } queue;
     struct {
         bool known;

@@ -12,8 +12,7 @@ void socket_store_join(struct listener *l, const struct surplus_sum *sum)
     l->queue.limit += sum->limit;
     l->receive_queue.bytes += sum->bytes;
     l->drops.count += sum->drops;
-    if (sum->saturation_ratio > l->queue.saturation_ratio)
-        l->queue.saturation_ratio = sum->saturation_ratio;
+    l->queue.fullest = queue_fuller(l->queue.fullest, sum->fullest);
 }
 
 static int compare_listeners(const void *a, const void *b, void *arg)

@@ -231,8 +231,7 @@ static struct surplus_sum sum_of(const struct listener_row *row)
         .limit = row->queue.limit,
         .bytes = row->receive_queue.bytes,
         .drops = row->drops.known ? row->drops.count : 0,
-        /* The queue holds limit + 1 connections, so a limit of 0 is no division by 0. */
-        .saturation_ratio = (double)row->queue.length / ((double)row->queue.limit + 1),
+        .fullest = {row->queue.length, row->queue.limit},
     };
 }
 
@@ -244,8 +243,7 @@ static void surplus_join(struct surplus_sum *to, const struct surplus_sum *sum)
     to->limit += sum->limit;
     to->bytes += sum->bytes;
     to->drops += sum->drops;
-    if (sum->saturation_ratio > to->saturation_ratio)
-        to->saturation_ratio = sum->saturation_ratio;
+    to->fullest = queue_fuller(to->fullest, sum->fullest);
 }
 
 static int add_surplus(struct socket_store *s, const struct listener *l, const struct surplus_sum *sum)

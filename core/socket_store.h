@@ -56,7 +56,7 @@ struct surplus {
         uint32_t sockets;
         bool other_user; /* one of them is another user's than the first */
         uint64_t length, limit, bytes, drops;
-        double saturation_ratio;
+        struct queue fullest;
     } looks[2];
 };
 

@@ -59,7 +59,7 @@ static void write_queue(struct json_writer *w, const struct listener *l)
     json_write_object(w, "accept_queue");
     json_write_count(w, "length", l->queue.length);
     json_write_count(w, "limit", l->queue.limit);
-    json_write_real(w, "saturation_ratio", l->queue.saturation_ratio);
+    json_write_real(w, "saturation_ratio", queue_saturation(l->queue.fullest));
     json_write_object_end(w);
 }
 

@@ -236,7 +236,7 @@ static void sample_queue_limit(struct prom *p, const struct listener *l, size_t 
 static void sample_queue_saturation(struct prom *p, const struct listener *l, size_t index)
 {
     if (l->queue.known && prom_begin_listener(p, index))
-        exposition_real(&p->x, l->queue.saturation_ratio);
+        exposition_real(&p->x, queue_saturation(l->queue.fullest));
 }
 
 static void sample_receive_queue(struct prom *p, const struct listener *l, size_t index)
@@ -345,7 +345,7 @@ static const struct {
      .of_listener = sample_drops,
      .limited = true},
     {{"sockwatch_listener_restarts_total", "counter",
-      "How often a socket of the listener was replaced by a new one."},
+      "Polls that saw sockets of the listener replaced by new ones."},
      .of_listener = sample_restarts,
      .limited = true},
     {{"sockwatch_series_dropped_total", "counter",

@@ -2,6 +2,7 @@
 whether its sockets are still those that they were."""
 
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -222,6 +223,8 @@ class AcceptQueueTest(GenerationsCase):
         self.assertEqual(metrics.get("listener_accept_queue_length", port=5601), 4)
         self.assertEqual(metrics.get("listener_accept_queue_limit", port=5601), 6)
         self.assertEqual(metrics.get("listener_accept_queue_saturation_ratio", port=5601), 1)
+        self.assertIn("that is 100 % full (127.0.0.1:5601, the fullest of 2 sockets: 4 waiting, limit 3), expected",
+                      daemon.log())
         self.hold(full.accept()[0])
         daemon.wait_firing(set())
 
@@ -253,6 +256,13 @@ class AcceptQueueTest(GenerationsCase):
         shown = sockwatch("config", "show", path).stdout
         self.assertIn("accept_queue = 0.8;", shown)
         self.assertIn("accept_queue = 1.0;", shown)
+
+
+def disconnect(s):
+    """connect() with AF_UNSPEC, which Python does not know."""
+    address = (ctypes.c_char * 16)()
+    if ctypes.CDLL(None, use_errno=True).connect(s.fileno(), address, len(address)) != 0:
+        raise OSError(ctypes.get_errno(), "connect")
 
 
 class DatagramTest(GenerationsCase):
@@ -305,6 +315,42 @@ class DatagramTest(GenerationsCase):
         self.assertEqual(daemon.metrics().get("listener_drops_total", protocol="udp", port=port), full[1] + 7)
         self.assertEqual(daemon.metrics().get("listener_restarts_total", protocol="udp", port=port), 1)
         self.assertEqual(entry_of(port)["drops"], 0)
+
+    def drops(self, port):
+        """Of all sockets of a port, connected or not."""
+        with open("/proc/net/udp") as file:
+            rows = [line.split() for line in list(file)[1:]]
+        return sum(int(row[-1]) for row in rows if int(row[1].split(":")[1], 16) == port)
+
+    def compare_while_connected(self, port, count):
+        """A socket that is connected has left; disconnected it is back."""
+        servers = [self.hold(udp_socket("127.0.0.1", port, reuseport=True)) for _ in range(count)]
+        sender, peer = (self.hold(udp_socket("127.0.0.1", 0)) for _ in range(2))
+        for server in servers:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        daemon, server = self.daemon(FAST), servers[0]
+        for _ in range(3):
+            before = self.drops(port)
+            server.connect(peer.getsockname())
+            daemon.wait_polls()
+            self.assertEqual(daemon.metrics().get("listener_sockets", protocol="udp", port=port),
+                             count - 1 or None)
+            for s in (sender, peer):  # to the others; to this one, too
+                for _ in range(50):
+                    s.sendto(b"x" * 500, ("127.0.0.1", port))
+            disconnect(server)
+            daemon.wait_polls()
+            metrics = daemon.metrics()
+            self.assertEqual(metrics.get("listener_sockets", protocol="udp", port=port), count)
+            self.assertGreater(self.drops(port), before + 20)
+            self.assertEqual(metrics.get("listener_drops_total", protocol="udp", port=port), self.drops(port))
+            self.assertEqual(metrics.get("listener_restarts_total", protocol="udp", port=port), 0)
+
+    def test_a_member_that_is_connected_for_a_while(self):
+        self.compare_while_connected(5703, 2)
+
+    def test_a_service_that_is_connected_for_a_while(self):
+        self.compare_while_connected(5704, 1)
 
     def test_what_the_kernel_counts_ipv4(self):
         self.compare("127.0.0.1", 5701, "udp")
@@ -411,11 +457,13 @@ class RestartTest(GenerationsCase):
         members.append(self.listen(5807, reuseport=True))
         self.assert_restarts(daemon, 5807, 0)
         self.assertEqual(daemon.metrics().get("listener_sockets", port=5807), 4)
-        members.pop(0).close()
+        members.pop().close()
         self.assert_restarts(daemon, 5807, 0)
         members.pop().close()
         self.assert_restarts(daemon, 5807, 0)
-        self.assertEqual(daemon.metrics().get("listener_sockets", port=5807), 2)
+        members.pop().close()
+        self.assert_restarts(daemon, 5807, 0)
+        self.assertEqual(daemon.metrics().get("listener_sockets", port=5807), 1)
         self.listen(5807, reuseport=True)  # in the place of one that left
         self.assert_restarts(daemon, 5807, 1)
 
@@ -446,8 +494,8 @@ class RestartTest(GenerationsCase):
             self.assertEqual(daemon.metrics().get("listener_sockets", port=5809), 1)
 
     def test_handed_over_while_a_poll_looks(self):
-        """A poll that sees the new socket beside the old one sees a member join.
-        The old one is replaced by the next that joins: none is counted twice."""
+        """A poll that sees the new socket beside the old one sees a member join:
+        that it was no member more is seen when the old one goes."""
         old = self.listen(5810, reuseport=True)
         daemon = self.daemon(FAST)
         for count in range(1, 4):
@@ -457,8 +505,18 @@ class RestartTest(GenerationsCase):
             old.close()
             old = new
             daemon.wait_polls()
-            self.assertIn(self.restarts(daemon, 5810), (count - 1, count))
+            self.assertEqual(self.restarts(daemon, 5810), count)
             self.assertEqual(daemon.metrics().get("listener_sockets", port=5810), 1)
+
+    def test_a_listener_that_listens_again_is_the_same(self):
+        listener = self.listen(5811)
+        daemon = self.daemon(FAST)
+        for _ in range(2):
+            listener.shutdown(socket.SHUT_RD)
+            daemon.wait_polls()
+            self.assertIsNone(self.restarts(daemon, 5811))
+            listener.listen(16)
+            self.assert_restarts(daemon, 5811, 0)
 
 
 class ListTest(GenerationsCase):

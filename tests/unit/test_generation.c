@@ -1,16 +1,18 @@
 #include "core/generation.h"
+#include "tests/unit/lives.h"
 #include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { SOCKETS_MAX = 16 };
+enum { SOCKETS_MAX = 16, DEPARTED_MAX = 4096 };
 
 /* A service as one poll left it. */
 struct service {
     struct generation g; /* its sockets are those below */
     struct trace sockets[SOCKETS_MAX];
+    struct trace departed[DEPARTED_MAX];
 };
 
 static void add_socket(struct service *s, const struct trace *socket)
@@ -19,17 +21,20 @@ static void add_socket(struct service *s, const struct trace *socket)
     s->sockets[s->g.count++] = *socket;
 }
 
-static void follow(struct service *now, const struct service *before)
+static void follow(struct service *now, struct service *before)
 {
     struct generation known = {0};
 
     if (before) {
         known = before->g;
         known.sockets = before->sockets;
+        known.departed = before->departed;
+        assert_in_range(known.count + known.departed_count, 0, DEPARTED_MAX);
     }
     now->g.sockets = now->sockets;
+    now->g.departed = now->departed;
     generation_follow(&now->g, before ? &known : NULL);
-    now->g.sockets = NULL; /* a service is copied */
+    now->g.sockets = now->g.departed = NULL; /* a service is copied */
 }
 
 /* Reads "COOKIE:DROPS" or "COOKIE", separated by spaces and by cookie. */
@@ -51,7 +56,7 @@ static void add_sockets(struct service *s, char *text)
  * it is gone. The "DROPS/RESTARTS" after each poll must be these. */
 static void assert_follows(const char *polls, const char *wanted)
 {
-    struct service now, before;
+    static struct service now, before;
     bool is_known = false;
     char copy[512], have[512] = "", *rest = copy, *poll;
     size_t length = 0;
@@ -136,6 +141,7 @@ static void a_socket_that_joins_is_no_restart(void **state)
     assert_follows("1:5 | 1:5 2:7", "5/0 12/0");
     assert_follows("2:5 | 1:7 2:5", "5/0 12/0");
     assert_follows("2 | 1 2 3 | 0 1 2 3 4", "0/0 0/0 0/0");
+    assert_follows("1 | 1 2 | 1 2 3 | 1 2 3 4 5", "0/0 0/0 0/0 0/0");
 }
 
 static void a_socket_that_leaves_is_no_restart(void **state)
@@ -155,6 +161,42 @@ static void one_that_joins_after_one_left_is_a_restart(void **state)
     assert_follows("1 2 3 | 1 | 1 4 | 1 4 5 | 1 4 5 6", "0/0 0/0 0/1 0/2 0/2");
 }
 
+/* Overlapped or not, as often as sockets are replaced. */
+static void one_that_leaves_after_another_joined_is_a_restart(void **state)
+{
+    (void)state;
+    assert_follows("1 | 1 2 | 2 | 2 3 | 3", "0/0 0/0 0/1 0/1 0/2");
+    assert_follows("3 | 2 3 | 2 | 1 2 | 1", "0/0 0/0 0/1 0/1 0/2"); /* cookies know no order */
+    assert_follows("1 | 1 2 | 1 2 | 1 2 | 2", "0/0 0/0 0/0 0/0 0/1");
+    assert_follows("1 2 | 1 2 3 | 2 3 | 2 3 4 | 3 4", "0/0 0/0 0/1 0/1 0/2");
+    assert_follows("1 2 | 1 2 3 4 | 3 4", "0/0 0/0 0/1"); /* together */
+    assert_follows("1 2 | 1 2 3 4 | 2 3 4 | 3 4", "0/0 0/0 0/1 0/2");
+    assert_follows("1 2 | 1 2 3 | 3 | 3 4", "0/0 0/0 0/1 0/2"); /* one of each kind */
+    assert_follows("1 | 1 2 | 2 3 | 3", "0/0 0/0 0/1 0/2");
+    assert_follows("1:5 | 1:6 2:1 | 2:3 | 2:3 3:1", "5/0 7/0 9/1 10/1");
+}
+
+/* Only a socket that came later can be in the place of one that went. */
+static void the_newest_that_leaves_is_no_restart(void **state)
+{
+    (void)state;
+    assert_follows("1 | 1 2 | 1", "0/0 0/0 0/0");
+    assert_follows("2 | 1 2 | 2", "0/0 0/0 0/0");
+    assert_follows("1 | 1 2 | 1 2 3 | 1 2 3 4 | 1 2 3 | 1 2 | 1", "0/0 0/0 0/0 0/0 0/0 0/0 0/0");
+    assert_follows("1 | 1 2 3 4 | 1 3 | 1", "0/0 0/0 0/0 0/0");
+    assert_follows("1 | 1 2 | 1 2 3 | 1 3", "0/0 0/0 0/0 0/1");     /* 3 is newer than 2 */
+    assert_follows("1 | 1 2 | 1 | 1 3 | 1", "0/0 0/0 0/0 0/1 0/1"); /* 3 in the place of 2 */
+}
+
+/* What a new socket stood for once it stands for no more. */
+static void a_socket_replaces_one_other(void **state)
+{
+    (void)state;
+    assert_follows("1 2 | 1 2 3 | 2 3 | 3", "0/0 0/0 0/1 0/1");
+    assert_follows("1 2 3 | 1 2 | 1 2 4 | 2 4", "0/0 0/0 0/1 0/1");
+    assert_follows("1 2 | 1 3 | 3", "0/0 0/1 0/1");
+}
+
 static void a_service_that_comes_back_was_restarted(void **state)
 {
     (void)state;
@@ -165,7 +207,6 @@ static void a_service_that_comes_back_was_restarted(void **state)
     assert_follows("1 2 | 1 | - | 3 4 | 3 4 5", "0/0 0/0 0/0 0/1 0/1");
 }
 
-/* Cookie 0 is an unknown one: such sockets cannot be told apart. */
 static void a_socket_that_comes_back_is_the_same(void **state)
 {
     (void)state;
@@ -174,6 +215,22 @@ static void a_socket_that_comes_back_is_the_same(void **state)
     assert_follows("1 2 | - | 1 3", "0/0 0/0 0/1");
 }
 
+/* A UDP socket that is connected for a while is not in the inventory. */
+static void a_member_that_comes_back_is_the_same(void **state)
+{
+    (void)state;
+    assert_follows("1:2 2:194 | 1:2 | 1:2 2:194 | 1:2 | 1:3 2:200", "196/0 196/0 196/0 196/0 203/0");
+    assert_follows("1 2 3 | 1 | 2 | 3 | 1 2 3 | 2", "0/0 0/0 0/0 0/0 0/0 0/0");
+    assert_follows("1:1 2:2 3:3 | 3:3 | - | 2:2 3:4 | 3:4 | 1:9 2:9 3:9", "6/0 6/0 6/0 7/0 7/0 27/0");
+    assert_follows("1:4294967295 2 | 2 | 1:4 2", "4294967295/0 4294967295/0 4294967300/0");
+    assert_follows("1 2 | 1 | 1 3 | 1 2 3 | 1 3 | 1 2 3 | 1 3", "0/0 0/0 0/1 0/1 0/1 0/1 0/1");
+    assert_follows("1 | 1 2 | 2 | 1 2 | 2 | 1 2 | 2", "0/0 0/0 0/1 0/1 0/1 0/1 0/1");
+    assert_follows("1 | 1 2 | 1 | 1 2 | 2", "0/0 0/0 0/0 0/0 0/1"); /* 2 is still newer than 1 */
+    assert_follows("1 2 | 2 | 1 2 | 2 | 2 3", "0/0 0/0 0/0 0/0 0/1");
+    assert_follows("1 | 2 | 1 | 2 | 1", "0/0 0/1 0/1 0/1 0/1");
+}
+
+/* Cookie 0 is an unknown one: such sockets cannot be told apart. */
 static void sockets_without_a_cookie_are_no_restart(void **state)
 {
     (void)state;
@@ -183,6 +240,8 @@ static void sockets_without_a_cookie_are_no_restart(void **state)
     assert_follows("0 0 0 | 0 0 | 0", "0/0 0/0 0/0");
     assert_follows("0 0 7 | 0 0 7", "0/0 0/0");
     assert_follows("0 7 | 0 8", "0/0 0/1");
+    assert_follows("0:9 | 0:3 | 0:4", "9/0 12/0 13/0"); /* one that counted less is another one */
+    assert_follows("0:9 1 | 1 | 0:3 1", "9/0 9/0 12/1");
 }
 
 static void sockets_without_a_counter_drop_nothing(void **state)
@@ -193,70 +252,197 @@ static void sockets_without_a_counter_drop_nothing(void **state)
     assert_follows("1 | 1:5 | 1:7", "0/0 5/0 7/0"); /* told later: from the start, too */
 }
 
-/* Removes some sockets and adds others; a new one may drop at once. Returns
- * how many are new. */
-static uint32_t change_sockets(struct service *s, uint32_t *seed, uint64_t *next_cookie)
+/* As much is forgotten as a history forgets. */
+static void follow_and_forget(struct service *now, struct service *before)
 {
-    const struct service was = *s;
-    uint32_t leave_percent = next_random(seed) % 3 * 50, fresh = next_random(seed) % 4;
+    follow(now, before);
+    now->g.departed = now->departed;
+    generation_forget(&now->g, now->g.count + now->g.owed);
+    now->g.departed = NULL;
+    assert_in_range(now->g.departed_count, 0, SOCKETS_MAX);
+}
 
+static int compare_cookies(const void *a, const void *b)
+{
+    uint64_t x = ((const struct trace *)a)->cookie, y = ((const struct trace *)b)->cookie;
+
+    return x < y ? -1 : x > y;
+}
+
+static void show_lives(const struct lives *m, struct service *s)
+{
     *s = (struct service){0};
-    for (uint32_t i = 0; i < was.g.count; i++)
-        if (next_random(seed) % 100 >= leave_percent)
-            add_socket(s, &was.sockets[i]);
-    if (s->g.count + fresh > SOCKETS_MAX)
-        fresh = SOCKETS_MAX - s->g.count;
-    for (uint32_t i = 0; i < fresh; i++)
-        add_socket(s, &(struct trace){.cookie = (*next_cookie)++, .drops.known = true});
-    return fresh;
+    for (uint32_t i = 0; i < m->count; i++)
+        add_socket(s, &(struct trace){.cookie = m->is[i].cookie, .drops = {true, m->is[i].drops}});
+    if (s->g.count > 0)
+        qsort(s->sockets, s->g.count, sizeof *s->sockets, compare_cookies);
 }
 
-/* Lets every socket drop something, now and then more than half a wrap.
- * Returns the sum. */
-static uint64_t drop(struct service *s, uint32_t *seed)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < s->g.count; i++) {
-        uint32_t dropped = next_random(seed) >> next_random(seed) % 32;
-
-        s->sockets[i].drops.count += dropped;
-        sum += dropped;
-    }
-    return sum;
-}
-
-/* Beside a model: drops are the sum over all sockets there ever were, and a
- * restart is a new socket while fewer stayed than there once were. */
+/* Beside a model. */
 static void long_lives_are_followed_exactly(void **state)
 {
+    static struct service now, before;
+
     (void)state;
     for (uint32_t run = 1; run <= 200; run++) {
-        uint32_t seed = run * 2654435761u, peak = 0;
-        uint64_t next_cookie = 1, drops = 0, restarts = 0;
-        struct service alive = {0}, before = {0};
-        bool is_known = false;
+        uint32_t seed = run * 2654435761u;
+        struct lives m = {0};
 
-        for (int step = 0; step < 100; step++) {
-            struct service now = alive;
-            uint32_t fresh = change_sockets(&now, &seed, &next_cookie), stayed = now.g.count - fresh;
-
-            drops += drop(&now, &seed);
-            restarts += fresh > 0 && stayed < peak;
-            if (now.g.count > peak)
-                peak = now.g.count;
-            alive = now;
-            if (now.g.count == 0)
+        for (int step = 0; step < 300; step++) {
+            lives_go_on(&m, &seed);
+            if (m.count == 0)
                 continue; /* the service is gone, and what it was stays known */
-            follow(&now, is_known ? &before : NULL);
-            is_known = true;
-            assert_int_equal(now.g.drops, drops);
-            assert_int_equal(now.g.restarts, restarts);
-            assert_int_equal(now.g.owed + now.g.count, peak);
+            lives_see(&m);
+            show_lives(&m, &now);
+            follow_and_forget(&now, m.looks > 1 ? &before : NULL);
+            assert_int_equal(now.g.drops, m.drops);
+            assert_int_equal(now.g.restarts, m.restarts);
+            assert_int_equal(now.g.owed, m.owed);
+            assert_in_range(now.g.restarts, m.looks > 1 ? before.g.restarts : 0, m.went);
+            assert_in_range(now.g.restarts, 0, m.came);
             before = now;
         }
-        assert_true(restarts > 10);
-        assert_true(drops > UINT32_MAX);
+        assert_true(m.restarts > 30);
+        assert_true(m.drops > UINT32_MAX);
+    }
+}
+
+/* A group is replaced again and again, with others that overlap: whatever
+ * the order, each socket that is replaced in a poll of its own is a restart. */
+static void rolling_replacements_count_alike(void **state)
+{
+    enum { GROUP = 5, ROUNDS = 120 };
+    static struct service now, before;
+
+    (void)state;
+    for (uint32_t run = 0; run < 50; run++) {
+        uint32_t seed = (run + 1) * 2654435761u;
+        struct trace members[GROUP + 1];
+        uint64_t next_cookie = 1, replaced = 0;
+
+        for (size_t i = 0; i < GROUP; i++)
+            members[i] = (struct trace){.cookie = next_cookie++};
+        before = (struct service){0};
+        for (size_t i = 0; i < GROUP; i++)
+            add_socket(&before, &members[i]);
+        follow_and_forget(&before, NULL);
+        for (uint32_t turn = 0; turn < ROUNDS * GROUP; turn++) {
+            bool overlaps = run % 3 == 0 || (run % 3 == 1 && next_random(&seed) % 2);
+
+            /* The oldest is the first, and the new one has the highest cookie. */
+            members[GROUP] = (struct trace){.cookie = next_cookie++};
+            now = (struct service){0};
+            for (size_t i = !overlaps; i < GROUP + (size_t)overlaps; i++)
+                add_socket(&now, &members[i]);
+            follow_and_forget(&now, &before);
+            assert_int_equal(now.g.restarts, replaced);
+            before = now;
+            now = (struct service){0};
+            for (size_t i = 1; i <= GROUP; i++)
+                add_socket(&now, &members[i]);
+            follow_and_forget(&now, &before);
+            assert_int_equal(now.g.restarts, ++replaced);
+            before = now;
+            memmove(members, members + 1, GROUP * sizeof *members);
+        }
+        assert_int_equal(before.g.restarts, ROUNDS * GROUP);
+    }
+}
+
+/* Members of a group that go and come back, in any order and however often. */
+static void members_that_come_and_go_are_no_restarts(void **state)
+{
+    enum { GROUP = 8 };
+    static struct service now, before;
+
+    (void)state;
+    for (uint32_t run = 1; run <= 100; run++) {
+        uint32_t seed = run * 2654435761u, count[GROUP] = {0};
+
+        before = (struct service){0};
+        for (uint64_t i = 0; i < GROUP; i++)
+            add_socket(&before, &(struct trace){.cookie = i + 1, .drops.known = true});
+        follow_and_forget(&before, NULL);
+        for (int step = 0; step < 200; step++) {
+            uint32_t away = next_random(&seed) % (1 << GROUP);
+            uint64_t drops = 0, dropped = 0;
+
+            now = (struct service){0};
+            for (uint32_t i = 0; i < GROUP; i++) {
+                count[i] += next_random(&seed) % 100; /* while it is connected, too */
+                if ((away & 1u << i) == 0)
+                    add_socket(&now, &(struct trace){.cookie = i + 1, .drops = {true, count[i]}});
+            }
+            if (now.g.count == 0)
+                continue;
+            follow_and_forget(&now, &before);
+            assert_int_equal(now.g.restarts, 0);
+            assert_int_equal(now.g.count + now.g.departed_count, GROUP);
+            for (uint32_t i = 0; i < now.g.count; i++)
+                drops += now.sockets[i].drops.count;
+            for (uint32_t i = 0; i < now.g.departed_count; i++)
+                drops += now.departed[i].drops.count;
+            for (uint32_t i = 0; i < GROUP; i++)
+                dropped += count[i];
+            assert_int_equal(now.g.drops, drops);
+            assert_in_range(now.g.drops, 0, dropped);
+            before = now;
+        }
+    }
+}
+
+/* Those that went first; however often there were polls. */
+static void the_first_that_went_are_forgotten(void **state)
+{
+    static const struct {
+        uint32_t keep;
+        const char *kept;
+    } cases[] = {{9, "12345"}, {5, "12345"}, {4, "1345"}, {3, "135"}, {2, "15"}, {1, "5"}, {0, ""}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        static const uint32_t left[] = {UINT32_MAX, UINT32_MAX - 2, UINT32_MAX - 1, UINT32_MAX - 1, 3};
+        struct trace departed[5] = {0};
+        struct generation g = {.departed = departed, .departed_count = 5, .polls = 5};
+        char kept[6] = "";
+
+        for (size_t k = 0; k < 5; k++)
+            departed[k] = (struct trace){.cookie = k + 1, .left = left[k]};
+        generation_forget(&g, cases[i].keep);
+        for (uint32_t k = 0; k < g.departed_count; k++)
+            kept[k] = (char)('0' + departed[k].cookie);
+        assert_string_equal(kept, cases[i].kept);
+    }
+}
+
+/* So many that came at different times that not all can be told apart: then the
+ * newest still can. */
+static void ages_beyond_the_limit_count_as_one(void **state)
+{
+    enum { MANY = GENERATION_AGES + 40 };
+    static struct trace sockets[2][MANY], departed[2][2 * MANY];
+    struct generation g[2];
+
+    (void)state;
+    for (uint32_t step = 0; step < MANY; step++) {
+        struct generation *now = &g[step % 2];
+
+        *now = (struct generation){.sockets = sockets[step % 2], .departed = departed[step % 2]};
+        for (; now->count <= step; now->count++)
+            now->sockets[now->count] = (struct trace){.cookie = now->count + 1};
+        generation_follow(now, step > 0 ? &g[(step + 1) % 2] : NULL);
+        assert_in_range(now->ages, 1, GENERATION_AGES - 1);
+        assert_int_equal(now->restarts, 0);
+    }
+    for (uint32_t step = MANY; step < MANY + 20; step++) { /* the newest goes, and then the oldest */
+        struct generation *now = &g[step % 2];
+        const struct generation *before = &g[(step + 1) % 2];
+
+        *now = (struct generation){.sockets = sockets[step % 2], .departed = departed[step % 2]};
+        for (uint32_t i = step % 2; i + (step + 1) % 2 < before->count; i++)
+            now->sockets[now->count++] = before->sockets[i];
+        generation_follow(now, before);
+        assert_int_equal(now->restarts, before->restarts + step % 2);
     }
 }
 
@@ -273,11 +459,19 @@ int main(void)
         cmocka_unit_test(a_socket_that_joins_is_no_restart),
         cmocka_unit_test(a_socket_that_leaves_is_no_restart),
         cmocka_unit_test(one_that_joins_after_one_left_is_a_restart),
+        cmocka_unit_test(one_that_leaves_after_another_joined_is_a_restart),
+        cmocka_unit_test(the_newest_that_leaves_is_no_restart),
+        cmocka_unit_test(a_socket_replaces_one_other),
         cmocka_unit_test(a_service_that_comes_back_was_restarted),
         cmocka_unit_test(a_socket_that_comes_back_is_the_same),
+        cmocka_unit_test(a_member_that_comes_back_is_the_same),
         cmocka_unit_test(sockets_without_a_cookie_are_no_restart),
         cmocka_unit_test(sockets_without_a_counter_drop_nothing),
         cmocka_unit_test(long_lives_are_followed_exactly),
+        cmocka_unit_test(rolling_replacements_count_alike),
+        cmocka_unit_test(members_that_come_and_go_are_no_restarts),
+        cmocka_unit_test(the_first_that_went_are_forgotten),
+        cmocka_unit_test(ages_beyond_the_limit_count_as_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

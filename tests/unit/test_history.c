@@ -1,5 +1,6 @@
 #include "core/history.h"
 #include "core/listener_table.h"
+#include "tests/unit/lives.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random.h"
 #include "tests/unit/refuse.h"
@@ -302,12 +303,95 @@ static void a_group_that_is_followed_in_part_counts_no_restarts(void **state)
     host_poll(&h, "*:80#4!100 *:80#1!6 *:80#2!7 *:80#3!9"); /* the fourth is first, and may be old */
     assert_history(&h, "tcp/*:80=13/0");
     host_poll(&h, "*:80#1!6 *:80#2!8 *:80#3!9");
-    assert_history(&h, "tcp/*:80=13/0");
+    assert_history(&h, "tcp/*:80=14/0"); /* the second was there before */
     h.members = 1000;
     host_poll(&h, "*:80#2!8 *:80#5!1");
     host_poll(&h, "*:80#2!8 *:80#6!1");
-    assert_history(&h, "tcp/*:80=14/1");
+    assert_history(&h, "tcp/*:80=15/1");
     host_done(&h);
+}
+
+/* A UDP socket that is connected for a while cannot be seen among those that
+ * are not; a TCP one may stop listening and begin again. */
+static void a_socket_that_comes_back_was_never_replaced(void **state)
+{
+    static const char *const away[] = {"", "udp/0.0.0.0:53#1!2", "0.0.0.0:80#3!6"};
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        host_poll(&h, "udp/0.0.0.0:53#1!2 udp/0.0.0.0:53#2!194 0.0.0.0:80#3!6 udp/0.0.0.0:123#4!7");
+        assert_history(&h, "tcp/0.0.0.0:80=6/0 udp/0.0.0.0:53=196/0 udp/0.0.0.0:123=7/0");
+        for (size_t k = 0; k < ARRAY_LENGTH(away); k++)
+            host_poll(&h, away[k]);
+    }
+    host_poll(&h, "udp/0.0.0.0:53#1!2 udp/0.0.0.0:53#2!200 0.0.0.0:80#3!9 udp/0.0.0.0:123#5!1");
+    assert_history(&h, "tcp/0.0.0.0:80=9/0 udp/0.0.0.0:53=202/0 udp/0.0.0.0:123=8/1");
+    assert_int_equal(history_forgotten(h.history), 0);
+    host_done(&h);
+}
+
+/* A service of which nobody is away but who is replaced remembers no more than
+ * it has sockets. */
+static void of_a_service_as_many_are_remembered_as_it_has_sockets(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_poll(&h, "*:53#1!1 *:53#2!1");
+    host_poll(&h, "*:53#3!1 *:53#4!1");
+    host_poll(&h, "*:53#5!1 *:53#6!1");
+    host_poll(&h, "*:53#5!1 *:53#6!1 *:53#1!1 *:53#3!1"); /* the first is forgotten, and counts again */
+    assert_history(&h, "tcp/*:53=7/2");
+    assert_int_equal(history_forgotten(h.history), 0);
+    host_done(&h);
+    h = host_of(100, &no_policy);
+    h.members = 2;
+    host_poll(&h, "*:53#1!1 *:53#2!1");
+    host_poll(&h, "*:53#2!1");
+    host_poll(&h, "*:53#2!1 *:53#1!1");
+    assert_history(&h, "tcp/*:53=2/0");
+    host_done(&h);
+}
+
+/* Adds sockets of 0.0.0.0 with a UDP port, each of which has dropped one datagram. */
+static void adds_group(struct listener_builder *b, uint16_t port, uint64_t first_cookie, uint64_t count)
+{
+    struct listener_row row = row_of("udp/0.0.0.0:1");
+
+    row.port = port;
+    row.drops.known = true;
+    row.drops.count = 1;
+    for (uint64_t i = 0; i < count; i++) {
+        row.cookie = first_cookie + i;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+}
+
+/* Where all are too many, those suffer who have most of them. */
+static void nobody_pushes_out_the_sockets_of_others(void **state)
+{
+    enum { LIMIT = 4, MANY = 100 }; /* HISTORY_DEPARTED times as many sockets are remembered */
+    struct policy policy = policy_expecting("udp/99");
+    struct host h = host_of(LIMIT, &policy);
+    struct listener_builder *b;
+
+    (void)state;
+    h.shown = 1000;
+    for (int i = 0; i < 3; i++) {
+        for (int all = 1; all >= 0; all--) {
+            b = host_begin(&h);
+            adds_group(b, 1, 100, all ? MANY : 1);
+            adds_group(b, 53, 200, all ? 3 : 1);
+            adds_group(b, 99, 300, all ? 20 : 1);
+            host_seal(&h);
+        }
+        assert_int_equal(history_forgotten(h.history), (i + 1) * (MANY - 1 - (LIMIT * HISTORY_DEPARTED - 2)));
+    }
+    /* Those that were forgotten are new ones. */
+    assert_history(&h, "udp/0.0.0.0:1=286/2 udp/0.0.0.0:53=3/0 udp/0.0.0.0:99=20/0");
+    host_done(&h);
+    policy_done(&policy);
 }
 
 /* So many services of which the first are remembered, beyond the limit those
@@ -600,63 +684,14 @@ static void what_has_gone_keeps_no_owners(void **state)
     owner_set_unref(owners);
 }
 
-enum { LIVES_MAX = 6 };
-
-/* One service, as it really is, and what of it must have been counted. */
-struct model {
-    struct {
-        uint64_t cookie;
-        uint32_t drops;
-        uint32_t counted; /* of the drops, when it was last seen */
-        bool seen;
-    } sockets[LIVES_MAX];
-    uint32_t count;
-    uint64_t next_cookie;
-    uint32_t peak; /* most sockets that were seen together */
-    uint64_t drops, restarts;
-};
-
-/* Sockets go and come, and all drop something. */
-static void model_live(struct model *m, uint32_t *seed)
-{
-    uint32_t kept = 0, leave_percent = next_random(seed) % 3 * 50;
-
-    for (uint32_t i = 0; i < m->count; i++)
-        if (next_random(seed) % 100 >= leave_percent)
-            m->sockets[kept++] = m->sockets[i];
-    m->count = kept;
-    for (uint32_t fresh = next_random(seed) % 3; fresh > 0 && m->count < LIVES_MAX; fresh--) {
-        memset(&m->sockets[m->count], 0, sizeof m->sockets[m->count]);
-        m->sockets[m->count].drops = next_random(seed) % 2 * UINT32_MAX; /* about to wrap */
-        m->sockets[m->count++].cookie = m->next_cookie++;
-    }
-    for (uint32_t i = 0; i < m->count; i++)
-        m->sockets[i].drops += next_random(seed) % 1000;
-}
-
-static void model_see(struct model *m)
-{
-    uint32_t stayed = 0;
-
-    for (uint32_t i = 0; i < m->count; i++) {
-        stayed += m->sockets[i].seen;
-        m->sockets[i].seen = true;
-        m->drops += (uint32_t)(m->sockets[i].drops - m->sockets[i].counted);
-        m->sockets[i].counted = m->sockets[i].drops;
-    }
-    m->restarts += m->count > stayed && stayed < m->peak;
-    if (m->count > m->peak)
-        m->peak = m->count;
-}
-
-static void model_add(const struct model *m, struct listener_builder *b, struct owner_set *owners)
+static void add_lives(const struct lives *m, struct listener_builder *b, struct owner_set *owners)
 {
     for (uint32_t i = 0; i < m->count; i++) {
         struct listener_row row = row_of("0.0.0.0:80");
 
-        row.cookie = m->sockets[i].cookie;
+        row.cookie = m->is[i].cookie;
         row.drops.known = true;
-        row.drops.count = m->sockets[i].drops;
+        row.drops.count = m->is[i].drops;
         row.owners = owners;
         assert_int_equal(listener_builder_add(b, &row), 0);
     }
@@ -687,7 +722,7 @@ static void an_expected_service_is_followed_for_ever(void **state)
         uint32_t seed = run * 2654435761u;
         struct owner_set *owners = owners_of("101:mysql:", "7:mariadbd:mysql:");
         struct host h = host_of(next_random(&seed) % 5, &policy);
-        struct model m = {.next_cookie = 1000};
+        struct lives m = {.next_cookie = 1000};
 
         for (int step = 0; step < 100; step++) {
             bool is_seen = next_random(&seed) % 4 > 0;
@@ -695,13 +730,13 @@ static void an_expected_service_is_followed_for_ever(void **state)
             const struct listener *l;
             size_t count;
 
-            model_live(&m, &seed);
+            lives_go_on(&m, &seed);
             h.visibilities[PROTOCOL_TCP] = is_seen ? VISIBILITY_OK : VISIBILITY_FAILED;
             b = host_begin(&h);
             add_noise(b, &seed, is_seen, owners);
-            if (is_seen) {
-                model_add(&m, b, owners);
-                model_see(&m);
+            if (is_seen && m.count > 0) {
+                add_lives(&m, b, owners);
+                lives_see(&m);
             }
             host_seal(&h);
             l = listener_table_port(h.table, PROTOCOL_TCP, 80, &count);
@@ -838,9 +873,10 @@ static void what_is_remembered_and_what_is_forgotten_is_exact(void **state)
         for (int poll = 0; poll < 100; poll++) {
             const struct policy *policy = &policies[next_random(&seed) % ARRAY_LENGTH(policies)];
             size_t limit = next_random(&seed) % 12;
+            const struct history_rules rules = {limit, 1, policy};
 
             appear_all(&t, next_random(&seed) % 5 * 25, &seed);
-            assert_int_equal(history_follow(h, t.listeners, t.count, limit, policy), 0);
+            assert_int_equal(history_follow(h, t.listeners, t.count, &rules), 0);
             assert_remembered(&t);
             for (size_t i = 0; i < t.count; i++)
                 restarts += t.listeners[i].restarts;
@@ -859,6 +895,7 @@ static void what_is_remembered_and_what_is_forgotten_is_exact(void **state)
 static void refused_memory_changes_nothing(void **state)
 {
     struct policy policy = policy_expecting("tcp/2,5,20");
+    const struct history_rules rules = {3, 1, &policy};
     size_t refused = 0;
 
     (void)state;
@@ -876,7 +913,7 @@ static void refused_memory_changes_nothing(void **state)
             memcpy(before, t.listeners, sizeof before);
             for (size_t n = 1; r < 0; n++) {
                 refuse_nth(n);
-                r = history_follow(h, t.listeners, t.count, 3, &policy);
+                r = history_follow(h, t.listeners, t.count, &rules);
                 assert_int_equal(r, refuse_stop() ? -ENOMEM : 0);
                 if (r < 0)
                     assert_memory_equal(before, t.listeners, sizeof before);
@@ -916,6 +953,9 @@ int main(void)
         cmocka_unit_test(an_absent_class_loses_no_history),
         cmocka_unit_test(a_service_that_the_limit_cut_is_no_restart),
         cmocka_unit_test(a_group_that_is_followed_in_part_counts_no_restarts),
+        cmocka_unit_test(a_socket_that_comes_back_was_never_replaced),
+        cmocka_unit_test(of_a_service_as_many_are_remembered_as_it_has_sockets),
+        cmocka_unit_test(nobody_pushes_out_the_sockets_of_others),
         cmocka_unit_test(what_has_gone_is_remembered_up_to_the_limit),
         cmocka_unit_test(a_restart_counts_although_older_ports_have_gone_before),
         cmocka_unit_test(what_went_first_is_forgotten_first),

@@ -46,6 +46,28 @@ static void assert_names(const struct listener *l, enum owner_name which, const 
     buf_done(&have);
 }
 
+static void assert_queue(struct queue have, struct queue wanted)
+{
+    assert_int_equal(have.length, wanted.length);
+    assert_int_equal(have.limit, wanted.limit);
+}
+
+/* A queue holds one connection more than its limit. */
+static void the_fuller_queue_is_the_one_with_less_room_for_its_size(void **state)
+{
+    static const struct queue by_fullness[] = {{0, 0},     {0, 1},       {0, UINT32_MAX}, {1, 999},
+                                               {11, 1000}, {1, 1},       {3, 5},          {1, 0},
+                                               {11, 10},   {1001, 1000}, {12, 10},        {UINT32_MAX, 0}};
+
+    (void)state;
+    assert_true(queue_saturation((struct queue){0, 0}) == 0);
+    assert_true(queue_saturation((struct queue){3, 11}) == 0.25);
+    assert_true(queue_saturation((struct queue){UINT32_MAX, UINT32_MAX}) < 1);
+    for (size_t i = 0; i < ARRAY_LENGTH(by_fullness); i++)
+        for (size_t k = 0; k < ARRAY_LENGTH(by_fullness); k++)
+            assert_queue(queue_fuller(by_fullness[i], by_fullness[k]), by_fullness[i > k ? i : k]);
+}
+
 static void one_socket_shares_with_nobody(void **state)
 {
     static const struct {
@@ -320,6 +342,7 @@ static void only_a_raw_listener_has_no_port_class(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_fuller_queue_is_the_one_with_less_room_for_its_size),
         cmocka_unit_test(one_socket_shares_with_nobody),
         cmocka_unit_test(names_are_those_of_all_sockets),
         cmocka_unit_test(three_names_are_written_at_most),

@@ -156,7 +156,7 @@ static void a_listener_tells_all_about_its_socket(void **state)
     assert_true(l->queue.known);
     assert_int_equal(l->queue.length, 3);
     assert_int_equal(l->queue.limit, 11);
-    assert_true(l->queue.saturation_ratio == 0.25);
+    assert_true(queue_saturation(l->queue.fullest) == 0.25);
     assert_true(l->receive_queue.known);
     assert_int_equal(l->receive_queue.bytes, 4096);
     assert_true(l->drops.known);
@@ -258,7 +258,9 @@ static void a_group_sums_its_queues_and_shows_the_fullest_member(void **state)
     assert_int_equal(l->sockets, 4);
     assert_int_equal(l->queue.length, UINT64_C(5) + UINT32_MAX);
     assert_int_equal(l->queue.limit, UINT64_C(130) + 2 * (uint64_t)UINT32_MAX);
-    assert_true(l->queue.saturation_ratio == 1.0);
+    assert_true(queue_saturation(l->queue.fullest) == 1.0);
+    assert_int_equal(l->queue.fullest.length, 4);
+    assert_int_equal(l->queue.fullest.limit, 3);
     assert_true(l->uid_known);
     assert_int_equal(l->uid, 33);
     listener_table_unref(t);
@@ -351,7 +353,7 @@ static void a_limit_of_zero_divides_by_nothing(void **state)
 
         adds_a_member(b, 1, cases[i].length, 0, 0);
         t = seal(b);
-        assert_true(listener_table_all(t, &count)->queue.saturation_ratio == cases[i].ratio);
+        assert_true(queue_saturation(listener_table_all(t, &count)->queue.fullest) == cases[i].ratio);
         listener_table_unref(t);
     }
 }
@@ -450,7 +452,9 @@ static void a_group_follows_some_of_its_sockets_and_sums_all(void **state)
     assert_int_equal(l->members[2].cookie, 3);
     assert_int_equal(l->queue.length, 55);
     assert_int_equal(l->queue.limit, 90);
-    assert_true(l->queue.saturation_ratio == 1.0);
+    assert_true(queue_saturation(l->queue.fullest) == 1.0); /* which is not followed */
+    assert_int_equal(l->queue.fullest.length, 10);
+    assert_int_equal(l->queue.fullest.limit, 9);
     assert_int_equal(listener_table_dropped(t, DROPPED_MEMBERS), 7);
     listener_table_unref(t);
 }

@@ -514,8 +514,16 @@ static void a_queue_is_saturated_by_its_fullest_socket(void **state)
         {{"0.0.0.0:3306 129/128"}, 0, NULL}, /* nobody asks */
         {{"0.0.0.0:3306 4/3", "0.0.0.0:3306 0/3"},
          1,
-         "mysql: tcp port 3306 has an accept queue in one of 2 sockets that is 100 % full (0.0.0.0:3306: 4 "
-         "waiting, limit 6), expected less than 100 %"},
+         "mysql: tcp port 3306 has an accept queue that is 100 % full (0.0.0.0:3306, the fullest of 2 "
+         "sockets: 4 waiting, limit 3), expected less than 100 %"},
+        {{"0.0.0.0:3306 80/990", "0.0.0.0:3306 11/10", "0.0.0.0:3306 0/0"},
+         0.8,
+         "mysql: tcp port 3306 has an accept queue that is 100 % full (0.0.0.0:3306, the fullest of 3 "
+         "sockets: 11 waiting, limit 10), expected less than 80 %"},
+        {{"127.0.0.1:3306 2/3", "[::]:3306 4/3", "[::]:3306 9/8"}, /* the longer one */
+         0.5,
+         "mysql: tcp port 3306 has an accept queue that is 100 % full ([::]:3306, the fullest of 2 "
+         "sockets: 9 waiting, limit 8), expected less than 50 %"},
         {{"127.0.0.1:3306 2/3", "[::]:3306 4/3"},
          0.5,
          "mysql: tcp port 3306 has an accept queue that is 100 % full ([::]:3306: 4 waiting, limit 3), "
