@@ -598,6 +598,22 @@ class UnitTest(OwnersCase):
     def joining(self, unit):
         return ["sh", "-c", self.JOIN, "sh", *unit, "--"]
 
+    def move(self, pid, unit):
+        for directory in unit:
+            with open(os.path.join(directory, "cgroup.procs"), "w") as file:
+                file.write(str(pid))
+
+    def test_a_process_that_moves(self):
+        program = self.program("s = tcp('127.0.0.1', 7600)", prefix=self.joining(self.unit("demo.service")))
+        daemon = self.daemon(FAST)
+        self.wait_names(daemon, 7600, unit="demo.service")
+        self.move(program.pid, self.unit("other.service"))
+        self.wait_names(daemon, 7600, 5, unit="other.service")
+        self.assertEqual(entry_of(7600)["socket_unit"], "demo.service")
+        # The unit that made its socket will do.
+        self.assert_check(EXPECT % 'port = 7600; unit = "demo.service";', 0)
+        self.assert_check(EXPECT % 'port = 7600; unit = "other.service";', 0)
+
     def test_without_privilege(self):
         demo = self.unit("demo.service")
         program = self.program("s = tcp('127.0.0.1', 7600)", prefix=self.joining(demo))
@@ -624,10 +640,7 @@ class UnitTest(OwnersCase):
         for one in (daemon, unprivileged):
             self.wait_names(one, 7600, unit="demo.service")
 
-        other = self.unit("other.service")
-        for directory in other:
-            with open(os.path.join(directory, "cgroup.procs"), "w") as file:
-                file.write(str(program.pid))
+        self.move(program.pid, self.unit("other.service"))
         for directory in demo:
             os.rmdir(directory)
         # Both read the tree again to find this one's unit.
