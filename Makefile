@@ -106,6 +106,7 @@ NEEDS_test_choice := $(CORE_MODEL)
 NEEDS_test_history := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
 NEEDS_test_status := core/status
+NEEDS_test_own := core/own $(CORE_MODEL)
 NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
