@@ -43,7 +43,7 @@ static int ask(const struct config *config, const struct listener_table *table, 
         buf_truncate(out, 0);
         ip_port_format(&to, endpoint);
         (void)snprintf(url, sizeof url, "http://%s/api/v1/listeners", endpoint);
-        r = http_client_get(url, ANSWER_MS, out);
+        r = http_client_get(url, ANSWER_MS, JSON_READ_MAX_BYTES, out);
     }
     return out->failed ? -1 : r;
 }
