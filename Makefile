@@ -84,7 +84,7 @@ $(O)/%.o: %.c
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
-RULES := core/rules core/judge_survey core/judge_expect core/judge_other core/uid_counts core/err
+RULES := core/rules core/own core/judge_survey core/judge_expect core/judge_other core/uid_counts core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
@@ -106,6 +106,7 @@ NEEDS_test_choice := $(CORE_MODEL)
 NEEDS_test_history := $(CORE_MODEL)
 NEEDS_test_snapshot := $(CORE_MODEL)
 NEEDS_test_status := core/status
+NEEDS_test_own := core/own $(CORE_MODEL)
 NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)

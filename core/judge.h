@@ -30,7 +30,7 @@ struct note {
 struct evaluation {
     const struct inventory *inv;
     const struct policy *policy;
-    const struct ip_ports *own;
+    const struct own_sockets *own;
     struct verdict *verdict;
     const struct judge_bounds *bounds; /* NULL for none */
     struct uid_counts uids;            /* findings about listeners of each user */
@@ -58,7 +58,8 @@ int judge_gather(struct evaluation *ev, const struct expect *e, const struct lis
 /* Judges an expected service on one of its ports, whose class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
-/* Judges a listener that no expect entry may answer for. */
+/* Judges a listener that no expect entry may answer for, and notes whether it is
+ * sockwatch's own. */
 int judge_other(struct evaluation *ev, const struct listener *l);
 
 /* What the allow entries say to a listener. */

@@ -187,10 +187,12 @@ static bool was_read(const struct evaluation *ev, const struct listener *l)
 
 int judge_other(struct evaluation *ev, const struct listener *l)
 {
+    bool is_own = own_has(ev->own, l);
     struct objection objection;
 
-    if (!was_read(ev, l) || !ev->classes[l->protocol].others || ev->notes[l->index].covered || l->auto_port ||
-        rules_is_own(ev->own, l))
+    ev->verdict->listeners[l->index].own = is_own;
+    if (is_own || !was_read(ev, l) || !ev->classes[l->protocol].others || ev->notes[l->index].covered ||
+        l->auto_port)
         return 0;
     objection = judge_by_allows(ev->policy, l);
     return objection.rule == RULE_COUNT ? 0 : raise_objection(ev, l, &objection);

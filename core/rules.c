@@ -125,22 +125,6 @@ void judge_note_untold(struct evaluation *ev, const struct listener *l)
     ev->classes[l->protocol].untold++;
 }
 
-bool rules_is_own(const struct ip_ports *own, const struct listener *l)
-{
-    for (size_t i = 0; l->protocol == PROTOCOL_TCP && i < own->count; i++) {
-        struct ip_addr address;
-
-        if (own->items[i].port != l->port)
-            continue;
-        address = ip_addr_unmap(own->items[i].address);
-        /* On a host without IPv6 "[::]" becomes 0.0.0.0. */
-        if (ip_addr_compare(&address, &l->address) == 0 ||
-            (ip_addr_is_any(address) && ip_addr_is_any(l->address) && !*l->interface))
-            return true;
-    }
-    return false;
-}
-
 static void need_class(struct class_verdict *class, enum severity severity)
 {
     if (!class->needed || severity > class->severity)
@@ -251,7 +235,7 @@ static int judge_others(struct evaluation *ev)
 }
 
 const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
-                                  const struct ip_ports *own, const struct judge_bounds *bounds)
+                                  const struct own_sockets *own, const struct judge_bounds *bounds)
 {
     struct verdict *verdict = calloc(1, sizeof *verdict);
     struct evaluation ev = {.inv = inv, .policy = policy, .own = own, .bounds = bounds, .verdict = verdict};

@@ -9,9 +9,10 @@
 #ifndef SOCKWATCH_CORE_RULES_H
 #define SOCKWATCH_CORE_RULES_H
 
+#include "core/inventory.h"
+#include "core/own.h"
 #include "core/policy.h"
 #include "core/ref.h"
-#include "core/inventory.h"
 
 enum rule {
     RULE_NOT_LISTENING,
@@ -64,6 +65,7 @@ struct service_verdict {
 /* What was found about one listener. */
 struct listener_verdict {
     bool expected;                  /* some entry expects its port */
+    bool own;                       /* it is sockwatch's own, which is always allowed */
     uint16_t rules;                 /* mask of 1 << rule: those that it breaks */
     uint8_t severities[RULE_COUNT]; /* enum severity, the worst, of each of them */
 };
@@ -109,7 +111,7 @@ const char *rule_name(enum rule rule);
  *
  * Returns owned (a reference), or NULL when memory runs out. */
 const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
-                                  const struct ip_ports *own, const struct judge_bounds *bounds);
+                                  const struct own_sockets *own, const struct judge_bounds *bounds);
 
 /* The verdict without those about listeners that are not chosen, about the
  * others in the order in which inventory_next_chosen() gives them. Takes the
@@ -117,9 +119,6 @@ const struct verdict *rules_judge(const struct inventory *inv, const struct poli
 const struct verdict *verdict_cut(const struct verdict *v, const struct inventory *inv);
 const struct verdict *verdict_ref(const struct verdict *v);
 void verdict_unref(const struct verdict *v);
-
-/* Whether a listener is one of sockwatch's own. */
-bool rules_is_own(const struct ip_ports *own, const struct listener *l);
 
 /* Whether a verdict by this policy, which is sealed, could contain a finding with the key. */
 bool rules_can_produce(const struct policy *policy, const struct alert_key *key);

@@ -23,8 +23,7 @@ static int print_baseline(struct one_shot *o)
 {
     int status;
 
-    baseline_render(o->cycle.host.listeners, o->config, &o->config->listen, collectors_local_ports(),
-                    &o->out);
+    baseline_render(o->cycle.host.listeners, o->config, &o->own, collectors_local_ports(), &o->out);
     status = print_out(&o->out);
     return report_gaps(&o->cycle) == EXIT_OK ? status : EXIT_ERROR;
 }

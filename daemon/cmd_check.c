@@ -49,6 +49,29 @@ static void print_findings(const struct alert *const *sorted, size_t count, cons
                 listeners == 1 ? "" : "s");
 }
 
+static bool is_served(const struct config *config, const struct alert_key *key)
+{
+    for (size_t i = 0; i < config->listen.count; i++)
+        if (own_stands_at(&config->listen.items[i], &key->address, key->port))
+            return true;
+    return false;
+}
+
+/* Names those who listen where sockwatch is to serve, and may be anybody. */
+static void note_strangers(const struct alert_list *list, const struct config *config)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct alert_key *key = &list->items[i].key;
+        char text[ENDPOINT_TEXT_MAX];
+
+        if (!key->has_endpoint || key->protocol != PROTOCOL_TCP || *key->interface || !is_served(config, key))
+            continue;
+        endpoint_format(&key->address, key->family, key->port, "", text);
+        (void)fprintf(stderr, "%s is in web.listen, but it cannot be told that sockwatch listens there\n",
+                      text); /* nowhere to say that it failed */
+    }
+}
+
 static int report(struct one_shot *o)
 {
     size_t count = o->cycle.alert_list->count;
@@ -67,6 +90,7 @@ static int report(struct one_shot *o)
     if (o->cycle.verdict->left_out > 0)
         (void)fprintf(stderr, "findings about other listeners that are not shown (limits.alerts): %llu\n",
                       (unsigned long long)o->cycle.verdict->left_out); /* nowhere to say that it failed */
+    note_strangers(o->cycle.alert_list, o->config);
     status = status_of(sorted, count);
     if (print_out(&o->out) != EXIT_OK)
         status = CHECK_UNKNOWN;

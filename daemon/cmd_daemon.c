@@ -73,7 +73,7 @@ static int64_t ready_until_ms(const struct daemon *d)
  * logged once, and tried again with the next poll; what was shown before stays. */
 static int publish(struct daemon *d, int r)
 {
-    const struct ip_ports own = http_server_sockets(d->http);
+    const struct own_sockets own = http_server_own(d->http);
 
     if (r >= 0)
         r = cycle_judge(&d->cycle, d->config, &own, false, &d->subscribers);
@@ -318,16 +318,16 @@ static int add_timers(struct daemon *d)
 
 static void announce(const struct daemon *d)
 {
-    struct ip_ports own = http_server_sockets(d->http);
+    struct ip_ports served = http_server_sockets(d->http);
 
-    if (own.count == 0)
+    if (served.count == 0)
         log_write(LOG_WARNING, "web.listen is empty: serving nothing, alerts are only logged");
-    for (size_t i = 0; i < own.count; i++) {
+    for (size_t i = 0; i < served.count; i++) {
         char text[ENDPOINT_TEXT_MAX];
 
-        if (own.items[i].port == 0)
+        if (served.items[i].port == 0)
             continue; /* the host can do without it, as was said */
-        ip_port_format(&own.items[i], text);
+        ip_port_format(&served.items[i], text);
         log_write(LOG_NOTICE, "serving http://%s/metrics", text);
     }
 }

@@ -38,7 +38,7 @@ static struct table_style output_style(void)
 
 static int list(struct one_shot *o)
 {
-    uint64_t *restarts = running_restarts(o->config, o->cycle.host.listeners);
+    uint64_t *restarts = running_restarts(o->cycle.host.listeners, o->cycle.verdict);
     struct table_style style;
     struct buf notes;
     int status;

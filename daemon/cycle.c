@@ -149,7 +149,7 @@ static bool was_true(const void *arg, const struct alert_key *key)
 }
 
 /* Judges all that was looked at, and only then cuts what is shown of it. */
-static void judge_look(const struct cycle *c, const struct config *config, const struct ip_ports *own,
+static void judge_look(const struct cycle *c, const struct config *config, const struct own_sockets *own,
                        struct judged *ret)
 {
     const struct judge_bounds bounds = {(size_t)config->limits.alerts, was_true, &c->alerts};
@@ -184,7 +184,7 @@ static void count_dropped(struct cycle *c)
 
 /* Makes a snapshot of the newest tables; a verdict about listeners that are the
  * same stays. */
-static int judge_tables(struct cycle *c, const struct config *config, const struct ip_ports *own)
+static int judge_tables(struct cycle *c, const struct config *config, const struct own_sockets *own)
 {
     struct judged j = {.host = c->host};
     bool anew = c->has_new_listeners;
@@ -234,7 +234,7 @@ void cycle_judge_anew(struct cycle *c)
     c->has_new_listeners = true;
 }
 
-int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
+int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
                 const struct subscribers *to)
 {
     bool has_new = c->has_new_listeners || c->has_new_tables;

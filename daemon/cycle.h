@@ -69,7 +69,7 @@ void cycle_judge_anew(struct cycle *c);
  * Returns 1 when snapshot, verdict or alerts are others than before, 0 when
  * nothing changed and nothing was allocated, or -ENOMEM: what was judged before
  * stays, and is judged anew next time. */
-int cycle_judge(struct cycle *c, const struct config *config, const struct ip_ports *own, bool ignore_for,
+int cycle_judge(struct cycle *c, const struct config *config, const struct own_sockets *own, bool ignore_for,
                 const struct subscribers *to);
 
 /* What a one-shot command shows; borrows from both. It has no history. */

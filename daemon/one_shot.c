@@ -1,8 +1,10 @@
 #include "daemon/one_shot.h"
 #include "core/err.h"
 #include "daemon/clock.h"
+#include "daemon/running.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Reads everything, however long it takes. Returns 0 or -ENOMEM. */
 static int collect(struct one_shot *o)
@@ -39,8 +41,10 @@ static int look(struct one_shot *o)
         return r;
     }
     r = collect(o);
+    if (r == 0 && o->cycle.look)
+        r = running_own(o->config, o->cycle.look, &o->own);
     if (r == 0)
-        r = cycle_judge(&o->cycle, o->config, &o->config->listen, true, NULL);
+        r = cycle_judge(&o->cycle, o->config, &o->own, true, NULL);
     if (r < 0) {
         (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
         return r;
@@ -65,6 +69,7 @@ int one_shot_run(const struct command *command, int argc, char **argv, one_shot_
     if (load_config(&o.options, &o.config) == 0 && look(&o) == 0)
         status = fn(&o);
     buf_done(&o.out);
+    free(o.own.cookies);
     cycle_close(&o.cycle);
     config_unref(o.config);
     options_done(&o.options);

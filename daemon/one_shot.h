@@ -9,9 +9,10 @@
 struct one_shot {
     struct options options;
     struct config *config;
-    struct cycle cycle; /* listeners, owners and connections were read and judged, ignoring "for" */
-    struct view view;   /* of that */
-    struct buf out;     /* for what is to be printed */
+    struct cycle cycle;     /* listeners, owners and connections were read and judged, ignoring "for" */
+    struct own_sockets own; /* as far as they can be told; the cookies are owned */
+    struct view view;       /* of that */
+    struct buf out;         /* for what is to be printed */
 };
 
 /* Does what the subcommand is for. Returns its exit status. */

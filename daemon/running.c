@@ -1,54 +1,111 @@
 #include "daemon/running.h"
+#include "core/array.h"
 #include "exporters/http_client.h"
 #include "exporters/json_read.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { ANSWER_MS = 1000, URL_MAX = ENDPOINT_TEXT_MAX + 32 };
 
-static bool is_listening(const struct listener_table *table, const struct ip_port *address)
+/* Asks one listener. Returns 0, or a negative error: then there is no answer, or
+ * it may be another one's. */
+static int ask(const struct inventory *inv, const struct listener *l, struct buf *out)
 {
-    size_t count;
-    const struct listener *l = listener_table_port(table, PROTOCOL_TCP, address->port, &count);
+    char endpoint[ENDPOINT_TEXT_MAX], url[URL_MAX];
+    struct ip_port to;
+    int r;
 
-    for (size_t i = 0; i < count; i++)
-        if (ip_addr_compare(&l[i].address, &address->address) == 0)
-            return true;
+    if (!own_reach(inv, l, &to))
+        return -EHOSTUNREACH;
+    ip_port_format(&to, endpoint);
+    (void)snprintf(url, sizeof url, "http://%s/api/v1/listeners", endpoint);
+    buf_truncate(out, 0);
+    r = http_client_get(url, ANSWER_MS, JSON_READ_MAX_BYTES, out);
+    return out->failed ? -ENOMEM : r;
+}
+
+static bool says_own(const struct inventory *inv, const struct listener *l)
+{
+    struct buf body;
+    bool own;
+
+    buf_init(&body);
+    own = ask(inv, l, &body) == 0 && json_read_own(buf_text(&body), body.len, l) > 0;
+    buf_done(&body);
+    return own;
+}
+
+static bool is_own(const struct inventory *inv, const struct listener *l)
+{
+    switch (own_proof(l, geteuid())) {
+    case OWN_NONE: return false;
+    case OWN_ANSWER: return says_own(inv, l);
+    case OWN_UNIT: return true;
+    }
     return false;
 }
 
-/* A wildcard is reached over loopback. */
-static struct ip_port reachable(const struct ip_port *address)
+/* Cookies that were found. */
+struct cookie_list {
+    uint64_t *cookies; /* owned */
+    size_t count, capacity;
+};
+
+/* Looks at the listeners at one address. Returns 0 or -ENOMEM. */
+static int find_at(const struct ip_port *served, const struct inventory *inv, struct cookie_list *found)
 {
-    static const struct ip_addr loopback4 = {.version = 4, .bytes = {127, 0, 0, 1}},
-                                loopback6 = {.version = 6, .bytes = {[15] = 1}};
-    struct ip_port to = *address;
+    size_t count;
+    const struct listener *l = inventory_port(inv, PROTOCOL_TCP, served->port, &count);
 
-    if (ip_addr_is_any(address->address))
-        to.address = address->address.version == 4 ? loopback4 : loopback6;
-    return to;
-}
+    for (size_t i = 0; i < count; i++) {
+        const struct own_sockets known = {found->cookies, found->count};
+        uint64_t *grown;
 
-static int ask(const struct config *config, const struct listener_table *table, struct buf *out)
-{
-    char endpoint[ENDPOINT_TEXT_MAX], url[URL_MAX];
-    int r = -1;
-
-    for (size_t i = 0; r < 0 && i < config->listen.count; i++) {
-        const struct ip_port to = reachable(&config->listen.items[i]);
-
-        if (!is_listening(table, &config->listen.items[i]))
+        if (!own_stands_at(served, &l[i].address, l[i].port) || l[i].ifindex != 0 || own_has(&known, &l[i]) ||
+            !is_own(inv, &l[i]))
             continue;
-        buf_truncate(out, 0);
-        ip_port_format(&to, endpoint);
-        (void)snprintf(url, sizeof url, "http://%s/api/v1/listeners", endpoint);
-        r = http_client_get(url, ANSWER_MS, out);
+        grown = array_grow(found->cookies, &found->capacity, found->count + 1, sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        found->cookies = grown;
+        grown[found->count++] = l[i].members[0].cookie;
     }
-    return out->failed ? -1 : r;
+    return 0;
 }
 
-uint64_t *running_restarts(const struct config *config, const struct listener_table *table)
+int running_own(const struct config *config, const struct inventory *inv, struct own_sockets *ret)
+{
+    struct cookie_list found = {.cookies = NULL};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < config->listen.count; i++)
+        r = find_at(&config->listen.items[i], inv, &found);
+    if (r < 0)
+        free(found.cookies);
+    else
+        *ret = (struct own_sockets){found.cookies, found.count};
+    return r;
+}
+
+/* Asks sockwatch's own listeners until one of them answers. */
+static int ask_own(const struct listener_table *table, const struct verdict *verdict, struct buf *out)
+{
+    struct inventory inv;
+    size_t count;
+    const struct listener *l = listener_table_all(table, &count);
+    int r = -ECONNREFUSED;
+
+    listener_table_inventory(table, &inv);
+    for (size_t i = 0; r < 0 && i < count; i++)
+        if (verdict->listeners[i].own)
+            r = ask(&inv, &l[i], out);
+    return r;
+}
+
+uint64_t *running_restarts(const struct listener_table *table, const struct verdict *verdict)
 {
     uint64_t *restarts;
     size_t count;
@@ -57,7 +114,7 @@ uint64_t *running_restarts(const struct config *config, const struct listener_ta
     (void)listener_table_all(table, &count); /* only their number matters */
     restarts = calloc(count + 1, sizeof *restarts);
     buf_init(&body);
-    if (restarts && (ask(config, table, &body) < 0 ||
+    if (restarts && (ask_own(table, verdict, &body) < 0 ||
                      json_read_restarts(buf_text(&body), body.len, table, restarts) < 0)) {
         free(restarts);
         restarts = NULL;

@@ -326,7 +326,7 @@ static void print_port(const struct group *g, struct list *list)
         print_entry(g, name, list);
 }
 
-static void print_list(const struct listener_table *table, const struct ip_ports *own, struct list *list)
+static void print_list(const struct listener_table *table, const struct own_sockets *own, struct list *list)
 {
     size_t count;
     const struct listener *listeners = listener_table_all(table, &count);
@@ -344,7 +344,7 @@ static void print_list(const struct listener_table *table, const struct ip_ports
             print_port(&g, list);
             g.count = 0;
         }
-        if (!l->auto_port && l->port != 0 && !rules_is_own(own, l))
+        if (!l->auto_port && l->port != 0 && !own_has(own, l))
             group_add(&g, l);
     }
     print_port(&g, list);
@@ -353,7 +353,7 @@ static void print_list(const struct listener_table *table, const struct ip_ports
 }
 
 void baseline_render(const struct listener_table *table, const struct config *config,
-                     const struct ip_ports *own, struct port_range local_ports, struct buf *out)
+                     const struct own_sockets *own, struct port_range local_ports, struct buf *out)
 {
     struct config settings = *config; /* shallow: only shown */
     struct list expects = {.local_ports = local_ports, .expects = true, .out = out};

@@ -16,6 +16,6 @@
  * local_ports   those that the kernel chooses from; a listener on one of them
  *               is said to be perhaps on another one after a restart */
 void baseline_render(const struct listener_table *table, const struct config *config,
-                     const struct ip_ports *own, struct port_range local_ports, struct buf *out);
+                     const struct own_sockets *own, struct port_range local_ports, struct buf *out);
 
 #endif

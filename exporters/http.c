@@ -421,3 +421,8 @@ struct ip_ports http_server_sockets(const struct http_server *s)
 {
     return http_listen_sockets(s->listen);
 }
+
+struct own_sockets http_server_own(const struct http_server *s)
+{
+    return http_listen_own(s->listen);
+}

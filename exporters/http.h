@@ -29,4 +29,7 @@ int http_server_listen(struct http_server *s, const struct ip_ports *addresses, 
  * the next http_server_listen(). */
 struct ip_ports http_server_sockets(const struct http_server *s);
 
+/* The same for the rules, as http_listen_own(). */
+struct own_sockets http_server_own(const struct http_server *s);
+
 #endif

@@ -3,12 +3,23 @@
 #include <curl/curl.h>
 #include <errno.h>
 
+/* A document on its way. */
+struct receipt {
+    struct buf *out;
+    size_t left; /* bytes that it may still have */
+    bool too_long;
+};
+
 static size_t take(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct buf *out = arg;
+    struct receipt *receipt = arg;
 
-    buf_add(out, bytes, size * count);
-    return out->failed ? 0 : size * count; /* anything but all ends the transfer */
+    receipt->too_long |= size * count > receipt->left;
+    if (receipt->too_long)
+        return 0; /* anything but all ends the transfer */
+    receipt->left -= size * count;
+    buf_add(receipt->out, bytes, size * count);
+    return receipt->out->failed ? 0 : size * count;
 }
 
 static int error_of(CURLcode code)
@@ -23,8 +34,9 @@ static int error_of(CURLcode code)
     }
 }
 
-int http_client_get(const char *url, long timeout_ms, struct buf *out)
+int http_client_get(const char *url, long timeout_ms, size_t max_bytes, struct buf *out)
 {
+    struct receipt receipt = {.out = out, .left = max_bytes};
     CURL *curl = curl_easy_init();
     CURLcode code;
 
@@ -44,9 +56,9 @@ int http_client_get(const char *url, long timeout_ms, struct buf *out)
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+        code = curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receipt);
     if (code == CURLE_OK)
         code = curl_easy_perform(curl);
     curl_easy_cleanup(curl);
-    return error_of(code);
+    return receipt.too_long ? -EMSGSIZE : error_of(code);
 }

@@ -12,10 +12,14 @@
  * its own kernel; so there is room for a burst. */
 enum { BACKLOG = 4096 };
 
+/* So many sockets are known after they were closed. */
+enum { CLOSED_MAX = 64 };
+
 struct listening {
     struct ip_port wanted; /* as configured */
     bool v6only;           /* "[::]" beside an IPv4 wildcard on the same port */
     struct ip_port bound;  /* as the kernel sees it */
+    uint64_t cookie;       /* likewise; 0 unknown */
     void *served;          /* by the service; NULL: the host does without the address */
 };
 
@@ -24,6 +28,8 @@ struct http_listen {
     struct listening *listening;
     struct ip_port *bound; /* the bound of each, for http_listen_sockets() */
     size_t count;
+    uint64_t *own; /* cookies: of those that are open, then of closed ones, the last closed first */
+    size_t own_count;
 };
 
 union socket_name {
@@ -60,6 +66,16 @@ static int read_bound(int fd, const struct ip_port *wanted, struct ip_port *ret)
     return 0;
 }
 
+/* What no other socket has, whatever its address. Returns 0 where the kernel does
+ * not tell. */
+static uint64_t read_cookie(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t length = sizeof cookie;
+
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
 /* Opens a listening socket. "[::]" serves IPv4, too, unless v6only.
  *
  * Returns the descriptor, or -errno. */
@@ -92,6 +108,7 @@ static int start_listening(const struct http_listen *l, struct listening *a)
 
     if (fd < 0)
         return fd;
+    a->cookie = read_cookie(fd);
     a->served = l->service.begin(l->service.arg, fd);
     return a->served ? 0 : -ENOMEM;
 }
@@ -153,6 +170,7 @@ static int start_without_ipv6(const struct http_listen *l, struct listening *a, 
     error = start_listening(l, &fallback);
     a->served = fallback.served;
     a->bound = fallback.bound;
+    a->cookie = fallback.cookie;
     return error;
 }
 
@@ -231,31 +249,73 @@ static struct listening *listening_new(const struct ip_ports *addresses)
     return next;
 }
 
-int http_listen_set(struct http_listen *l, const struct ip_ports *addresses, struct buf *messages)
+/* Takes what is open now instead of what was. */
+static void take_over(struct http_listen *l, struct listening *next, struct ip_port *bound, size_t count)
 {
-    struct listening *next = listening_new(addresses);
-    struct ip_port *bound = calloc(addresses->count + 1, sizeof *bound);
-    int r = next && bound ? 0 : -ENOMEM;
-
-    if (r < 0)
-        goto out;
-    give_up(l, next, addresses->count);
-    r = start_all(l, next, addresses->count, messages);
-    if (r < 0) {
-        take_back(l, messages);
-        goto out;
-    }
-    for (size_t i = 0; i < addresses->count; i++)
+    for (size_t i = 0; i < count; i++)
         bound[i] = next[i].bound;
     free(l->listening);
     free(l->bound);
     l->listening = next;
     l->bound = bound;
-    l->count = addresses->count;
-    return 0;
+    l->count = count;
+}
+
+static bool has_cookie(const uint64_t *cookies, size_t count, uint64_t cookie)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cookies[i] == cookie)
+            return true;
+    return false;
+}
+
+/* Tells the sockets anew. Takes own, which has room for all that are open and
+ * CLOSED_MAX. */
+static void tell_own(struct http_listen *l, uint64_t *own)
+{
+    size_t count = 0, open;
+
+    for (size_t i = 0; i < l->count; i++)
+        if (l->listening[i].served && l->listening[i].cookie != 0)
+            own[count++] = l->listening[i].cookie;
+    open = count;
+    for (size_t i = 0; i < l->own_count && count < open + CLOSED_MAX; i++)
+        if (!has_cookie(own, open, l->own[i]))
+            own[count++] = l->own[i];
+    free(l->own);
+    l->own = own;
+    l->own_count = count;
+}
+
+/* Returns owned, for tell_own(), or NULL. */
+static uint64_t *own_new(const struct http_listen *l, size_t count)
+{
+    return calloc((count > l->count ? count : l->count) + CLOSED_MAX, sizeof(uint64_t));
+}
+
+int http_listen_set(struct http_listen *l, const struct ip_ports *addresses, struct buf *messages)
+{
+    struct listening *next = listening_new(addresses);
+    struct ip_port *bound = calloc(addresses->count + 1, sizeof *bound);
+    uint64_t *own = own_new(l, addresses->count);
+    int r = -ENOMEM;
+
+    if (!next || !bound || !own)
+        goto out;
+    give_up(l, next, addresses->count);
+    r = start_all(l, next, addresses->count, messages);
+    if (r < 0)
+        take_back(l, messages);
+    else
+        take_over(l, next, bound, addresses->count);
+    tell_own(l, own);
+    if (r == 0)
+        return 0;
+    own = NULL;
 out:
     free(next);
     free(bound);
+    free(own);
     return r;
 }
 
@@ -276,10 +336,16 @@ void http_listen_free(struct http_listen *l)
         stop_listening(l, &l->listening[i]);
     free(l->listening);
     free(l->bound);
+    free(l->own);
     free(l);
 }
 
 struct ip_ports http_listen_sockets(const struct http_listen *l)
 {
     return (struct ip_ports){.items = l->bound, .count = l->count};
+}
+
+struct own_sockets http_listen_own(const struct http_listen *l)
+{
+    return (struct own_sockets){.cookies = l->own, .count = l->own_count};
 }

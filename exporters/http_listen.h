@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "core/net.h"
+#include "core/own.h"
 
 /* Who serves the sockets. */
 struct http_service {
@@ -43,5 +44,10 @@ int http_listen_set(struct http_listen *l, const struct ip_ports *addresses, str
 /* The sockets, with the ports the kernel chose; port 0 for an address that the
  * host can do without. Borrowed until the next http_listen_set(). */
 struct ip_ports http_listen_sockets(const struct http_listen *l);
+
+/* The same as the kernel knows them: those that are open and, of those that were
+ * closed, the last 64, which a look that takes long may still find. Borrowed until
+ * the next http_listen_set(). */
+struct own_sockets http_listen_own(const struct http_listen *l);
 
 #endif

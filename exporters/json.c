@@ -178,6 +178,7 @@ static void write_listener(struct document *d, size_t index, const struct listen
     write_socket_unit(w, l);
     write_sharing(w, l);
     json_write_bool(w, "kernel_chosen_port", l->auto_port);
+    json_write_bool(w, "own", d->view->verdict->listeners[index].own);
     write_rules(w, d->view->verdict->listeners[index].rules);
     json_write_object_end(w);
 }

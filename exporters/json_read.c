@@ -11,6 +11,14 @@ struct entry {
     struct listener_key key; /* its interface has a name only, and so has none here */
     const char *interface;   /* borrowed from the document; "" for none */
     uint64_t restarts;
+    bool own; /* the daemon says that it is its own */
+};
+
+/* A document that was read. */
+struct listing {
+    json_t *root;          /* owned */
+    struct entry *entries; /* owned; one of each listener, sorted */
+    size_t count;
 };
 
 static int compare_entries(const void *a, const void *b)
@@ -89,6 +97,7 @@ static bool read_entry(const json_t *object, struct entry *ret)
         !read_restarts(object, &ret->restarts))
         return false;
     ret->key.port = (uint16_t)port;
+    ret->own = json_is_true(json_object_get(object, "own"));
     return protocol_parse(protocol, &ret->key.protocol) == 0 && family_parse(family, &ret->key.family) &&
            ip_addr_parse(address, &ret->key.address) == 0;
 }
@@ -111,8 +120,15 @@ static bool read_entries(const json_t *listeners, struct entry *entries, size_t 
     return true;
 }
 
-/* Leaves one entry of each listener; where they do not say the same, it is not
- * known. */
+/* Where they do not say the same, it is not known. */
+static void join(struct entry *kept, const struct entry *other)
+{
+    if (other->restarts != kept->restarts)
+        kept->restarts = VIEW_UNKNOWN;
+    kept->own &= other->own;
+}
+
+/* Leaves one entry of each listener. */
 static size_t join_entries(struct entry *entries, size_t count)
 {
     size_t kept = 0;
@@ -122,47 +138,25 @@ static size_t join_entries(struct entry *entries, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || compare_entries(&entries[i], &entries[kept - 1]) != 0)
             entries[kept++] = entries[i];
-        else if (entries[i].restarts != entries[kept - 1].restarts)
-            entries[kept - 1].restarts = VIEW_UNKNOWN;
+        else
+            join(&entries[kept - 1], &entries[i]);
     }
     return kept;
 }
 
-static void fill(const struct listener_table *table, const struct entry *entries, size_t entry_count,
-                 uint64_t *ret_restarts)
+static int read_document(struct listing *listing)
 {
-    size_t count;
-    const struct listener *listeners = listener_table_all(table, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        struct entry wanted = {.key = listener_key_of(&listeners[i]), .interface = listeners[i].interface};
-        const struct entry *found = NULL;
-
-        wanted.key.ifindex = 0;
-        if (entry_count > 0)
-            found = bsearch(&wanted, entries, entry_count, sizeof wanted, compare_entries);
-        ret_restarts[i] = found ? found->restarts : VIEW_UNKNOWN;
-    }
-}
-
-static int read_document(const json_t *root, const struct listener_table *table, uint64_t *ret_restarts)
-{
-    const json_t *listeners = json_object_get(root, "listeners");
-    struct entry *entries;
-    size_t count;
-    int r = 0;
+    const json_t *listeners = json_object_get(listing->root, "listeners");
 
     if (!json_is_array(listeners))
         return -EBADMSG;
-    entries = calloc(json_array_size(listeners) + 1, sizeof *entries);
-    if (!entries)
+    listing->entries = calloc(json_array_size(listeners) + 1, sizeof *listing->entries);
+    if (!listing->entries)
         return -ENOMEM;
-    if (read_entries(listeners, entries, &count))
-        fill(table, entries, join_entries(entries, count), ret_restarts);
-    else
-        r = -EBADMSG;
-    free(entries);
-    return r;
+    if (!read_entries(listeners, listing->entries, &listing->count))
+        return -EBADMSG;
+    listing->count = join_entries(listing->entries, listing->count);
+    return 0;
 }
 
 /* Where memory runs out, jansson says so or gives no reason at all. */
@@ -173,19 +167,64 @@ static bool is_memory_error(const json_error_t *error)
     return code == json_error_out_of_memory || code == json_error_unknown;
 }
 
+/* Fills in what is owned, also on error. */
+static int listing_read(const char *text, size_t length, struct listing *ret)
+{
+    json_error_t error;
+
+    *ret = (struct listing){.root = NULL};
+    if (length > JSON_READ_MAX_BYTES)
+        return -EBADMSG;
+    ret->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (!ret->root)
+        return is_memory_error(&error) ? -ENOMEM : -EBADMSG;
+    return read_document(ret);
+}
+
+static void listing_done(struct listing *listing)
+{
+    free(listing->entries);
+    json_decref(listing->root);
+}
+
+/* Returns the entry of a listener, or NULL. */
+static const struct entry *listing_find(const struct listing *listing, const struct listener *l)
+{
+    struct entry wanted = {.key = listener_key_of(l), .interface = l->interface};
+
+    wanted.key.ifindex = 0;
+    if (listing->count == 0)
+        return NULL;
+    return bsearch(&wanted, listing->entries, listing->count, sizeof wanted, compare_entries);
+}
+
 int json_read_restarts(const char *text, size_t length, const struct listener_table *table,
                        uint64_t *ret_restarts)
 {
-    json_error_t error;
-    json_t *root;
-    int r;
+    size_t count;
+    const struct listener *listeners = listener_table_all(table, &count);
+    struct listing listing;
+    int r = listing_read(text, length, &listing);
 
-    if (length > JSON_READ_MAX_BYTES)
-        return -EBADMSG;
-    root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (!root)
-        return is_memory_error(&error) ? -ENOMEM : -EBADMSG;
-    r = read_document(root, table, ret_restarts);
-    json_decref(root);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        const struct entry *found = listing_find(&listing, &listeners[i]);
+
+        ret_restarts[i] = found ? found->restarts : VIEW_UNKNOWN;
+    }
+    listing_done(&listing);
+    return r;
+}
+
+int json_read_own(const char *text, size_t length, const struct listener *l)
+{
+    const struct entry *found = NULL;
+    struct listing listing;
+    int r = listing_read(text, length, &listing);
+
+    if (r == 0)
+        found = listing_find(&listing, l);
+    if (found)
+        r = found->own;
+    listing_done(&listing);
     return r;
 }

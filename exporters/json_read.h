@@ -25,4 +25,10 @@
 int json_read_restarts(const char *text, size_t length, const struct listener_table *table,
                        uint64_t *ret_restarts);
 
+/* Whether the daemon says, by the same document, that a listener is its own; one
+ * about which it says two things is not. Matched as above.
+ *
+ * Returns 1, 0, or a negative error as above. */
+int json_read_own(const char *text, size_t length, const struct listener *l);
+
 #endif

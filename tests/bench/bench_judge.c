@@ -124,7 +124,7 @@ static const struct listener_table *make_table(const struct bench_case *c)
 
 static double measure_judging(struct subject *s)
 {
-    static const struct ip_ports none;
+    static const struct own_sockets none;
     const struct judge_bounds bounds = {.findings = FINDINGS_MAX};
     const struct verdict *v;
     struct inventory inv;

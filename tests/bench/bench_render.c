@@ -121,7 +121,7 @@ static const struct conn_table *make_connections(size_t listeners)
 /* Makes the snapshot, and the verdict about it. */
 static void look(struct bench *b, size_t listeners)
 {
-    static const struct ip_ports none;
+    static const struct own_sockets none;
     const struct alerts no_alerts = {0};
     struct space host = {.name = ""};
 

@@ -207,6 +207,28 @@ class ServiceTest(TestCase):
         wait_for(f"port {port} has the owner {labels}",
                  lambda: self.metrics().get("listener_info", port=port, **labels) == 1, 20)
 
+    def test_its_sockets_and_those_of_an_impostor(self):
+        """A check tells the service's socket by its unit, whoever looks."""
+        self.write("/strict.conf", 'web: { listen = [ "127.0.0.1:10066" ]; };\nunexpected: {};\n')
+        good = self.inside("cat", CONFIG)
+        self.addCleanup(self.write, CONFIG, good)
+        self.write(CONFIG, 'web: { listen = [ "127.0.0.1:10066" ]; };\n')
+        check = ("/usr/bin/sockwatch", "check", "--config", "/strict.conf")
+        as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+        self.inside("systemctl", "start", "sockwatch")
+        self.addCleanup(self.inside, "systemctl", "stop", "sockwatch", "thief", status=None)
+        # It need not answer.
+        os.kill(int(self.pid_outside()), signal.SIGSTOP)
+        found = [self.inside(*prefix, *check, status=None) for prefix in ((), as_nobody)]
+        os.kill(int(self.pid_outside()), signal.SIGCONT)
+        for text in found:
+            self.assertNotIn(":10066 ", text)
+        self.inside("systemctl", "stop", "sockwatch")
+        self.write("/server.py", SERVER.replace("7001", "10066"))
+        self.inside("systemd-run", "--unit=thief", "--uid=nobody", "/usr/bin/python3", "/server.py")
+        for prefix in ((), as_nobody):
+            wait_for("the impostor is found", lambda: ":10066 " in self.inside(*prefix, *check, status=None))
+
     def test_owners_of_services(self):
         """The unit is known without privilege, the process with two capabilities."""
         self.write("/server.py", SERVER)

@@ -7,7 +7,7 @@
 
 /* Judges all that is in a table. */
 static inline const struct verdict *judge_space(const struct space *space, const struct policy *policy,
-                                                const struct ip_ports *own)
+                                                const struct own_sockets *own)
 {
     struct inventory inv;
 

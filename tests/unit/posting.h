@@ -58,7 +58,7 @@ static inline const struct config *posting_config(unsigned n, int64_t series)
  * verdict has a finding and its list an alert for each listener. */
 static inline struct posting posting_of(unsigned n, int64_t series)
 {
-    static const struct ip_ports no_own = {.count = 0};
+    static const struct own_sockets no_own = {.count = 0};
     struct alerts alerts = {0};
     struct posting p = {.config = posting_config(n, series)};
 

@@ -30,6 +30,7 @@ struct scene {
     struct owner_set *owners; /* of the sockets that are added next */
     uint32_t drops;           /* likewise; 0: not told */
     struct caveats caveats;   /* of the host, until sealed */
+    struct own_sockets own;   /* likewise; borrowed */
     const struct snapshot *snapshot;
     const struct verdict *verdict;
     struct alerts alerts;          /* may be changed, then sealed anew */
@@ -147,7 +148,6 @@ static inline void scene_seal_alerts(struct scene *s)
  * alerts yet. */
 static inline void scene_seal(struct scene *s)
 {
-    static const struct ip_ports none = {.count = 0};
     struct space host = {.name = "", .caveats = s->caveats};
 
     assert_int_equal(policy_seal(&s->policy), 0);
@@ -162,7 +162,7 @@ static inline void scene_seal(struct scene *s)
     s->builder = NULL;
     conn_counter_free(s->counter);
     s->counter = NULL;
-    s->verdict = judge_space(snapshot_host(s->snapshot), &s->policy, &none);
+    s->verdict = judge_space(snapshot_host(s->snapshot), &s->policy, &s->own);
     assert_non_null(s->verdict);
     s->view.verdict = s->verdict;
     scene_seal_alerts(s);

@@ -183,7 +183,7 @@ static int poll_of(struct world *w, const char *sockets)
 
 static int judge_of(struct world *w)
 {
-    static const struct ip_ports no_own;
+    static const struct own_sockets no_own;
 
     return cycle_judge(&w->cycle, &w->config, &no_own, false, &w->subscribers);
 }

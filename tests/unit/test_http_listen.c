@@ -3,19 +3,34 @@
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct fixture {
     struct http_listen *listen;
     struct buf messages;
     unsigned begun, ended;
-    bool refuses; /* the service has no memory */
+    bool refuses;        /* the service has no memory */
+    uint64_t cookies[8]; /* of the sockets that it was handed */
+    unsigned cookie_count;
+    bool has_thief; /* somebody else takes the next address that is given up, and keeps it */
+    int thief;
 };
 
 struct served {
     struct fixture *fixture;
     int fd;
 };
+
+static uint64_t cookie_of(int fd)
+{
+    socklen_t length = sizeof(uint64_t);
+    uint64_t cookie;
+
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length), 0);
+    return cookie;
+}
 
 static void *begin(void *arg, int fd)
 {
@@ -27,6 +42,7 @@ static void *begin(void *arg, int fd)
         return NULL;
     }
     f->begun++;
+    f->cookies[f->cookie_count++ % ARRAY_LENGTH(f->cookies)] = cookie_of(fd);
     *served = (struct served){f, fd};
     return served;
 }
@@ -35,9 +51,20 @@ static void end(void *arg)
 {
     struct served *served = arg;
 
-    served->fixture->ended++;
+    struct fixture *f = served->fixture;
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+
+    f->ended++;
+    assert_int_equal(getsockname(served->fd, (struct sockaddr *)&name, &length), 0);
     (void)close(served->fd); /* nothing was written to it */
     free(served);
+    if (!f->has_thief)
+        return;
+    f->has_thief = false;
+    f->thief = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(f->thief, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(f->thief, 1), 0);
 }
 
 static int set_up(void **state)
@@ -169,6 +196,69 @@ static void a_port_that_is_taken_back_is_told(void **state)
     buf_done(&other.messages);
 }
 
+static bool is_own(const struct fixture *f, uint64_t cookie)
+{
+    const struct own_sockets own = http_listen_own(f->listen);
+
+    for (size_t i = 0; i < own.count; i++)
+        if (own.cookies[i] == cookie)
+            return true;
+    return false;
+}
+
+static void sockets_are_told_by_their_cookies(void **state)
+{
+    struct fixture *f = *state;
+    const uint16_t ports[2] = {0};
+
+    assert_int_equal(http_listen_own(f->listen).count, 0);
+    assert_int_equal(listen_on(f, ports, 2), 0);
+    assert_int_equal(http_listen_own(f->listen).count, 2);
+    assert_true(is_own(f, f->cookies[0]) && is_own(f, f->cookies[1]));
+}
+
+/* A look that has begun before may find it. */
+static void a_socket_that_was_closed_is_known_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t first;
+
+    (void)listen_anywhere(f);
+    first = f->cookies[0];
+    assert_int_equal(listen_on(f, NULL, 0), 0);
+    assert_true(is_own(f, first));
+    for (int i = 0; i < 64; i++) {
+        assert_true(is_own(f, first));
+        f->cookie_count = 0;
+        (void)listen_anywhere(f);
+        assert_true(is_own(f, f->cookies[0]));
+        assert_int_equal(listen_on(f, NULL, 0), 0);
+    }
+    assert_false(is_own(f, first));
+    assert_true(is_own(f, f->cookies[0]));
+    assert_int_equal(http_listen_own(f->listen).count, 64);
+}
+
+/* Whoever took the address that could not be had back is somebody else. */
+static void an_address_that_was_taken_in_between_is_not_ours(void **state)
+{
+    struct fixture *f = *state, other = {0};
+    uint16_t ports[2] = {free_port(f)};
+
+    other.listen = http_listen_new(&(const struct http_service){begin, end, &other});
+    assert_non_null(other.listen);
+    ports[1] = listen_anywhere(&other);
+    assert_int_equal(listen_on(f, ports, 1), 0);
+    f->has_thief = true;
+    assert_int_equal(listen_on(f, &ports[1], 1), -EADDRINUSE);
+    assert_false(f->has_thief);
+    assert_false(is_own(f, cookie_of(f->thief)));
+    assert_int_equal(f->begun, f->ended); /* nor could it be taken back */
+    (void)close(f->thief);                /* nothing was written to it */
+    http_listen_free(other.listen);
+    buf_done(&other.messages);
+}
+
 static void a_service_without_memory_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -210,10 +300,16 @@ static void memory_refused_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(the_port_that_the_kernel_chose_is_told), test(what_is_open_already_stays_untouched),
-        test(what_is_not_wanted_any_more_is_ended),   test(an_address_that_cannot_be_had_changes_nothing),
-        test(a_port_that_is_taken_back_is_told),      test(a_service_without_memory_changes_nothing),
+        test(the_port_that_the_kernel_chose_is_told),
+        test(what_is_open_already_stays_untouched),
+        test(what_is_not_wanted_any_more_is_ended),
+        test(an_address_that_cannot_be_had_changes_nothing),
+        test(a_port_that_is_taken_back_is_told),
+        test(a_service_without_memory_changes_nothing),
         test(memory_refused_changes_nothing),
+        test(sockets_are_told_by_their_cookies),
+        test(a_socket_that_was_closed_is_known_for_a_while),
+        test(an_address_that_was_taken_in_between_is_not_ours),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static json_t *json_of(const char *text)
     for (char *c = copy; *c; c++)
         if (*c == '\'')
             *c = '"';
-    value = json_loads(copy, JSON_REJECT_DUPLICATES, &error);
+    value = json_loads(copy, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value)
         fail_msg("%s: %s", error.text, copy);
     free(copy);
@@ -115,7 +115,7 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
                 "'ssh.service'}], "
                 "'owners_left_out': 0, 'uid': 0, 'unit': 'ssh.service', 'socket_unit': 'ssh.socket', "
                 "'shared_by': null, "
-                "'kernel_chosen_port': false, 'rules': []}");
+                "'kernel_chosen_port': false, 'own': false, 'rules': []}");
     assert_json(
         find_listener(root, "::", 80),
         "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
@@ -131,7 +131,7 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
         "'nginx.service'}], "
         "'owners_left_out': 0, 'uid': 0, 'unit': 'nginx.service', 'socket_unit': null, 'shared_by': "
         "'one-user', "
-        "'kernel_chosen_port': false, 'rules': []}");
+        "'kernel_chosen_port': false, 'own': false, 'rules': []}");
     json_decref(root);
     scene_done(&s);
 }
@@ -152,16 +152,17 @@ static void what_is_not_known_is_null(void **state)
         "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, "
         "'receive_queue_bytes': 768, 'drops': null, 'restarts': 0, "
         "'connections': {'established': 0}, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
-        "'socket_unit': null, 'shared_by': null, 'kernel_chosen_port': false, "
+        "'socket_unit': null, 'shared_by': null, 'kernel_chosen_port': false, 'own': false, "
         "'rules': ['UnexpectedListener']}");
-    assert_json(find_listener(root, "0.0.0.0", 1),
-                "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
-                "'port': 1, 'interface': null, "
-                "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
-                "'accept_queue': null, 'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
-                "'connections': null, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
-                "'socket_unit': null, "
-                "'shared_by': null, 'kernel_chosen_port': false, 'rules': ['UnexpectedListener']}");
+    assert_json(
+        find_listener(root, "0.0.0.0", 1),
+        "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
+        "'port': 1, 'interface': null, "
+        "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
+        "'accept_queue': null, 'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
+        "'connections': null, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
+        "'socket_unit': null, "
+        "'shared_by': null, 'kernel_chosen_port': false, 'own': false, 'rules': ['UnexpectedListener']}");
     json_decref(root);
     scene_done(&s);
 }
@@ -189,6 +190,25 @@ static void a_service_nobody_names_and_an_owner_that_is_not_one_are_null(void **
     scene_done(&s);
 }
 
+static void our_own_sockets_are_told(void **state)
+{
+    uint64_t cookie = 1; /* of the first socket */
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_init(&s);
+    s.own = (struct own_sockets){&cookie, 1};
+    scene_listen(&s, "0.0.0.0:10066", "0/1");
+    scene_listen(&s, "[::]:10066", "0/1");
+    scene_seal(&s);
+    root = listeners_of(&s);
+    assert_json(json_object_get(find_listener(root, "0.0.0.0", 10066), "own"), "true");
+    assert_json(json_object_get(find_listener(root, "::", 10066), "own"), "false");
+    json_decref(root);
+    scene_done(&s);
+}
+
 static void every_listener_has_every_key(void **state)
 {
     static const char *const keys[] = {"protocol",   "family",       "address",   "address_present",
@@ -196,7 +216,8 @@ static void every_listener_has_every_key(void **state)
                                        "port_class", "service_name", "sockets",   "accept_queue",
                                        "drops",      "connections",  "owners",    "owners_left_out",
                                        "uid",        "unit",         "rules",     "receive_queue_bytes",
-                                       "restarts",   "socket_unit",  "shared_by", "kernel_chosen_port"};
+                                       "restarts",   "socket_unit",  "shared_by", "kernel_chosen_port",
+                                       "own"};
     struct scene s;
     json_t *root, *listener;
     size_t i;
@@ -602,6 +623,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listener_has_the_shape_of_the_contract),
+        cmocka_unit_test(our_own_sockets_are_told),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(a_service_nobody_names_and_an_owner_that_is_not_one_are_null),
         cmocka_unit_test(every_listener_has_every_key),

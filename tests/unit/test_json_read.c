@@ -10,6 +10,9 @@ enum { MANY = 4000 };
 #define WITH_RESTARTS(restarts)                                                                   \
     "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 22, 'interface': null, " \
     "'netns': null, 'kernel_chosen_port': false, 'restarts': " restarts "}"
+#define WITH_OWN(own)                                                                             \
+    "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 22, 'interface': null, " \
+    "'netns': null, 'kernel_chosen_port': false, 'restarts': 0, 'own': " own "}"
 #define DOCUMENT(entries) "{'listeners': [" entries "], 'collectors': {}}"
 
 /* Counted, to see how much is compared. */
@@ -107,6 +110,78 @@ static void what_is_written_is_read_again(void **state)
                      0);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(restarts[i], counted[i]);
+    buf_done(&out);
+    scene_done(&s);
+}
+
+static int own_by(const struct listener *l, const char *text)
+{
+    size_t length;
+    char *copy = quoted(text, &length);
+    int r = json_read_own(copy, length, l);
+
+    free(copy);
+    return r;
+}
+
+/* Nothing but a plain yes about this very listener is one. */
+static void what_the_daemon_says_to_be_its_own_is_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int own;
+    } cases[] = {
+        {DOCUMENT(WITH_OWN("true")), 1},
+        {DOCUMENT(WITH_OWN("false")), 0},
+        {DOCUMENT(WITH_OWN("null")), 0},
+        {DOCUMENT(WITH_OWN("1")), 0},
+        {DOCUMENT(WITH_OWN("'true'")), 0},
+        {DOCUMENT(WITH_RESTARTS("3")), 0},
+        {DOCUMENT(""), 0},
+        {DOCUMENT(WITH_OWN("true") "," WITH_OWN("true")), 1},
+        {DOCUMENT(WITH_OWN("true") "," WITH_OWN("false")), 0},
+        {DOCUMENT(WITH_OWN("true") "," WITH_RESTARTS("0")), 0},
+        {"{'own': true}", -EBADMSG},
+        {"true", -EBADMSG},
+        {"", -EBADMSG},
+    };
+    struct scene s;
+    size_t count;
+    const struct listener *l = listener_table_all(table_of_one(&s), &count);
+    struct listener other = *l;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_int_equal(own_by(l, cases[i].text), cases[i].own);
+    other.port = 23;
+    assert_int_equal(own_by(&other, DOCUMENT(WITH_OWN("true"))), 0);
+    other = *l;
+    other.family = FAMILY_IPV6;
+    assert_int_equal(own_by(&other, DOCUMENT(WITH_OWN("true"))), 0);
+    scene_done(&s);
+}
+
+static void our_own_socket_is_read_again(void **state)
+{
+    uint64_t cookie = 2; /* of the second socket */
+    struct scene s;
+    const struct listener *l;
+    struct buf out;
+    size_t count;
+
+    (void)state;
+    scene_init(&s);
+    s.own = (struct own_sockets){&cookie, 1};
+    scene_listen(&s, "0.0.0.0:10066", "0/1");
+    scene_listen(&s, "[::]:10066", "0/1");
+    scene_seal(&s);
+    buf_init(&out);
+    json_listeners(&s.view, &out);
+    assert_false(out.failed);
+    l = view_listeners(&s.view, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(json_read_own(out.data, out.len, &l[0]), 0);
+    assert_int_equal(json_read_own(out.data, out.len, &l[1]), 1);
     buf_done(&out);
     scene_done(&s);
 }
@@ -396,6 +471,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(what_the_daemon_says_to_be_its_own_is_read),
+        cmocka_unit_test(our_own_socket_is_read_again),
         cmocka_unit_test(what_the_document_lacks_is_unknown),
         cmocka_unit_test(an_entry_that_comes_twice_counts_if_it_says_the_same),
         cmocka_unit_test(numbers_are_checked_for_their_range),

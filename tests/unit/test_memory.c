@@ -137,7 +137,7 @@ static const struct snapshot *take_snapshot(struct watch *w, const struct look *
 /* Returns 0 or -ENOMEM: snapshot, verdict and list are then those of before. */
 static int watch_look(struct watch *w, const struct look *look)
 {
-    static const struct ip_ports own;
+    static const struct own_sockets own;
     const struct snapshot *s = take_snapshot(w, look);
     const struct verdict *v = s ? judge_space(snapshot_host(s), w->policy, &own) : NULL;
     const struct alert_list *list = NULL;

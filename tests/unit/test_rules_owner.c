@@ -11,7 +11,7 @@ enum { FINDINGS_TEXT_MAX = 1024, SOCKETS_MAX = 4 };
 #define HIDDEN "0:root:", NULL
 #define UNSEEN "1000:bob:", NULL
 
-static const struct ip_ports no_own;
+static const struct own_sockets no_own;
 static struct port_range port_3306[] = {{3306, 3306}};
 
 /* A socket, who made it and who holds it, as rows.h reads both; holders NULL:

@@ -6,7 +6,7 @@
 
 enum { WORLDS = 3000, ENTRIES_MAX = 5, PORTS = 3, SPLIT_MAX = ENTRIES_MAX * PORTS, ROWS_MAX = 10 };
 
-static const struct ip_ports no_own;
+static const struct own_sockets no_own;
 
 struct world {
     struct expect expects[SPLIT_MAX];
@@ -410,7 +410,7 @@ static size_t judge_crowd(struct policy *policy, size_t others, const char *wild
 {
     struct listener_builder *b = new_builder(1000);
     struct space space = {.name = ""};
-    static const struct ip_ports nobody;
+    static const struct own_sockets nobody;
     const struct verdict *v;
     size_t found = 0;
 

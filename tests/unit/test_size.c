@@ -117,7 +117,7 @@ static const struct alert_list *make_alerts(const struct limits *limits)
 
 static void set_up(struct crowd *c)
 {
-    static const struct ip_ports none = {.count = 0};
+    static const struct own_sockets none = {.count = 0};
     struct space host = {.name = ""};
 
     *c = (struct crowd){.config = config_new()};

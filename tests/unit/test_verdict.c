@@ -6,7 +6,7 @@
 
 #define MASK(rule) (1u << (rule))
 
-static const struct ip_ports no_own;
+static const struct own_sockets no_own;
 static struct port_range port_80[] = {{80, 80}}, port_81[] = {{81, 81}}, ports_80_81[] = {{80, 81}};
 
 static struct expect expect_of(const char *name, struct port_range *ports, enum severity severity)
