@@ -29,20 +29,20 @@ struct file {
     bool is_of_disk; /* its file system is one of a disk of this host */
 };
 
-/* Asks nobody who keeps it elsewhere. */
-static int identify(int directory, const char *name, int flags, struct file *ret)
+/* Asks nobody who keeps it elsewhere. Returns whether it could be told. */
+static bool identify(int directory, const char *name, int flags, struct file *ret)
 {
     struct statx s;
 
     if (statx(directory, name, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO | STATX_UID, &s) < 0)
-        return -errno;
+        return false;
     *ret = (struct file){
         .device = (uint64_t)s.stx_dev_major << 32 | s.stx_dev_minor,
         .inode = s.stx_ino,
         .uid = s.stx_uid,
         .is_of_disk = s.stx_dev_major != 0,
     };
-    return 0;
+    return true;
 }
 
 /* Where PID 1 finds its files. */
@@ -58,7 +58,7 @@ static struct view open_view(void)
 
     if (v.fd < 0)
         v = (struct view){.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (v.fd >= 0 && identify(v.fd, "", AT_EMPTY_PATH, &v.root) < 0) {
+    if (v.fd >= 0 && !identify(v.fd, "", AT_EMPTY_PATH, &v.root)) {
         (void)close(v.fd); /* it was only looked at */
         v.fd = -1;
     }
@@ -75,7 +75,7 @@ struct place {
  * somebody else answers for, in which nothing is looked for. Returns 0 or -errno. */
 static int go_on(const struct view *v, struct place *at, const char *part)
 {
-    int fd, r;
+    int fd;
 
     if (!at->file.is_of_disk && at->file.device != v->root.device)
         return -EXDEV;
@@ -84,8 +84,7 @@ static int go_on(const struct view *v, struct place *at, const char *part)
         return -errno;
     (void)close(at->fd); /* it was only looked into */
     at->fd = fd;
-    r = identify(fd, "", AT_EMPTY_PATH, &at->file);
-    return r;
+    return identify(fd, "", AT_EMPTY_PATH, &at->file) ? 0 : -EIO;
 }
 
 /* The next part of a path. Returns its length, 0 at the end. */
@@ -210,7 +209,7 @@ int proc_exe_look(int process, const struct program **ret)
         return 0;
     if (length < 0) {
         *ret = program_new(too_long, sizeof too_long - 1, PROGRAM_FOREIGN, false);
-    } else if (identify(process, "exe", 0, &file) < 0) {
+    } else if (!identify(process, "exe", 0, &file)) {
         *ret = program_new(path, (size_t)length, PROGRAM_UNVERIFIED, false);
     } else {
         v = open_view();
@@ -229,7 +228,7 @@ bool proc_exe_is_same(int process, const struct program *program)
 
     if (length <= 0 || !program)
         return (length != 0) == (program != NULL);
-    if (identify(process, "exe", 0, &file) < 0 || file.device != program->file.device ||
+    if (!identify(process, "exe", 0, &file) || file.device != program->file.device ||
         file.inode != program->file.inode)
         return false;
     return says_deleted(path, (size_t)length) ==
