@@ -26,7 +26,8 @@ struct holder {
     bool uid_known;
     uint32_t uid;                   /* effective user, if uid_known */
     char process[PROCESS_TEXT_MAX]; /* its name, escaped; "" unknown */
-    char user[USER_TEXT_MAX];       /* that user's name, or its number; "" unknown */
+    char user[USER_TEXT_MAX];       /* that user's name, its number where it has none; "" unknown */
+    bool user_awaited;              /* unknown, and asked for just now */
     bool unit_known;                /* its cgroup could be read */
     char unit[UNIT_TEXT_MAX];       /* "" for none */
 };
@@ -49,7 +50,8 @@ struct owner_set {
     struct ref ref;
     enum sight sight;
     uint32_t uid;             /* the socket's own, given to it when it was made */
-    char user[USER_TEXT_MAX]; /* that user's name, or its number */
+    char user[USER_TEXT_MAX]; /* that user's name, its number where it has none; "" unknown */
+    bool user_awaited;        /* unknown, and asked for just now */
     char unit[UNIT_TEXT_MAX]; /* where the socket was made; "" unknown or none */
     uint64_t unlisted;        /* processes that have it besides, as counted last */
     size_t count;
@@ -61,6 +63,10 @@ struct owner_set {
 struct owner_set *owner_set_new(size_t count);
 const struct owner_set *owner_set_ref(const struct owner_set *set);
 void owner_set_unref(const struct owner_set *set);
+
+/* Whether the name of one of its users is asked for: a database of users may be
+ * slow. While it is, what cannot be told is no blindness. */
+bool owner_set_awaits_name(const struct owner_set *set);
 
 /* Whether the holder only keeps the socket for a service that it starts when
  * somebody connects: systemd itself, or systemd-socket-activate. */
@@ -92,7 +98,9 @@ enum owner_match {
 /* Whether one of the holders is who the pattern asks for. A user or a unit is
  * also that of the socket itself, since a program may give up its first user,
  * and another unit may have made its socket. While only an activator holds the
- * socket, nothing differs. Somebody who is not listed may be the one asked for.
+ * socket, nothing differs. Somebody who is not listed may be the one asked for,
+ * and so may a user whose name is unknown. A pattern that is a number also asks
+ * for the user with that number, whatever its name.
  *
  * set   NULL: not looked for */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);

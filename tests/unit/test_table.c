@@ -473,6 +473,21 @@ static void an_owner_is_cut_but_for_its_pid(void **state)
     host_done(&h);
 }
 
+static void a_user_whose_name_is_unknown_is_a_number(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_init(&h);
+    add_tcp(&h, "0.0.0.0:9000", "0/1", "4242::", "");
+    scene_seal(&h.s);
+    assert_table(
+        &h.s.view, 0,
+        "PROTO  ADDRESS:PORT  SCOPE  CLASS       SERVICE  QUEUE  DROPS  CONNS  RESTARTS  OWNER   USER  UNIT\n"
+        "tcp    0.0.0.0:9000  any    registered  -          0/1      0      -         -  (4242)  4242  -\n");
+    host_done(&h);
+}
+
 static void a_host_without_listeners_is_a_heading(void **state)
 {
     struct scene s;
@@ -586,6 +601,7 @@ int main(void)
         cmocka_unit_test(rules_go_on_below_each_other),
         cmocka_unit_test(a_long_address_has_a_line_of_its_own),
         cmocka_unit_test(an_owner_is_cut_but_for_its_pid),
+        cmocka_unit_test(a_user_whose_name_is_unknown_is_a_number),
         cmocka_unit_test(a_host_without_listeners_is_a_heading),
         cmocka_unit_test(colours_are_never_the_only_sign),
         cmocka_unit_test(critical_rules_are_red_and_others_yellow),
