@@ -124,7 +124,7 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
     ret->uid_known =
         read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &ret->uid) == 0;
     if (ret->uid_known)
-        (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, ret->uid));
+        ret->user_awaited = users_name(users, ret->uid, ret->user);
     if (read_at(d->process, "cgroup", text, sizeof text) >= 0) {
         ret->unit_known = true;
         proc_pid_parse_cgroup(text, ret->unit);
