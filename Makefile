@@ -130,7 +130,7 @@ NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/n
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
-OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_plan \
+OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
 	collectors/owners_publish collectors/owners_scan collectors/owners_sockets collectors/owners_tables \
 	collectors/owners_upkeep collectors/process_table \
 	collectors/share collectors/proc_pid_parse
@@ -138,9 +138,11 @@ NEEDS_test_dirents := collectors/dirents
 NEEDS_test_cgroup := collectors/cgroup collectors/dirents collectors/mounts collectors/proc_pid_parse core/array core/text
 NEEDS_test_cgroup_flood := collectors/cgroup collectors/dirents core/array
 NEEDS_test_proc_scan := collectors/proc_scan collectors/dirents collectors/mounts collectors/proc_exe \
-	collectors/proc_pid_parse collectors/users core/program core/text
+	collectors/proc_pid_parse core/program core/text
 NEEDS_test_proc_exe := collectors/proc_exe core/program core/text
-NEEDS_test_users := collectors/users core/text
+NEEDS_test_users := collectors/users core/array
+NEEDS_test_user_worker := collectors/user_worker
+NEEDS_test_user_database := collectors/user_database core/text
 NEEDS_test_share := collectors/share
 NEEDS_test_process_table := collectors/process_table core/array core/owner core/program core/text core/buf
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program core/array core/text core/buf
@@ -237,7 +239,7 @@ check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 	@tests/run-unit $^
 
 # What integration tests run beside real servers.
-INTEGRATION_HELPERS := $(addprefix $(O)/tests/integration/,deny_netlink fail_netlink.so flood)
+INTEGRATION_HELPERS := $(addprefix $(O)/tests/integration/,deny_netlink fail_netlink.so flood libnss_slow.so.2)
 
 check-integration: all $(INTEGRATION_HELPERS) $(BENCHMARKS)
 	@tests/integration/run $(O) $(LEFT_OUT:%=-%)
@@ -251,7 +253,7 @@ limits-table: all $(INTEGRATION_HELPERS)
 
 # The tests that have threads; for a build with SANITIZE=thread. Its runtime may
 # not start where addresses are more random than it knows.
-THREAD_TESTS := test_threads
+THREAD_TESTS := test_threads test_user_worker
 PLAIN_ADDRESSES = $$(setarch --addr-no-randomize true 2> /dev/null && echo setarch --addr-no-randomize)
 
 check-threads: all $(THREAD_TESTS:%=$(O)/tests/unit/%)
@@ -272,6 +274,10 @@ $(O)/tests/integration/flood: $(addprefix $(O)/tests/integration/,flood_sockets.
 $(O)/tests/integration/%.so: tests/integration/%.c
 	@mkdir -p $(@D)
 	$(call say,LD $@)$(CC) -std=gnu17 -O2 -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
+
+$(O)/tests/integration/libnss_%.so.2: tests/integration/nss_%.c
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -std=gnu17 -O2 -D_GNU_SOURCE -fPIC -shared -o $@ $<
 
 $(O)/tests/integration/%: $(O)/tests/integration/%.o
 	$(call say,LD $@)$(CC) $(ALL_LDFLAGS) -o $@ $^

@@ -23,6 +23,10 @@
 /* So long a poll that finds something new looks for owners itself. */
 #define OWNERS_AT_ONCE_US INT64_C(2000)
 
+/* And so long it waits for what their users are called, if that is asked for and
+ * was answered as soon as that the last time. */
+#define NAMES_AT_ONCE_US INT64_C(3000)
+
 /* Owners are looked for of so many sockets for each listener that may be shown. */
 enum { OWNERS_PER_LISTENER = 2 };
 
@@ -235,6 +239,8 @@ static bool read_owners(struct collectors *c, bool wait, const struct budget *en
             step_source(c->owners, endless);
     } else if (owners_due_ms(c->shared.owners, now_ms) <= now_ms) {
         step_source(c->owners, &at_once);
+        at_once.until_us = budget_now_us(endless) + NAMES_AT_ONCE_US;
+        (void)owners_await_names(c->shared.owners, &at_once); /* the run says how looking for them went */
     } else {
         return true;
     }

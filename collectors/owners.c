@@ -193,6 +193,7 @@ int owners_attach(struct owners *o, const struct inventory *inv, size_t limit, i
 
     o->round++;
     o->now_ms = now_ms;
+    users_step(o->users, now_ms);
     r = attach_places(o, inv, (struct places){0, 0}, &left);
     more = attach_places(o, inv, (struct places){1, UINT32_MAX}, &left);
     if (sockets_keep(&o->sockets, o->round))
@@ -336,25 +337,49 @@ static int work(struct owners *o, const struct budget *budget, struct choice *re
     }
 }
 
+static void pause_after(struct owners *o)
+{
+    owners_gather_stop(o);
+    owners_scan_stop(o);
+    o->pause_ms = o->now_ms + PAUSE_MS;
+}
+
 int owners_step(struct owners *o, const struct budget *budget)
 {
     bool to_the_end = !budget_has_end(budget);
-    struct choice next;
+    struct choice next = {.at_us = INT64_MAX};
     int r;
 
     o->now_ms = budget_now_ms(budget);
     if (o->sockets.count == 0 || (o->now_ms < o->pause_ms && !to_the_end))
         return 0;
-    r = work(o, budget, &next);
+    r = owners_names_step(o);
+    if (r == 0)
+        r = work(o, budget, &next);
+    if (r == 0 && to_the_end)
+        r = owners_names_end(o, budget);
     do
         r = r < 0 ? r : owners_publish(o, to_the_end || next.at_us > o->now_ms * 1000 + 999);
     while (r == 0 && to_the_end && o->publish.under_way);
     if (r == 0)
         return !to_the_end && owners_due_ms(o, o->now_ms) <= o->now_ms;
-    owners_gather_stop(o);
-    owners_scan_stop(o);
-    o->pause_ms = o->now_ms + PAUSE_MS;
+    pause_after(o);
     return r;
+}
+
+int owners_await_names(struct owners *o, const struct budget *budget)
+{
+    int r;
+
+    if (o->sockets.count == 0 || budget_now_ms(budget) < o->pause_ms)
+        return 0;
+    r = owners_names_await(o, budget, budget->until_us);
+    do
+        r = r < 0 ? r : owners_publish(o, true);
+    while (r == 0 && o->publish.under_way && !budget_is_spent(budget));
+    if (r < 0)
+        pause_after(o);
+    return r < 0 ? r : owners_due_ms(o, o->now_ms) <= o->now_ms;
 }
 
 int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
@@ -370,6 +395,8 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
         return now_ms;
     next = choose(o, now_ms * 1000, false);
     due_ms = next.at_us == INT64_MAX ? INT64_MAX : (next.at_us + 999) / 1000;
+    if (owners_names_ms(o) < due_ms)
+        due_ms = owners_names_ms(o);
     if ((o->needs.dirty > 0 || o->holdings_dirty) && o->publish.at_ms < due_ms)
         due_ms = o->publish.at_ms;
     return due_ms;
@@ -382,7 +409,7 @@ uint64_t owners_version(const struct owners *o)
 
 void owners_refresh(struct owners *o)
 {
-    users_forget(o->users);
+    users_refresh(o->users);
     for (size_t i = 0; i < o->sockets.count; i++) {
         struct watched *w = &o->sockets.items[i];
 

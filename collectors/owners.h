@@ -67,11 +67,18 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms);
 
 /* Looks until the budget is spent or nothing is due. A budget without an end is
  * for one-shot commands: every socket that has not been looked for is looked
- * for, whatever share of the time that takes; no upkeep is done then.
+ * for, whatever share of the time that takes, and names of users are waited for
+ * for some seconds; no upkeep is done then.
  *
  * Returns 1 when there is more to do at once, 0 when not, -ENOMEM or -errno:
  * what was being looked for is looked for again later. */
 int owners_step(struct owners *o, const struct budget *budget);
+
+/* Waits for the names of users that are asked for, until the budget is spent at
+ * most, and not where the last wait was in vain: most databases answer at once,
+ * and then a name is there as soon as the socket. To be called between a step and
+ * attaching anew. Returns as owners_step() does. */
+int owners_await_names(struct owners *o, const struct budget *budget);
 
 /* Changes whenever something else is known about the owner of some socket. */
 uint64_t owners_version(const struct owners *o);

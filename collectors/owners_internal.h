@@ -13,6 +13,7 @@
  *   owners_tables.c   whose table of descriptors was looked through already
  *   owners_upkeep.c   what to do when nothing waits
  *   owners_known.c    who has what
+ *   owners_names.c    what the users are called by now
  *   owners_publish.c  who of them is listed, and when that is told */
 #ifndef SOCKWATCH_COLLECTORS_OWNERS_INTERNAL_H
 #define SOCKWATCH_COLLECTORS_OWNERS_INTERNAL_H
@@ -112,6 +113,10 @@ struct owners {
     } tables;
     struct cgroups *cgroups;
     struct users *users;
+    struct {
+        uint64_t version; /* of the users', as told */
+        int64_t at_ms;    /* when another one may be told */
+    } names;
     uint64_t moment, round, version;
     struct needs needs;
     bool needs_stale, plan_stale;
@@ -189,6 +194,21 @@ void owners_set_sight(struct owners *o, struct watched *w, enum sight sight);
 
 /* Notes which sockets are not up to date because of whoever shares a holding. */
 void owners_tell_holdings(struct owners *o);
+
+/* owners_names.c */
+
+/* When there is something to be done about names. */
+int64_t owners_names_ms(const struct owners *o);
+
+/* Takes what is known of them by now: who was told by another name is told anew.
+ * Returns 0 or -ENOMEM. */
+int owners_names_step(struct owners *o);
+
+/* Waits for those that are asked for, so long at most, and does the same. */
+int owners_names_await(struct owners *o, const struct budget *budget, int64_t until_us);
+
+/* Likewise, some seconds at most; what is unknown then stays so. */
+int owners_names_end(struct owners *o, const struct budget *budget);
 
 /* owners_publish.c */
 

@@ -55,7 +55,8 @@ static void touch(struct owners *o, struct holding *h)
 static bool same_holder(const struct holder *a, const struct holder *b)
 {
     return a->uid_known == b->uid_known && a->uid == b->uid && strcmp(a->process, b->process) == 0 &&
-           strcmp(a->user, b->user) == 0 && strcmp(a->unit, b->unit) == 0 && a->unit_known == b->unit_known &&
+           strcmp(a->user, b->user) == 0 && a->user_awaited == b->user_awaited &&
+           strcmp(a->unit, b->unit) == 0 && a->unit_known == b->unit_known &&
            a->in_manager == b->in_manager && program_is_same(a->program, b->program);
 }
 

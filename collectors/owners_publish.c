@@ -22,7 +22,9 @@ static enum rank rank_of(const struct watched *w, const struct holder *who)
 
     if (holder_is_activator(who))
         return RANK_ACTIVATOR;
-    if (made && (strcmp(who->user, made->user) == 0 || (*made->unit && strcmp(who->unit, made->unit) == 0)))
+    if (who->uid_known && who->uid == w->uid)
+        return RANK_OWN;
+    if (made && *made->unit && strcmp(who->unit, made->unit) == 0)
         return RANK_OWN;
     return RANK_OTHER;
 }
@@ -177,7 +179,7 @@ int owners_publish_one(struct owners *o, struct watched *w)
     set->uid = w->uid;
     set->unlisted = (w->unlisted.told > w->unlisted.found ? w->unlisted.told : w->unlisted.found);
     set->unlisted += all - count;
-    (void)snprintf(set->user, sizeof set->user, "%s", users_name(o->users, w->uid));
+    set->user_awaited = users_name(o->users, w->uid, set->user);
     tell_unit(o, w, set);
     for (size_t i = 0; i < count; i++)
         set->holders[i] = holder_ref(o->chosen[i]);

@@ -145,7 +145,7 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
     proc_pid_parse_comm(text, (size_t)length, ret->process);
     describe_standing(d, ret);
     if (ret->uid_known)
-        (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, ret->uid));
+        ret->user_awaited = users_name(users, ret->uid, ret->user);
     return 0;
 }
 

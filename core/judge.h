@@ -82,7 +82,8 @@ struct finding *judge_add(struct evaluation *ev);
 void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule, enum severity severity);
 
 /* Notes that a rule would need to see who holds the listener. While nobody has
- * looked for that there is nothing to complain of yet. */
+ * looked for that, or the name of a user is asked for, there is nothing to
+ * complain of yet. */
 void judge_note_untold(struct evaluation *ev, const struct listener *l);
 
 /* "80", "127.0.0.1:80" and "nginx[812], user www-data, unit nginx.service, exe

@@ -186,3 +186,11 @@ enum sight listener_sight(const struct listener *l)
     }
     return worst;
 }
+
+bool listener_awaits_name(const struct listener *l)
+{
+    for (uint32_t i = 0; i < l->followed; i++)
+        if (l->members[i].owners && owner_set_awaits_name(l->members[i].owners))
+            return true;
+    return false;
+}

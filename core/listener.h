@@ -135,6 +135,9 @@ void holder_list_done(struct holder_list *list);
 /* The worst of what was found out about the owners of its sockets. */
 enum sight listener_sight(const struct listener *l);
 
+/* Whether the name of a user of one of its sockets is asked for. */
+bool listener_awaits_name(const struct listener *l);
+
 /* Whether a port class means anything for the listener (a raw one has none). */
 bool listener_has_port_class(const struct listener *l);
 

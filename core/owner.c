@@ -58,6 +58,15 @@ void owner_set_unref(const struct owner_set *set)
     free(ref_unseal(set));
 }
 
+bool owner_set_awaits_name(const struct owner_set *set)
+{
+    bool awaits = set->user_awaited;
+
+    for (size_t i = 0; i < set->count; i++)
+        awaits |= set->holders[i]->user_awaited;
+    return awaits;
+}
+
 /* A process chooses its name, but not its PID, its cgroup (beyond those of its
  * own user's manager) or to be root's. */
 bool holder_is_activator(const struct holder *holder)
@@ -145,6 +154,20 @@ static bool unit_matches(const char *pattern, const char *unit)
     return glob_matches(pattern, service);
 }
 
+static bool user_matches(const char *pattern, uint32_t uid, const char *name)
+{
+    char number[sizeof "4294967295"];
+
+    (void)snprintf(number, sizeof number, "%u", uid);
+    return glob_matches(pattern, name) || strcmp(pattern, number) == 0;
+}
+
+static bool holder_user_matches(const char *pattern, const struct holder *holder)
+{
+    return holder->uid_known ? user_matches(pattern, holder->uid, holder->user)
+                             : glob_matches(pattern, holder->user);
+}
+
 static enum owner_match worse(enum owner_match a, enum owner_match b)
 {
     return a > b ? a : b;
@@ -174,9 +197,9 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
 
     if (is_given(pattern->process) && !process_matches(pattern->process, holder->process))
         match = *holder->process ? OWNER_DIFFERS : OWNER_UNTOLD;
-    if (is_given(pattern->user) && !glob_matches(pattern->user, holder->user) &&
-        !glob_matches(pattern->user, set->user))
-        match = worse(match, *holder->user ? OWNER_DIFFERS : OWNER_UNTOLD);
+    if (is_given(pattern->user) && !holder_user_matches(pattern->user, holder) &&
+        !user_matches(pattern->user, set->uid, set->user))
+        match = worse(match, *holder->user && *set->user ? OWNER_DIFFERS : OWNER_UNTOLD);
     if (is_given(pattern->unit) && !glob_matches(pattern->unit, holder->unit) &&
         !unit_matches(pattern->unit, set->unit))
         match = worse(match, holder->unit_known ? OWNER_DIFFERS : OWNER_UNTOLD);
@@ -192,12 +215,22 @@ static enum owner_match socket_match(const struct owner_pattern *pattern, const 
     bool asks_for_holder = is_given(pattern->process) || is_given(pattern->exe);
     enum owner_match match = asks_for_holder ? OWNER_UNTOLD : OWNER_MATCHES;
 
-    if (is_given(pattern->user) && !glob_matches(pattern->user, set->user))
-        match = worse(match, set->uid != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
+    if (is_given(pattern->user) && !user_matches(pattern->user, set->uid, set->user))
+        match = worse(match, *set->user && set->uid != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
     if (is_given(pattern->unit) && !unit_matches(pattern->unit, set->unit))
         match =
             worse(match, *set->unit && strcmp(set->unit, "init.scope") != 0 ? OWNER_DIFFERS : OWNER_UNTOLD);
     return match;
+}
+
+/* Who will have it is not known yet; only a name that nobody has told may differ. */
+static enum owner_match activated_match(const struct owner_pattern *pattern, const struct owner_set *set)
+{
+    enum owner_match match = socket_match(pattern, set);
+    bool awaits_name = is_given(pattern->user) && !*set->user && set->uid != 0 &&
+                       !user_matches(pattern->user, set->uid, set->user);
+
+    return match == OWNER_UNTOLD && !awaits_name ? OWNER_MATCHES : match;
 }
 
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set)
@@ -211,7 +244,7 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
     if (set->count == 0)
         return socket_match(pattern, set);
     if (owner_set_is_only_activated(set))
-        return socket_match(pattern, set) == OWNER_DIFFERS ? OWNER_DIFFERS : OWNER_MATCHES;
+        return activated_match(pattern, set);
     best = set->unlisted > 0 ? OWNER_UNTOLD : OWNER_DIFFERS;
     for (size_t i = 0; i < set->count; i++) {
         enum owner_match match = holder_match(pattern, set, set->holders[i]);

@@ -27,7 +27,8 @@ struct holder {
     bool uid_known;
     uint32_t uid;                   /* effective user, if uid_known */
     char process[PROCESS_TEXT_MAX]; /* its name, escaped; "" unknown */
-    char user[USER_TEXT_MAX];       /* that user's name, or its number; "" unknown */
+    char user[USER_TEXT_MAX];       /* that user's name, its number where it has none; "" unknown */
+    bool user_awaited;              /* unknown, and asked for just now */
     bool unit_known;                /* its cgroup could be read */
     bool in_manager;                /* it is in the cgroup that a service manager keeps for itself */
     char unit[UNIT_TEXT_MAX];       /* "" for none */
@@ -52,7 +53,8 @@ struct owner_set {
     struct ref ref;
     enum sight sight;
     uint32_t uid;             /* the socket's own, given to it when it was made */
-    char user[USER_TEXT_MAX]; /* that user's name, or its number */
+    char user[USER_TEXT_MAX]; /* that user's name, its number where it has none; "" unknown */
+    bool user_awaited;        /* unknown, and asked for just now */
     char unit[UNIT_TEXT_MAX]; /* where the socket was made; "" unknown or none */
     uint64_t unlisted;        /* processes that have it besides, as counted last */
     size_t count;
@@ -64,6 +66,10 @@ struct owner_set {
 struct owner_set *owner_set_new(size_t count);
 const struct owner_set *owner_set_ref(const struct owner_set *set);
 void owner_set_unref(const struct owner_set *set);
+
+/* Whether the name of one of its users is asked for: a database of users may be
+ * slow. While it is, what cannot be told is no blindness. */
+bool owner_set_awaits_name(const struct owner_set *set);
 
 /* Whether the holder only keeps the socket for a service that it starts when
  * somebody connects: systemd itself, the system's or a user's, or root's
@@ -100,7 +106,8 @@ enum owner_match {
  * socket, its process will be another one, but the socket's own user and unit
  * tell as those of one without holders do. A program only matches by its path
  * where the host has that file there. Somebody who is not listed may be the one
- * asked for.
+ * asked for, and so may a user whose name is unknown. A user that is a number is
+ * the one with that number, whatever its name.
  *
  * set   NULL: not looked for */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);

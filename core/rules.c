@@ -82,6 +82,14 @@ static void describe_program(struct buf *out, const struct program *program)
         buf_str(out, " (not the host's)");
 }
 
+/* The number stands for a name that is unknown. */
+static void describe_user(struct buf *out, const char *name, bool uid_known, uint32_t uid)
+{
+    describe_part(out, "user ", name);
+    if (!*name && uid_known)
+        buf_fmt(out, "user %u", uid);
+}
+
 void judge_describe_owner(struct buf *out, const struct owner_set *owners)
 {
     const struct holder *holder = NULL;
@@ -92,8 +100,7 @@ void judge_describe_owner(struct buf *out, const struct owner_set *owners)
         if (!holder || (holder_is_activator(holder) && !holder_is_activator(owners->holders[i])))
             holder = owners->holders[i];
     if (!holder) {
-        buf_str(out, "user ");
-        buf_str(out, owners->user);
+        describe_user(out, owners->user, true, owners->uid);
         describe_part(out, ", unit ", owners->unit);
         return;
     }
@@ -101,7 +108,9 @@ void judge_describe_owner(struct buf *out, const struct owner_set *owners)
     buf_char(out, '[');
     judge_describe_number(out, holder->pid);
     buf_char(out, ']');
-    describe_part(out, ", user ", holder->user);
+    if (*holder->user || holder->uid_known)
+        buf_str(out, ", ");
+    describe_user(out, holder->user, holder->uid_known, holder->uid);
     describe_part(out, ", unit ", holder->unit);
     describe_program(out, holder->program);
 }
@@ -119,7 +128,7 @@ void judge_note_untold(struct evaluation *ev, const struct listener *l)
 {
     bool marked = ev->verdict->listeners[l->index].rules & 1u << RULE_BLIND;
 
-    if (marked || listener_sight(l) == SIGHT_NOT_YET)
+    if (marked || listener_sight(l) == SIGHT_NOT_YET || listener_awaits_name(l))
         return;
     judge_mark(ev, l, RULE_BLIND, ev->verdict->classes[l->protocol].severity);
     ev->classes[l->protocol].untold++;

@@ -104,6 +104,18 @@ static void find_part(const struct group *g, enum owner_name which, struct owner
     }
 }
 
+/* A user whose name is not known has a number all the same. */
+static void find_number(const struct group *g, struct owner_draft *draft)
+{
+    const struct owner_set *first = first_owners(g);
+
+    if (*first->user)
+        return;
+    (void)snprintf(draft->user, sizeof draft->user, "%u", first->uid);
+    if (!all_match(g, draft))
+        *draft->user = '\0';
+}
+
 /* The socket's own user is preferred: of a service whose processes are of
  * several users it is the one that others can see as well. */
 static void find_user(const struct group *g, struct owner_draft *draft)
@@ -116,6 +128,8 @@ static void find_user(const struct group *g, struct owner_draft *draft)
             return;
     *draft->user = '\0';
     find_part(g, OWNER_USER, draft, draft->user, sizeof draft->user);
+    if (!*draft->user)
+        find_number(g, draft);
 }
 
 /* The oldest of several programs is preferred: what it has started will not

@@ -73,6 +73,21 @@ static const struct holder *first_user(const struct holder_list *holders)
     return holders->items[0];
 }
 
+/* Whether something is known of the one user whose sockets these are. */
+static bool has_user(const struct listener *l)
+{
+    return l->uid_known && l->followed > 0 && l->members[0].owners;
+}
+
+/* The number stands for a name that is unknown. */
+static void write_users(const struct listener *l, struct buf *cell)
+{
+    if (listener_next_name(l, OWNER_USER, NULL))
+        listener_names(l, OWNER_USER, cell);
+    else if (has_user(l))
+        buf_fmt(cell, "%u", l->uid);
+}
+
 /* One whose file has gone stands out. */
 static const char deleted[] = "(deleted) ";
 
@@ -91,9 +106,9 @@ static void write_owner(struct table *t, const struct listener *l)
         buf_fmt(&t->text, "%s[%u]", *first->process ? first->process : "-", first->pid);
         if (others > 0)
             buf_fmt(&t->text, "+%llu", others);
-    } else if (listener_next_name(l, OWNER_USER, NULL)) {
+    } else if (has_user(l) || listener_next_name(l, OWNER_USER, NULL)) {
         buf_char(&t->text, '(');
-        listener_names(l, OWNER_USER, &t->text);
+        write_users(l, &t->text);
         buf_char(&t->text, ')');
     }
 }
@@ -172,7 +187,7 @@ static void write_value(struct table *t, size_t index, enum column column)
             buf_fmt(cell, "%llu", (unsigned long long)restarts);
         break;
     case COLUMN_OWNER: write_owner(t, l); break;
-    case COLUMN_USER: listener_names(l, OWNER_USER, cell); break;
+    case COLUMN_USER: write_users(l, cell); break;
     case COLUMN_UNIT: listener_names(l, OWNER_UNIT, cell); break;
     case COLUMN_EXE: write_exe(t, l); break;
     case COLUMN_RULES: write_rules(l, t->view->verdict->listeners[index].rules, cell); break;

@@ -279,6 +279,22 @@ static void the_user_that_others_can_see_is_preferred(void **state)
         "}" END);
 }
 
+static void a_user_whose_name_is_unknown_is_a_number(void **state)
+{
+    static const struct owned sockets[] = {{"0.0.0.0:4444", "4242::", NULL},
+                                           {"0.0.0.0:4445", "4242::", "7:x::"}};
+
+    (void)state;
+    assert_entries(
+        sockets, ARRAY_LENGTH(sockets),
+        EXPECT ALLOW
+        "\n  # tcp 0.0.0.0:4444; which process holds it could not be seen\n"
+        "  { port = 4444; protocol = \"tcp\"; scope = \"public\"; user = \"4242\"; },"
+        "\n  # tcp 0.0.0.0:4445\n"
+        "  { port = 4445; protocol = \"tcp\"; scope = \"public\"; process = \"x\"; user = \"4242\"; "
+        "}" END);
+}
+
 static void names_match_nothing_but_themselves(void **state)
 {
     static const struct owned sockets[] = {{"0.0.0.0:4444", "0:root:", "5:a*[b]?\"\\:root:"}};
@@ -372,6 +388,7 @@ int main(void)
         cmocka_unit_test(the_protocol_of_a_raw_socket_does_not_change),
         cmocka_unit_test(a_service_with_a_name_may_change_its_port_as_well),
         cmocka_unit_test(the_user_that_others_can_see_is_preferred),
+        cmocka_unit_test(a_user_whose_name_is_unknown_is_a_number),
         cmocka_unit_test(names_match_nothing_but_themselves),
         cmocka_unit_test(our_own_sockets_need_no_entry),
         cmocka_unit_test(whatever_listens_is_fine_by_its_baseline),

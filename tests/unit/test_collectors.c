@@ -73,6 +73,7 @@ static struct kernel {
     struct owner_set *owners_found;           /* what a step finds, from then on of every socket */
     int64_t owners_began_us, owners_until_us; /* the last step */
     uint64_t owners_version;
+    size_t names_awaited;
     size_t owners_wanted, owners_stepped; /* so many steps are due; were made */
     int64_t now_us;                       /* its clock, a microsecond later each time it is read */
     size_t messages_per_step;             /* 0: all */
@@ -467,6 +468,15 @@ int owners_step(struct owners *o, const struct budget *budget)
     kernel.owners_wanted -= kernel.owners_wanted > 0;
     kernel.owners_stepped++;
     return kernel.owners_wanted > 0;
+}
+
+int owners_await_names(struct owners *o, const struct budget *budget)
+{
+    assert_ptr_equal(o, &the_owners);
+    assert_true(kernel.owners_stepped > 0);
+    assert_in_range(budget->until_us - kernel.now_us, 1, 5000); /* nor must this */
+    kernel.names_awaited++;
+    return 0;
 }
 
 uint64_t owners_version(const struct owners *o)
@@ -1651,8 +1661,10 @@ static void what_is_found_at_once_is_in_the_same_table(void **state)
     assert_ptr_equal(listener_table_all(t, &(size_t){0})[0].members[0].owners, kernel.owners);
     assert_int_equal(kernel.owners_stepped, 1);
     assert_in_range(kernel.owners_until_us - kernel.owners_began_us, 1, 5000); /* it must not take long */
+    assert_int_equal(kernel.names_awaited, 1);
     assert_null(poll_usual(*state));
     assert_int_equal(kernel.owners_stepped, 1);
+    assert_int_equal(kernel.names_awaited, 1);
     listener_table_unref(t);
 }
 

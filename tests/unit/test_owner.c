@@ -354,6 +354,8 @@ static void of_an_activated_socket_its_own_user_and_unit_tell(void **state)
         {"mariadbd:mysql:mariadb.service", "4242:mallory:", SYSTEMD, OWNER_DIFFERS},
         {"::mariadb.service", "4242:mallory:user@4242.service", USER_MANAGER, OWNER_DIFFERS},
         {"::mariadb.service", "0:root:cups.socket", SYSTEMD, OWNER_DIFFERS},
+        {":mysql", "4242::", USER_MANAGER, OWNER_UNTOLD}, /* nobody knows yet what he is called */
+        {":mysql", "0::", SYSTEMD, OWNER_MATCHES},
         {"::mariadb.service", "0:root:session-1.scope", "9:systemd-socket-:root:session-1.scope",
          OWNER_DIFFERS},
         {":root", "0:root:ssh.socket", SYSTEMD, OWNER_MATCHES},
@@ -439,6 +441,71 @@ static void what_the_socket_tells_does_not_hang_on_the_sight(void **state)
         assert_int_equal(owner_match(&process, set), OWNER_UNTOLD);
         assert_int_equal(owner_match(&unit, set), OWNER_DIFFERS);
     }
+    owner_set_unref(set);
+}
+
+/* The database of users may not have answered yet, or not be there: who it would
+ * name may be who is wanted. */
+static void a_user_whose_name_is_unknown_is_untold(void **state)
+{
+    static const struct match_case cases[] = {
+        {":mysql", "101::", "", OWNER_UNTOLD},
+        {":*", "101::", "", OWNER_UNTOLD},
+        {":1*", "101::", "", OWNER_UNTOLD}, /* its number is no name */
+        {":mysql:nginx.service", "101::mariadb.service", "", OWNER_DIFFERS},
+        {":mysql", "101::", "7:mariadbd::", OWNER_UNTOLD},
+        {":mysql", "101::", "7:mariadbd:mysql:", OWNER_MATCHES},
+        {":mysql", "101::", "7:mariadbd:nobody:", OWNER_UNTOLD}, /* the socket may be of who is wanted */
+        {":mysql", "101:nobody:", "7:mariadbd::", OWNER_UNTOLD},
+        {"nginx:mysql", "101::", "7:mariadbd::", OWNER_DIFFERS},
+    };
+
+    (void)state;
+    assert_matches(cases, ARRAY_LENGTH(cases));
+}
+
+static void a_number_asks_for_that_user_whatever_its_name(void **state)
+{
+    static const struct match_case cases[] = {
+        {":101", "101::", "", OWNER_MATCHES},      {":101", "101:101:", "", OWNER_MATCHES},
+        {":101", "101:mysql:", "", OWNER_MATCHES}, {":102", "101:mysql:", "", OWNER_DIFFERS},
+        {":102", "101::", "", OWNER_UNTOLD},       {":0101", "101:mysql:", "", OWNER_DIFFERS},
+        {":10?", "101:mysql:", "", OWNER_DIFFERS},
+    };
+    static const struct owner_pattern number = {.user = "4294967295"};
+    struct holder holder = {.pid = 7, .user = "mysql", .uid_known = true, .uid = UINT32_MAX};
+    struct owner_set *set = owner_set_new(1);
+
+    (void)state;
+    assert_matches(cases, ARRAY_LENGTH(cases));
+    assert_non_null(set);
+    (void)snprintf(set->user, sizeof set->user, "root");
+    set->holders[0] = holder_new(&holder);
+    assert_non_null(set->holders[0]);
+    assert_int_equal(owner_match(&number, set), OWNER_MATCHES);
+    holder_unref(set->holders[0]);
+    holder.uid_known = false;
+    set->holders[0] = holder_new(&holder);
+    assert_non_null(set->holders[0]);
+    assert_int_equal(owner_match(&number, set), OWNER_DIFFERS);
+    owner_set_unref(set);
+}
+
+static void names_are_awaited_of_the_socket_and_of_its_holders(void **state)
+{
+    struct owner_set *set = owners_of(UNTELLING, "");
+    struct holder holder = {.pid = 7, .user_awaited = true};
+
+    (void)state;
+    assert_false(owner_set_awaits_name(set));
+    set->user_awaited = true;
+    assert_true(owner_set_awaits_name(set));
+    owner_set_unref(set);
+    set = owner_set_new(1);
+    assert_non_null(set);
+    set->holders[0] = holder_new(&holder);
+    assert_non_null(set->holders[0]);
+    assert_true(owner_set_awaits_name(set));
     owner_set_unref(set);
 }
 
@@ -719,6 +786,9 @@ int main(void)
         cmocka_unit_test(a_socket_unit_stands_for_its_service),
         cmocka_unit_test(the_longest_socket_unit_has_room),
         cmocka_unit_test(what_a_holder_does_not_tell_is_untold),
+        cmocka_unit_test(a_user_whose_name_is_unknown_is_untold),
+        cmocka_unit_test(a_number_asks_for_that_user_whatever_its_name),
+        cmocka_unit_test(names_are_awaited_of_the_socket_and_of_its_holders),
         cmocka_unit_test(what_is_known_to_differ_outweighs_what_is_not_told),
         cmocka_unit_test(an_activator_alone_holds_it_for_others),
         cmocka_unit_test(of_an_activated_socket_its_own_user_and_unit_tell),

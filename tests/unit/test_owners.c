@@ -23,7 +23,8 @@ enum { PROCESSES_MAX = 31000, HELD_MAX = 4, CGROUPS_MAX = 1010, ROWS_MAX = 60000
 
 struct process {
     uint32_t pid;
-    const char *name, *user, *unit;
+    const char *name, *unit;
+    uint32_t uid;
     uint64_t cgroup_id;
     uint32_t others;            /* descriptors that are no sockets */
     uint32_t sockets[HELD_MAX]; /* their inodes, each as the descriptor of its place; 0 for none */
@@ -32,8 +33,19 @@ struct process {
     uint32_t sharing;           /* the PID whose table of descriptors it shares; 0 for its own */
 };
 
+struct name {
+    uint32_t uid;
+    char text[USER_TEXT_MAX]; /* "" not known */
+    bool awaited;
+};
+
 static struct machine {
     int64_t now_us;
+    struct name names[8]; /* of users; the others are called by their numbers, "user33" */
+    size_t name_count, asked, waits;
+    uint64_t names_version;
+    int64_t names_due_ms;
+    const struct name *answer; /* that comes when it is waited for */
     struct process processes[PROCESSES_MAX];
     size_t process_count;
     struct {
@@ -62,7 +74,7 @@ struct cgroups {
 };
 
 struct users {
-    char name[USER_TEXT_MAX];
+    int unused;
 };
 
 /* Where memory ends it grows by as little as possible, so that there are many
@@ -217,14 +229,81 @@ void users_free(struct users *u)
     machine.open -= u != NULL;
 }
 
-const char *users_name(struct users *u, uint32_t uid)
+/* What the database says of a user, and how: "" not yet. */
+static struct name *find_name(uint32_t uid)
 {
-    assert_ptr_equal(u, &the_users);
-    (void)snprintf(u->name, sizeof u->name, "user%u", uid);
-    return u->name;
+    for (size_t i = 0; i < machine.name_count; i++)
+        if (machine.names[i].uid == uid)
+            return &machine.names[i];
+    return NULL;
 }
 
-void users_forget(struct users *u)
+/* From now on. */
+static void call_user(uint32_t uid, const char *text)
+{
+    struct name *name = find_name(uid);
+
+    if (!name)
+        name = &machine.names[machine.name_count++];
+    assert_in_range(machine.name_count, 1, ARRAY_LENGTH(machine.names));
+    *name = (struct name){.uid = uid, .awaited = *text == '\0'};
+    (void)snprintf(name->text, sizeof name->text, "%s", text);
+    machine.names_version++;
+}
+
+bool users_name(struct users *u, uint32_t uid, char ret_name[USER_TEXT_MAX])
+{
+    const struct name *name = find_name(uid);
+
+    assert_ptr_equal(u, &the_users);
+    machine.asked++;
+    if (name)
+        (void)snprintf(ret_name, USER_TEXT_MAX, "%s", name->text);
+    else
+        (void)snprintf(ret_name, USER_TEXT_MAX, "user%u", uid);
+    return name && name->awaited;
+}
+
+void users_step(struct users *u, int64_t now_ms)
+{
+    assert_ptr_equal(u, &the_users);
+    assert_int_equal(now_ms, machine.now_us / 1000);
+}
+
+int64_t users_due_ms(const struct users *u)
+{
+    assert_ptr_equal(u, &the_users);
+    return machine.names_due_ms;
+}
+
+uint64_t users_version(const struct users *u)
+{
+    assert_ptr_equal(u, &the_users);
+    return machine.names_version;
+}
+
+/* The answer comes with the wait. */
+bool users_await(struct users *u, int64_t us)
+{
+    assert_ptr_equal(u, &the_users);
+    assert_true(us > 0);
+    machine.waits++;
+    if (!machine.answer)
+        return false;
+    call_user(machine.answer->uid, machine.answer->text);
+    machine.answer = NULL;
+    return true;
+}
+
+void users_give_up(struct users *u)
+{
+    assert_ptr_equal(u, &the_users);
+    for (size_t i = 0; i < machine.name_count; i++)
+        machine.names[i].awaited = false;
+    machine.names_version++;
+}
+
+void users_refresh(struct users *u)
 {
     assert_ptr_equal(u, &the_users);
     machine.forgotten++;
@@ -356,9 +435,9 @@ static int describe(uint32_t pid, struct users *users, struct holder *ret)
         return -ENOENT;
     if (machine.describe_error < 0)
         return machine.describe_error;
-    *ret = (struct holder){.pid = process->pid, .unit_known = true};
+    *ret = (struct holder){.pid = process->pid, .uid_known = true, .uid = process->uid, .unit_known = true};
     (void)snprintf(ret->process, sizeof ret->process, "%s", process->name);
-    (void)snprintf(ret->user, sizeof ret->user, "%s", process->user);
+    ret->user_awaited = users_name(users, process->uid, ret->user);
     (void)snprintf(ret->unit, sizeof ret->unit, "%s", process->unit);
     return 0;
 }
@@ -424,7 +503,7 @@ enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_
         return RECHECK_LOST;
     if (strcmp(process->name, holder->process) != 0)
         return RECHECK_CHANGED;
-    return whole && strcmp(process->user, holder->user) != 0 ? RECHECK_CHANGED : RECHECK_SAME;
+    return whole && process->uid != holder->uid ? RECHECK_CHANGED : RECHECK_SAME;
 }
 
 /* Making the machine. Its clock begins late enough for 0 to be long ago. */
@@ -437,18 +516,15 @@ enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_
 #define INIT      "/init.scope"
 #define ELSEWHERE UINT64_C(1) /* the root of the tree, which tells nothing */
 #define START_US  INT64_C(1000000000)
+#define WWW_DATA  80
 
 static struct process *start(uint32_t pid, const char *name, uint64_t cgroup_id, uint32_t inode)
 {
     struct process *process = &machine.processes[machine.process_count++];
 
     assert_in_range(machine.process_count, 1, PROCESSES_MAX);
-    *process = (struct process){.pid = pid,
-                                .name = name,
-                                .user = "www-data",
-                                .unit = "",
-                                .cgroup_id = cgroup_id,
-                                .sockets[3] = inode};
+    *process = (struct process){
+        .pid = pid, .name = name, .uid = WWW_DATA, .unit = "", .cgroup_id = cgroup_id, .sockets[3] = inode};
     return process;
 }
 
@@ -478,7 +554,8 @@ static struct member socket_of(uint32_t inode, uint64_t cgroup_id)
 
 static int set_up(void **state)
 {
-    machine = (struct machine){.now_us = START_US};
+    machine = (struct machine){.now_us = START_US, .names_due_ms = INT64_MAX};
+    call_user(WWW_DATA, "www-data");
     add_cgroup(WEB_ID, WEB);
     add_cgroup(MAIL_ID, MAIL);
     add_cgroup(INIT_ID, INIT);
@@ -912,20 +989,20 @@ static void a_holder_that_becomes_another_user_is_told_so(void **state)
     struct member row = socket_of(100, WEB_ID);
     struct process *process = start(10, "web", WEB_ID, 100);
 
-    process->user = "root";
+    process->uid = 0;
     attach(*state, &row);
-    assert_string_equal(row.owners->holders[0]->user, "root");
-    process->user = "www";
+    assert_int_equal(row.owners->holders[0]->uid, 0);
+    process->uid = WWW_DATA;
     pass_ms(1000);
     attach(*state, &row);
-    assert_string_equal(row.owners->holders[0]->user, "www");
+    assert_int_equal(row.owners->holders[0]->uid, WWW_DATA);
     for (int seconds = 0; seconds < 32; seconds++) { /* later that is looked at less often */
         if (seconds == 16)
-            process->user = "nobody";
+            process->uid = 4242;
         pass_ms(1000);
         attach(*state, &row);
     }
-    assert_string_equal(row.owners->holders[0]->user, "nobody");
+    assert_int_equal(row.owners->holders[0]->uid, 4242);
 }
 
 /* dup(2) and close(2): it may have the socket under another descriptor. */
@@ -2080,8 +2157,8 @@ static void who_is_of_the_sockets_own_user_is_listed_before_others(void **state)
     start(1, "systemd", INIT_ID, 100)->unit = "init.scope";
     start(10, "a", INIT_ID, 100);
     start(11, "b", INIT_ID, 100);
-    start(12, "own", INIT_ID, 100)->user = "user33";
-    start(13, "own", INIT_ID, 100)->user = "user33";
+    start(12, "own", INIT_ID, 100)->uid = 33;
+    start(13, "own", INIT_ID, 100)->uid = 33;
     attach(*state, &row);
     assert_holders(&row, "12 13");
     assert_int_equal(row.owners->unlisted, 3);
@@ -2257,6 +2334,142 @@ static void memory_may_run_out_at_any_step(void **state)
     assert_int_equal(set_up(state), 0);
 }
 
+/* What users are called */
+
+/* Row 0 has a holder, row 1 is held by nobody. */
+static void a_name_that_changes_is_told_without_looking_for_anybody(void **state)
+{
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID)};
+    uint64_t version;
+
+    start(10, "web", WEB_ID, 100);
+    call_user(33, "");
+    attach_many(*state, rows, 2);
+    assert_true(rows[0].owners->user_awaited && rows[1].owners->user_awaited);
+    assert_string_equal(rows[0].owners->user, "");
+    assert_string_equal(rows[0].owners->holders[0]->user, "www-data");
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"33", "one", "two"};
+
+        version = owners_version(*state);
+        call_user(33, names[i]);
+        call_user(WWW_DATA, names[(i + 1) % 3]);
+        assert_true(is_due(*state));
+        attach_many(*state, rows, 2);
+        assert_did("");
+        assert_true(owners_version(*state) != version);
+        assert_string_equal(rows[0].owners->user, names[i]);
+        assert_string_equal(rows[1].owners->user, names[i]);
+        assert_false(rows[0].owners->user_awaited);
+        assert_string_equal(rows[0].owners->holders[0]->user, names[(i + 1) % 3]);
+        assert_holders(&rows[0], "10");
+        pass_ms(300);
+    }
+    version = owners_version(*state);
+    machine.names_version++; /* who is in use? */
+    machine.asked = 0;
+    settle(*state);
+    assert_int_equal(machine.asked, 3);
+    assert_int_equal(owners_version(*state), version);
+    pass_ms(100);
+    settle(*state);
+    assert_int_equal(machine.asked, 3); /* and nothing is asked while nothing changes */
+}
+
+static void a_process_that_is_being_looked_through_gets_its_name(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+    struct process *web = start(10, "web", ELSEWHERE, 0);
+
+    call_user(WWW_DATA, "");
+    web->sockets[0] = 100;
+    web->others = 50;
+    web->many = 100000; /* the look takes several steps */
+    web->many_first = 100;
+    machine.descriptor_takes_us = 1;
+    poll(*state, &row, 1);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(step(*state), 1);
+    call_user(WWW_DATA, "www-data");
+    run(*state, 20000);
+    poll(*state, &row, 1);
+    assert_holders(&row, "10");
+    assert_string_equal(row.owners->holders[0]->user, "www-data");
+}
+
+static void a_name_that_comes_at_once_is_told_with_the_socket(void **state)
+{
+    static const struct name answer = {33, "late", false};
+    struct member row = socket_of(100, WEB_ID);
+    struct budget budget;
+
+    start(10, "web", WEB_ID, 100);
+    call_user(33, "");
+    machine.answer = &answer;
+    poll(*state, &row, 1);
+    budget = a_millisecond();
+    assert_true(owners_step(*state, &budget) >= 0);
+    assert_int_equal(owners_await_names(*state, &budget), 0);
+    poll(*state, &row, 1);
+    assert_string_equal(row.owners->user, "late");
+    assert_int_equal(machine.waits, 2); /* until nothing is awaited */
+
+    machine.waits = 0;
+    machine.now_us = budget.until_us; /* no time is left */
+    assert_int_equal(owners_await_names(*state, &budget), 0);
+    assert_int_equal(machine.waits, 0);
+}
+
+static void a_look_to_the_end_waits_for_names_and_then_gives_up(void **state)
+{
+    static const struct name answer = {33, "late", false};
+    struct member rows[] = {socket_of(100, WEB_ID), socket_of(101, WEB_ID)};
+
+    rows[1].uid = 34;
+    call_user(33, "");
+    call_user(34, "");
+    machine.answer = &answer;
+    poll(*state, rows, 2);
+    assert_int_equal(owners_step(*state, &to_the_end), 0);
+    poll(*state, rows, 2);
+    assert_string_equal(rows[0].owners->user, "late");
+    assert_string_equal(rows[1].owners->user, "");
+    assert_false(rows[1].owners->user_awaited);
+    assert_int_equal(machine.waits, 2);
+}
+
+static void what_is_due_about_names_is_due(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 100);
+    attach(*state, &row);
+    machine.names_due_ms = now_ms() + 5;
+    assert_int_equal(owners_due_ms(*state, now_ms()), now_ms() + 5);
+    machine.names_due_ms = INT64_MAX;
+    assert_true(owners_due_ms(*state, now_ms()) > now_ms() + 5);
+}
+
+/* A pass over all is not made all the time where all are many. */
+static void many_names_that_change_all_the_time_cost_little(void **state)
+{
+    static struct member rows[20000];
+
+    for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        rows[i] = socket_of(100000 + i, ELSEWHERE);
+        rows[i].inode = 0;
+        rows[i].uid = i;
+    }
+    attach_many(*state, rows, ARRAY_LENGTH(rows));
+    machine.asked = 0;
+    for (int i = 0; i < 1000; i++) {
+        machine.names_version++;
+        assert_true(step(*state) >= 0);
+        pass_ms(1);
+    }
+    assert_in_range(machine.asked, 5 * ARRAY_LENGTH(rows), 20 * ARRAY_LENGTH(rows));
+}
+
 static void what_cannot_be_made_is_reported_and_freed(void **state)
 {
     (void)state;
@@ -2349,6 +2562,12 @@ int main(void)
         on_machine(of_many_holders_each_is_looked_at_once_a_second),
         on_machine(a_look_without_memory_leaves_what_is_known),
         on_machine(memory_may_run_out_at_any_step),
+        on_machine(a_name_that_changes_is_told_without_looking_for_anybody),
+        on_machine(a_process_that_is_being_looked_through_gets_its_name),
+        on_machine(a_name_that_comes_at_once_is_told_with_the_socket),
+        on_machine(a_look_to_the_end_waits_for_names_and_then_gives_up),
+        on_machine(what_is_due_about_names_is_due),
+        on_machine(many_names_that_change_all_the_time_cost_little),
         cmocka_unit_test(what_cannot_be_made_is_reported_and_freed),
     };
 

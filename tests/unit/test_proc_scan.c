@@ -17,6 +17,25 @@
 /* These tests look into themselves and into their children. */
 enum { SOCKETS = 300 };
 
+/* What users are called nobody asks here. */
+struct users {
+    bool awaited;
+};
+
+static const char *name_of(uint32_t uid)
+{
+    static char name[USER_TEXT_MAX];
+
+    (void)snprintf(name, sizeof name, "name%u", uid);
+    return name;
+}
+
+bool users_name(struct users *u, uint32_t uid, char ret_name[USER_TEXT_MAX])
+{
+    (void)snprintf(ret_name, USER_TEXT_MAX, "%s", name_of(uid));
+    return u->awaited;
+}
+
 static uint32_t inode_of(int fd)
 {
     struct stat s;
@@ -148,62 +167,58 @@ static void a_process_that_has_gone_is_said_to_have_gone(void **state)
 {
     pid_t child = start_child();
     struct proc_descriptors d;
-    struct users *users = users_new();
+    struct users users = {.awaited = true};
     struct holder who;
     uint32_t fd, inode;
     int r;
 
     (void)state;
-    assert_non_null(users);
     assert_int_equal(proc_descriptors_open(&d, (uint32_t)child), 0);
     end_child(child);
     do
         r = proc_descriptors_next(&d, &fd, &inode);
     while (r > 0);
     assert_true(r == 0 || r == -ENOENT || r == -ESRCH);
-    r = proc_descriptors_describe(&d, users, &who);
+    r = proc_descriptors_describe(&d, &users, &who);
     assert_true(r == -ENOENT || r == -ESRCH);
     proc_descriptors_close(&d);
     assert_int_equal(proc_descriptors_open(&d, (uint32_t)child), -ENOENT);
     assert_int_equal(proc_descriptor_count((uint32_t)child), 0);
     proc_descriptors_close(&d); /* it may be closed all the same */
-    users_free(users);
 }
 
 static void a_process_is_told_by_its_name_and_user(void **state)
 {
-    struct users *users = users_new();
+    struct users users = {.awaited = true};
     struct proc_descriptors d;
     struct holder who;
 
     (void)state;
-    assert_non_null(users);
     assert_int_equal(prctl(PR_SET_NAME, "a\nname", 0, 0, 0), 0);
     assert_int_equal(proc_descriptors_open(&d, own_pid()), 0);
-    assert_int_equal(proc_descriptors_describe(&d, users, &who), 0);
+    assert_int_equal(proc_descriptors_describe(&d, &users, &who), 0);
     assert_int_equal(who.pid, own_pid());
     assert_string_equal(who.process, "a\\x0aname");
-    assert_string_equal(who.user, users_name(users, (uint32_t)geteuid()));
+    assert_string_equal(who.user, name_of((uint32_t)geteuid()));
+    assert_true(who.user_awaited);
     assert_true(who.unit_known);
     assert_non_null(who.program);
     assert_int_equal(who.program->standing, PROGRAM_VERIFIED);
     assert_non_null(strstr(who.program->path, "/test_proc_scan"));
     program_unref(who.program);
     proc_descriptors_close(&d);
-    users_free(users);
 }
 
 static void one_descriptor_is_looked_at_again(void **state)
 {
-    struct users *users = users_new();
+    struct users users = {.awaited = false};
     struct holder who, other;
     int fd = open_socket();
     uint32_t inode = inode_of(fd);
 
     (void)state;
-    assert_non_null(users);
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
-    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), 0);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, &users, &who), 0);
     assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_SAME);
     assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode + 1, false), RECHECK_LOST);
     assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode, false), RECHECK_LOST);
@@ -226,31 +241,28 @@ static void one_descriptor_is_looked_at_again(void **state)
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
     assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_LOST);
     program_unref(who.program);
-    users_free(users);
 }
 
 static void who_has_a_socket_is_described_as_long_as_it_has(void **state)
 {
-    struct users *users = users_new();
+    struct users users = {.awaited = true};
     int fd = open_socket();
     uint32_t inode = inode_of(fd);
     pid_t child = start_child();
     struct holder who;
 
     (void)state;
-    assert_non_null(users);
     assert_int_equal(prctl(PR_SET_NAME, "somebody", 0, 0, 0), 0);
-    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), 0);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, &users, &who), 0);
     assert_int_equal(who.pid, own_pid());
     assert_string_equal(who.process, "somebody");
-    assert_string_equal(who.user, users_name(users, (uint32_t)geteuid()));
+    assert_string_equal(who.user, name_of((uint32_t)geteuid()));
     program_unref(who.program);
-    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode + 1, users, &who), -ESTALE);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode + 1, &users, &who), -ESTALE);
     assert_int_equal(close(fd), 0);
-    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, users, &who), -ESTALE);
+    assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, &users, &who), -ESTALE);
     end_child(child);
-    assert_int_equal(proc_describe((uint32_t)child, (uint32_t)fd, inode, users, &who), -ENOENT);
-    users_free(users);
+    assert_int_equal(proc_describe((uint32_t)child, (uint32_t)fd, inode, &users, &who), -ENOENT);
 }
 
 /* A child that shares our table of descriptors. */

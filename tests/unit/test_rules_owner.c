@@ -1,3 +1,4 @@
+#include "core/judge.h"
 #include "core/rules.h"
 #include "core/text.h"
 #include "tests/unit/judged.h"
@@ -15,7 +16,8 @@ static const struct own_sockets no_own;
 static struct port_range port_3306[] = {{3306, 3306}};
 
 /* A socket, who made it and who holds it, as rows.h reads both; holders NULL:
- * nobody could be seen. maker NULL: nobody has looked yet. */
+ * nobody could be seen. maker NULL: nobody has looked yet; a uid with "?" behind
+ * it: the name is asked for. */
 struct owned {
     const char *socket, *maker, *holders;
 };
@@ -29,6 +31,7 @@ static struct owner_set *make_owners(const struct owned *o)
     set = owners_of(o->maker, o->holders ? o->holders : "");
     if (!o->holders)
         set->sight = SIGHT_HIDDEN;
+    set->user_awaited = strstr(o->maker, "?:") != NULL;
     return set;
 }
 
@@ -181,6 +184,47 @@ static void an_owner_nobody_has_looked_for_yet_is_no_blindness(void **state)
 
     (void)state;
     assert_findings(sockets, &policy, "WrongOwner?");
+}
+
+/* Which it becomes when the name is not awaited any more. */
+static void a_user_whose_name_is_asked_for_is_no_blindness(void **state)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", "999?::mariadb.service", NULL}};
+    static const struct owned late[SOCKETS_MAX] = {{"0.0.0.0:3306", "999::mariadb.service", NULL}};
+    struct expect e = mysql("", "mysql", "");
+    struct allow a = {.match = {.ports = port_3306, .port_count = 1, .owner.user = "mysql"}};
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    struct policy allowing = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings(sockets, &policy, "WrongOwner?");
+    assert_findings(late, &policy, "WrongOwner? Blind");
+    assert_findings(sockets, &allowing, "UnexpectedListener?");
+    assert_findings(late, &allowing, "UnexpectedListener? Blind");
+}
+
+/* It is no name, but tells who it is. */
+static void a_number_is_written_where_the_name_is_unknown(void **state)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", "999::x.service", NULL}};
+    struct policy policy = {.unexpected.enabled = true};
+    struct holder holder = {.pid = 7, .process = "x", .uid_known = true, .uid = 998, .unit_known = true};
+    struct owner_set *set = owner_set_new(1);
+    const struct verdict *v = judge(sockets, &policy);
+    struct buf out;
+
+    (void)state;
+    assert_int_equal(v->count, 1);
+    assert_non_null(strstr(v->findings[0].summary, "(user 999, unit x.service)"));
+    verdict_unref(v);
+    assert_non_null(set);
+    set->holders[0] = holder_new(&holder);
+    assert_non_null(set->holders[0]);
+    buf_init(&out);
+    judge_describe_owner(&out, set);
+    assert_string_equal(buf_text(&out), "x[7], user 998");
+    buf_done(&out);
+    owner_set_unref(set);
 }
 
 static void an_unprivileged_look_tells_user_and_unit(void **state)
@@ -633,6 +677,8 @@ int main(void)
         cmocka_unit_test(each_part_of_an_owner_may_be_the_wrong_one),
         cmocka_unit_test(an_owner_that_cannot_be_seen_is_blindness),
         cmocka_unit_test(an_owner_nobody_has_looked_for_yet_is_no_blindness),
+        cmocka_unit_test(a_user_whose_name_is_asked_for_is_no_blindness),
+        cmocka_unit_test(a_number_is_written_where_the_name_is_unknown),
         cmocka_unit_test(an_unprivileged_look_tells_user_and_unit),
         cmocka_unit_test(a_socket_that_waits_for_activation_is_nobodys_yet),
         cmocka_unit_test(of_two_programs_on_one_port_one_may_be_wrong),

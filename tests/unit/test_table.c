@@ -531,6 +531,21 @@ static void an_owner_is_not_cut_in_the_middle_of_an_escape(void **state)
     }
 }
 
+static void a_user_whose_name_is_unknown_is_a_number(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_init(&h);
+    add_tcp(&h, "0.0.0.0:9000", "0/1", "4242::", "");
+    scene_seal(&h.s);
+    assert_table(
+        &h.s.view, 0,
+        "PROTO  ADDRESS:PORT  SCOPE  CLASS       SERVICE  QUEUE  DROPS  CONNS  RESTARTS  OWNER   USER  UNIT\n"
+        "tcp    0.0.0.0:9000  any    registered  -          0/1      0      -         -  (4242)  4242  -\n");
+    host_done(&h);
+}
+
 static void a_host_without_listeners_is_a_heading(void **state)
 {
     struct scene s;
@@ -646,6 +661,7 @@ int main(void)
         cmocka_unit_test(an_owner_is_cut_but_for_its_pid),
         cmocka_unit_test(a_program_is_told_and_one_without_a_file_stands_out),
         cmocka_unit_test(an_owner_is_not_cut_in_the_middle_of_an_escape),
+        cmocka_unit_test(a_user_whose_name_is_unknown_is_a_number),
         cmocka_unit_test(a_host_without_listeners_is_a_heading),
         cmocka_unit_test(colours_are_never_the_only_sign),
         cmocka_unit_test(critical_rules_are_red_and_others_yellow),
