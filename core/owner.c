@@ -55,6 +55,11 @@ void owner_set_unref(const struct owner_set *set)
     free(ref_unseal(set));
 }
 
+enum sight owner_sight(const struct owner_set *set)
+{
+    return set ? set->sight : SIGHT_LEFT_OUT;
+}
+
 /* A name can be forged, but whoever forges one has no need of this: it may
  * call itself by the expected name at once. */
 bool holder_is_activator(const struct holder *holder)

@@ -104,10 +104,15 @@ void judge_note_untold(struct evaluation *ev, const struct listener *l)
 {
     bool marked = ev->verdict->listeners[l->index].rules & 1u << RULE_BLIND;
 
-    if (marked || listener_sight(l) == SIGHT_NOT_YET)
+    if (marked)
         return;
     judge_mark(ev, l, RULE_BLIND, ev->verdict->classes[l->protocol].severity);
     ev->classes[l->protocol].untold++;
+}
+
+bool judge_is_unseen(const struct owner_set *owners)
+{
+    return owner_sight(owners) != SIGHT_NOT_YET;
 }
 
 bool rules_is_own(const struct ip_ports *own, const struct listener *l)
