@@ -48,7 +48,7 @@ static void begin(struct owners *o)
     o->look_share = share_of(LOOK_PARTS, LOOK_REST_US);
     o->gather.members.fd = o->gather.pids.entries.fd = -1;
     o->plan.scans[0] = o->plan.scans[1] = closed_scan();
-    o->needs.refresh_ms = o->upkeep.complete_ms = INT64_MAX;
+    o->needs.refresh_ms = o->needs.late_ms = o->upkeep.complete_ms = INT64_MAX;
 }
 
 struct owners *owners_new(void)
@@ -124,6 +124,7 @@ static struct watched *add_member(struct owners *o, const struct member *m)
     w->uid = m->uid;
     w->cgroup_id = m->cgroup_id;
     w->refresh_ms = INT64_MAX;
+    w->unseen_ms = o->now_ms;
     owners_make_due(o, w);
     return w;
 }
@@ -336,25 +337,60 @@ static int work(struct owners *o, const struct budget *budget, struct choice *re
     }
 }
 
+/* While nothing is done after an error. */
+static int tell_late(struct owners *o)
+{
+    int r = owners_publish(o, false);
+
+    return r < 0 ? r : o->publish.under_way;
+}
+
+/* Publishes whatever there is to be after a search that ended so, and returns
+ * that, or how this ended. */
+static int tell_all(struct owners *o, int result)
+{
+    int r;
+
+    (void)owners_note_late(o, true);
+    do
+        r = owners_publish(o, true);
+    while (r == 0 && (o->publish.under_way || o->publish.described));
+    return result < 0 ? result : r;
+}
+
 int owners_step(struct owners *o, const struct budget *budget)
 {
-    bool to_the_end = !budget_has_end(budget);
+    bool to_the_end = !budget_has_end(budget), late;
     struct choice next;
     int r;
 
     o->now_ms = budget_now_ms(budget);
-    if (o->sockets.count == 0 || (o->now_ms < o->pause_ms && !to_the_end))
+    if (o->sockets.count == 0)
         return 0;
+    late = owners_note_late(o, false);
+    if (o->now_ms < o->pause_ms && !to_the_end)
+        return tell_late(o);
     r = work(o, budget, &next);
-    do
-        r = r < 0 ? r : owners_publish(o, to_the_end || next.at_us > o->now_ms * 1000 + 999);
-    while (r == 0 && to_the_end && o->publish.under_way);
+    if (to_the_end)
+        r = tell_all(o, r);
+    else if (r == 0)
+        r = owners_publish(o, next.at_us > o->now_ms * 1000 + 999);
+    else if (late)
+        (void)owners_publish(o, false); /* the error is returned */
     if (r == 0)
         return !to_the_end && owners_due_ms(o, o->now_ms) <= o->now_ms;
     owners_gather_stop(o);
     owners_scan_stop(o);
     o->pause_ms = o->now_ms + PAUSE_MS;
     return r;
+}
+
+/* What is told goes on while nothing else is done. */
+static int64_t pause_end_ms(const struct owners *o, int64_t now_ms)
+{
+    if (o->publish.under_way)
+        return now_ms;
+    return o->needs.late_ms < o->pause_ms ? o->needs.late_ms : o->pause_ms;
 }
 
 int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
@@ -364,15 +400,17 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
 
     if (o->sockets.count == 0)
         return INT64_MAX;
+    if (o->needs.late_ms <= now_ms)
+        return now_ms;
     if (now_ms < o->pause_ms)
-        return o->pause_ms;
+        return pause_end_ms(o, now_ms);
     if (o->publish.under_way || (o->plan_stale && o->gather.stage == STAGE_NONE))
         return now_ms;
     next = choose(o, now_ms * 1000, false);
     due_ms = next.at_us == INT64_MAX ? INT64_MAX : (next.at_us + 999) / 1000;
     if ((o->needs.dirty > 0 || o->holdings_dirty) && o->publish.at_ms < due_ms)
         due_ms = o->publish.at_ms;
-    return due_ms;
+    return o->needs.late_ms < due_ms ? o->needs.late_ms : due_ms;
 }
 
 uint64_t owners_version(const struct owners *o)

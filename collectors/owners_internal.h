@@ -38,6 +38,9 @@ enum { LISTED_FIRST = 16 };
 /* Everything is looked through anew at most so often. */
 #define OWNERS_COMPLETE_MS INT64_C(60000)
 
+/* So long nothing need be known of a socket without its being said. */
+#define OWNERS_LATE_MS INT64_C(10000)
+
 /* Why a process is to be looked through; the most urgent first. */
 enum level {
     LEVEL_NEAR_URGENT, /* near a socket that nobody was found for, or its holder changed */
@@ -91,6 +94,7 @@ struct needs {
     size_t unfound;                /* for so many that are due nobody was found */
     bool lost;                     /* some have lost one of their holders */
     int64_t refresh_ms;            /* when the first refresh is due */
+    int64_t late_ms;               /* when the first socket of which nothing is known is late */
     size_t dirty, dirty_first;     /* sets that are not up to date; the first holder is not told */
 };
 
@@ -121,6 +125,7 @@ struct owners {
         int64_t at_ms;       /* when those that have a holder already are told again */
         bool under_way, all; /* a pass over the sockets, which may take several steps */
         bool changed;        /* by this pass */
+        bool described;      /* somebody who shares a table, when that was tried last */
         size_t at;
     } publish;
     struct share search_share, look_share;
@@ -202,6 +207,10 @@ bool owners_make_room(struct owners *o, struct watched *w, const struct holder *
 void owners_count(struct owners *o, struct watched *w, const struct process *p, const struct scan *s);
 void owners_count_anew(struct watched *w, uint64_t since);
 void owners_counted(struct owners *o, struct watched *w, bool all);
+
+/* Notes of which sockets nothing has been known for too long; of all, where they
+ * are not looked for any more. Returns whether there are any. */
+bool owners_note_late(struct owners *o, bool all);
 
 int owners_publish_one(struct owners *o, struct watched *w);
 

@@ -146,8 +146,10 @@ static void note_loss(struct owners *o, struct watched *w)
     w->used = is_used(w);
     o->needs_stale = true;
     owners_make_dirty(o, w);
-    if (w->holding_count == 0)
+    if (w->holding_count == 0) {
         w->sight = SIGHT_NOT_YET;
+        w->unseen_ms = o->now_ms;
+    }
     if (w->holding_count == 0 || (was_used && !w->used))
         owners_make_due(o, w);
     else
@@ -232,18 +234,22 @@ bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inod
 /* Describes one that shares a holding, as long as there are too few. */
 static void describe_sharer(struct owners *o, struct process *p, size_t *left)
 {
-    const struct holding *h = p->holding;
+    struct holding *h = p->holding;
     struct holder found;
     const struct holder *who;
     int r;
 
-    if (*left == 0 || h->count == 0 || h->who_count >= o->limit || holding_who(h, p->pid))
+    if (h->count == 0 || h->who_count >= o->limit || holding_who(h, p->pid))
+        return;
+    h->more |= *left == 0;
+    if (*left == 0)
         return;
     (*left)--;
     r = proc_describe(p->pid, h->items[0].fd, h->items[0].inode, o->users, &found);
     if (r == -ENOENT || r == -ESRCH || r == -ESTALE)
         owners_leave(o, p); /* if it shares it still, its next look tells */
     who = r == 0 ? holder_new(&found) : NULL;
+    o->publish.described |= who != NULL;
     if (who)
         (void)list_process(o, p, who); /* without memory it is one of those that are not listed */
     holder_unref(who);
@@ -281,16 +287,20 @@ void owners_tell_holdings(struct owners *o)
 {
     size_t left = DESCRIBED_AT_ONCE, sockets_left = TOLD_AT_ONCE;
 
+    o->publish.described = false;
     if (!o->holdings_dirty)
         return;
     o->holdings_dirty = false;
+    for (size_t i = 0; i < o->processes.count; i++)
+        if (o->processes.items[i].holding)
+            o->processes.items[i].holding->more = false;
     for (size_t i = 0; i < o->processes.count; i++)
         if (o->processes.items[i].holding && o->processes.items[i].holding->dirty)
             describe_sharer(o, &o->processes.items[i], &left);
     for (size_t i = 0; i < o->processes.count; i++) {
         struct holding *h = o->processes.items[i].holding;
 
-        if (h && h->dirty && (h->who_count > 0 || h->count == 0))
+        if (h && h->dirty && (h->who_count > 0 || h->count == 0) && !(h->more && o->publish.described))
             tell_sockets(o, h, &sockets_left);
         o->holdings_dirty |= h && h->dirty;
     }

@@ -44,7 +44,7 @@ static void measure_phase(const struct owners *o, const struct watched *w, struc
 void owners_measure(struct owners *o)
 {
     uint64_t complete = o->upkeep.complete_due;
-    struct needs n = {.refresh_ms = INT64_MAX};
+    struct needs n = {.refresh_ms = INT64_MAX, .late_ms = INT64_MAX};
 
     for (size_t i = 0; i < o->sockets.count; i++) {
         const struct watched *w = &o->sockets.items[i];
@@ -57,6 +57,8 @@ void owners_measure(struct owners *o)
         n.dirty_first += w->dirty && (!w->set || w->set->count == 0);
         if (w->refresh_ms < n.refresh_ms)
             n.refresh_ms = w->refresh_ms;
+        if (w->sight == SIGHT_NOT_YET && w->unseen_ms + OWNERS_LATE_MS < n.late_ms)
+            n.late_ms = w->unseen_ms + OWNERS_LATE_MS;
     }
     n.listing |= o->gather.new_wanted || o->gather.changed_wanted || complete > o->gather.listed;
     if (complete <= o->gather.listed)

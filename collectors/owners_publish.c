@@ -160,6 +160,24 @@ static void end_dirty(struct owners *o, struct watched *w)
     o->needs.dirty_first -= !w->set || w->set->count == 0;
 }
 
+bool owners_note_late(struct owners *o, bool all)
+{
+    bool any = false;
+
+    if (!all && o->now_ms < o->needs.late_ms)
+        return false;
+    for (size_t i = 0; i < o->sockets.count; i++) {
+        struct watched *w = &o->sockets.items[i];
+
+        if (w->sight != SIGHT_NOT_YET || (!all && o->now_ms < w->unseen_ms + OWNERS_LATE_MS))
+            continue;
+        owners_set_sight(o, w, SIGHT_LATE);
+        any = true;
+    }
+    owners_measure(o);
+    return any;
+}
+
 int owners_publish_one(struct owners *o, struct watched *w)
 {
     uint64_t all;

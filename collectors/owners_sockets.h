@@ -28,6 +28,7 @@ struct watched {
     bool joining; /* who joined its holders is to be found */
     bool dirty;   /* set is not up to date */
     enum sight sight;
+    int64_t unseen_ms; /* since when nothing is known of it, where that is its sight */
     uint64_t due;              /* whoever was looked through before does not count */
     struct holding **holdings; /* owned, each borrowed: who has it, as far as they are listed */
     size_t holding_count;

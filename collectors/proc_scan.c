@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { PATH_TEXT_MAX = 64, LINK_TEXT_MAX = 64, FILE_TEXT_MAX = 8192 };
@@ -31,9 +33,19 @@ static int next_number(struct dirents *d, const struct dirent64 **ret, uint32_t 
     return r;
 }
 
+/* What is in its place otherwise, as an empty directory, tells nothing. */
 int proc_pids_open(struct proc_pids *p)
 {
-    return dirents_open(&p->entries, AT_FDCWD, "/proc");
+    int r = dirents_open(&p->entries, AT_FDCWD, "/proc");
+    struct statfs system;
+
+    if (r == 0 && fstatfs(p->entries.fd, &system) < 0)
+        r = -errno;
+    if (r == 0 && system.f_type != PROC_SUPER_MAGIC)
+        r = -ENODEV;
+    if (r < 0)
+        dirents_close(&p->entries);
+    return r;
 }
 
 int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid)

@@ -16,7 +16,8 @@ struct proc_pids {
     struct dirents entries;
 };
 
-/* Returns 0, or -errno and leaves it closed. */
+/* Returns 0, or -errno and leaves it closed: -ENOENT or -ENODEV when there is no
+ * procfs at /proc. */
 int proc_pids_open(struct proc_pids *p);
 
 /* The next PID. Returns 1, 0 at the end, or -errno. */

@@ -28,6 +28,7 @@ struct holding {
     bool near_urgent;
     bool dirty, again; /* who has it is not what was told of its sockets; has changed since that was begun */
     size_t told;       /* so far */
+    bool more;         /* others of these are to be described first */
 };
 
 struct process {

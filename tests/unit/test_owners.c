@@ -1763,6 +1763,27 @@ static void what_is_told_changes_only_when_something_else_is_known(void **state)
     assert_true(owners_version(*state) > version);
 }
 
+/* Ten processes that hold a lot, as one table or each for itself. */
+static void start_crowd(uint32_t first, uint32_t count, uint32_t sockets, bool shared)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct process *process = start(first + i, "crowd", ELSEWHERE, 0);
+
+        process->many = sockets;
+        process->many_first = 100000;
+        process->sharing = shared && i > 0 ? first : 0;
+    }
+}
+
+static void assert_listed(const struct member *row, size_t listed, uint64_t unlisted)
+{
+    assert_int_equal(row->owners->sight, SIGHT_SEEN);
+    assert_int_equal(row->owners->count, listed);
+    assert_int_equal(row->owners->unlisted, unlisted);
+    for (size_t i = 1; i < listed; i++)
+        assert_true(row->owners->holders[i]->pid > row->owners->holders[i - 1]->pid);
+}
+
 /* One-shot commands */
 
 static void to_the_end_everything_is_looked_for_whatever_it_takes(void **state)
@@ -1795,7 +1816,126 @@ static void to_the_end_without_proc_ends_with_the_reason(void **state)
     poll(*state, &row, 1);
     assert_int_equal(owners_step(*state, &to_the_end), -ENOENT);
     poll(*state, &row, 1);
+    assert_nobody(&row, SIGHT_LATE); /* nobody will look any more */
+}
+
+static void to_the_end_all_who_share_a_table_are_listed(void **state)
+{
+    struct member row = socket_of(100000, ELSEWHERE);
+
+    owners_set_limit(*state, 1024);
+    start_crowd(1000, 300, 100, true);
+    poll(*state, &row, 1);
+    assert_int_equal(owners_step(*state, &to_the_end), 0);
+    poll(*state, &row, 1);
+    assert_listed(&row, 300, 0);
+}
+
+/* Too late */
+
+static void without_proc_owners_are_late_after_ten_seconds(void **state)
+{
+    static struct member rows[1000];
+    int64_t began_ms = now_ms();
+    uint64_t version;
+
+    machine.list_error = -ENOENT;
+    for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        rows[i] = socket_of(100 + i, ELSEWHERE);
+    poll(*state, rows, ARRAY_LENGTH(rows));
+    version = owners_version(*state);
+    while (owners_due_ms(*state, now_ms()) < began_ms + 10000) {
+        if (owners_due_ms(*state, now_ms()) > now_ms())
+            machine.now_us = owners_due_ms(*state, now_ms()) * 1000;
+        (void)step(*state);
+        assert_true(owners_version(*state) == version);
+    }
+    machine.now_us = (began_ms + 10000) * 1000;
+    for (int i = 0; is_due(*state); i++) {
+        assert_in_range(i, 0, 4);
+        (void)step(*state);
+    }
+    assert_true(owners_version(*state) > version);
+    poll(*state, rows, ARRAY_LENGTH(rows));
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_nobody(&rows[i], SIGHT_LATE);
+    assert_false(is_due(*state));
+
+    machine.list_error = 0;
+    start(10, "web", ELSEWHERE, 100);
+    pass_ms(1000);
+    attach_many(*state, rows, ARRAY_LENGTH(rows));
+    assert_holders(&rows[0], "10");
+    assert_nobody(&rows[1], SIGHT_NONE);
+}
+
+/* Each has ten seconds of its own. */
+static void a_search_that_takes_longer_is_late_and_ends_all_the_same(void **state)
+{
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    int64_t began_ms = now_ms();
+
+    start_many(1000, 100, 40000); /* twenty seconds to look through */
+    poll(*state, rows, 1);
+    run(*state, 5000);
+    poll(*state, rows, 2);
+    run(*state, began_ms + 9990 - now_ms());
+    poll(*state, rows, 2);
+    assert_nobody(&rows[0], SIGHT_NOT_YET);
+    run(*state, began_ms + 10010 - now_ms());
+    poll(*state, rows, 2);
+    assert_nobody(&rows[0], SIGHT_LATE);
+    assert_nobody(&rows[1], SIGHT_NOT_YET);
+    run(*state, 5010);
+    poll(*state, rows, 2);
+    assert_nobody(&rows[1], SIGHT_LATE);
+    run(*state, 600000);
+    poll(*state, rows, 2);
+    assert_nobody(&rows[0], SIGHT_NONE);
+    assert_nobody(&rows[1], SIGHT_NONE);
+}
+
+/* Steps as they are due, whatever comes of it. */
+static void fail_for(struct owners *o, int64_t ms)
+{
+    int64_t end_ms = now_ms() + ms;
+
+    for (; now_ms() < end_ms; pass_ms(100))
+        (void)step(o);
+}
+
+/* What is known stays known. */
+static void what_was_found_is_never_late(void **state)
+{
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+
+    start(10, "web", ELSEWHERE, 100);
+    attach_many(*state, rows, 2);
+    machine.list_error = -ENOENT;
+    owners_refresh(*state);
+    fail_for(*state, 20000);
+    poll(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_nobody(&rows[1], SIGHT_NONE);
+}
+
+/* From when its holder was found to have gone. */
+static void a_holder_that_has_gone_leaves_ten_seconds(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 100);
+    attach(*state, &row);
+    pass_ms(5000);
+    attach(*state, &row);
+    machine.list_error = -ENOENT;
+    stop(10);
+    fail_for(*state, 9000);
+    poll(*state, &row, 1);
     assert_nobody(&row, SIGHT_NOT_YET);
+    fail_for(*state, 5000);
+    poll(*state, &row, 1);
+    assert_nobody(&row, SIGHT_LATE);
 }
 
 /* Floods */
@@ -1853,27 +1993,6 @@ static void cgroups_that_come_and_go_cost_a_bounded_time(void **state)
     }
     assert_in_range(machine.trees, 2, 210);
     assert_true(machine.spent_us <= 10100000 + (machine.now_us - began_us) / 10);
-}
-
-/* Ten processes that hold a lot, as one table or each for itself. */
-static void start_crowd(uint32_t first, uint32_t count, uint32_t sockets, bool shared)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct process *process = start(first + i, "crowd", ELSEWHERE, 0);
-
-        process->many = sockets;
-        process->many_first = 100000;
-        process->sharing = shared && i > 0 ? first : 0;
-    }
-}
-
-static void assert_listed(const struct member *row, size_t listed, uint64_t unlisted)
-{
-    assert_int_equal(row->owners->sight, SIGHT_SEEN);
-    assert_int_equal(row->owners->count, listed);
-    assert_int_equal(row->owners->unlisted, unlisted);
-    for (size_t i = 1; i < listed; i++)
-        assert_true(row->owners->holders[i]->pid > row->owners->holders[i - 1]->pid);
 }
 
 static void a_table_that_processes_share_is_looked_through_once(void **state)
@@ -2309,6 +2428,11 @@ int main(void)
         on_machine(what_is_told_changes_only_when_something_else_is_known),
         on_machine(to_the_end_everything_is_looked_for_whatever_it_takes),
         on_machine(to_the_end_without_proc_ends_with_the_reason),
+        on_machine(to_the_end_all_who_share_a_table_are_listed),
+        on_machine(without_proc_owners_are_late_after_ten_seconds),
+        on_machine(a_search_that_takes_longer_is_late_and_ends_all_the_same),
+        on_machine(what_was_found_is_never_late),
+        on_machine(a_holder_that_has_gone_leaves_ten_seconds),
         on_machine(a_cgroup_is_read_once_however_its_sockets_come),
         on_machine(cgroups_that_come_and_go_cost_a_bounded_time),
         on_machine(a_table_that_processes_share_is_looked_through_once),
