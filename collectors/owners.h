@@ -12,9 +12,14 @@
  * has not changed last. The first holder is told at once, others as they are
  * found; where the cgroup does not tell who might be, all processes are looked
  * through for them, at leisure. Nobody is said to have a socket (or to be hidden)
- * when every process that was listed for it was looked through. Of a socket that
+ * when every process that was listed for it was looked through, and then every
+ * thread that has a table of its own: one that got it by unshare(2), or whose main
+ * thread has ended. The process is told then, by its name. Of a socket that
  * nobody was found for within ten seconds it is told that it is late; what was
  * said of it before, as that nobody has it, stays until something else is known.
+ *
+ * Threads are looked at when the processes do not have a socket, and again with
+ * each look through everything, for a fiftieth of the time at most.
  *
  * Searching takes at most a tenth of the time. After a rest it takes that time
  * at once, and some in advance while nobody is found for some socket, so that a

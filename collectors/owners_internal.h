@@ -10,6 +10,7 @@
  *                     the socket, the cgroup that made it), or all
  *   owners_plan.c     in which order, and what the looks so far conclude
  *   owners_scan.c     looking through them
+ *   owners_threads.c  looking through threads that have a table of their own
  *   owners_tables.c   whose table of descriptors was looked through already
  *   owners_upkeep.c   what to do when nothing waits
  *   owners_known.c    who has what
@@ -67,6 +68,12 @@ struct scan {
     struct proc_descriptors in;
 };
 
+/* Processes or threads with different tables of descriptors. */
+struct tables {
+    uint32_t *pids; /* owned; in the kernel's order of the tables */
+    size_t count, capacity;
+};
+
 /* A cgroup of sockets, and whether its members are to be read. */
 struct group {
     uint64_t id;
@@ -92,6 +99,7 @@ struct needs {
     uint64_t urgent_due, rest_due; /* of those that wait for all listed processes */
     bool holdable;                 /* some can be held by a process at all */
     size_t unfound;                /* for so many that are due nobody was found */
+    bool threads;                  /* some that nobody has wait for the threads to be looked through */
     bool lost;                     /* some have lost one of their holders */
     int64_t refresh_ms;            /* when the first refresh is due */
     int64_t late_ms;               /* when the first socket of which nothing is known is late */
@@ -110,10 +118,7 @@ struct owners {
     size_t limit;                 /* processes listed of a socket */
     const struct holder **chosen; /* owned; room for as many, each borrowed */
     bool holdings_dirty;          /* some are */
-    struct {
-        uint32_t *pids; /* owned; processes with different tables, in the kernel's order of these */
-        size_t count, capacity;
-    } tables;
+    struct tables tables;         /* those that were looked through */
     struct cgroups *cgroups;
     struct users *users;
     uint64_t moment, round, version;
@@ -157,6 +162,18 @@ struct owners {
         uint64_t complete_due; /* that is under way; 0 not */
         int64_t complete_us;   /* what it took so far */
     } upkeep;
+    struct {
+        bool wanted;            /* all are to be looked through anew */
+        bool unsure;            /* some could not be, in the walk under way or the last one */
+        uint64_t began, walked; /* the walk under way, 0 for none; and the last one */
+        uint32_t pid;           /* the process whose threads are next, or were last */
+        bool listing;           /* them */
+        struct proc_threads list;
+        struct tables tables; /* of its threads, and its own */
+        uint32_t last;        /* of them that was looked through; 0 for none */
+        struct scan scan;     /* of one */
+        struct share share;
+    } threads;
 };
 
 /* owners_known.c */
@@ -183,6 +200,9 @@ void owners_leave(struct owners *o, struct process *p);
 /* Lets it share what another one has, NULL for nothing, in place of what it had. */
 void owners_share(struct owners *o, struct process *p, struct holding *h);
 void owners_forget_process(struct owners *o, uint32_t pid);
+
+/* Whether a socket may be held by some thread. */
+bool owners_wants_threads(const struct watched *w);
 
 /* Whether the holding is listed at any socket with this inode. */
 bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inode);
@@ -261,6 +281,20 @@ void owners_note_table(struct owners *o, const struct process *p);
 
 /* Forgets those that have gone. */
 void owners_tidy_tables(struct owners *o);
+
+/* Notes a process or thread among some with different tables. Returns 1, 0 when
+ * one with the same is there already, or -errno: it cannot be told, or memory ran
+ * out. */
+int owners_add_table(struct tables *t, uint32_t pid);
+
+/* owners_threads.c: when a walk through all processes has found nobody, their
+ * threads are looked at. */
+
+bool owners_threads_are_wanted(const struct owners *o);
+
+/* Goes on with the walk through them, or begins one. Returns 0 or -ENOMEM. */
+int owners_threads_step(struct owners *o);
+void owners_threads_stop(struct owners *o);
 
 /* owners_scan.c */
 

@@ -20,7 +20,7 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 bool owners_is_unfound(const struct watched *w)
 {
-    return w->phase != PHASE_DONE && !w->used && w->inode != 0;
+    return w->phase < PHASE_THREADS && !w->used && w->inode != 0;
 }
 
 static void measure_phase(const struct owners *o, const struct watched *w, struct needs *n)
@@ -28,6 +28,7 @@ static void measure_phase(const struct owners *o, const struct watched *w, struc
     bool unfound = owners_is_unfound(w), listed = w->due <= o->gather.listed;
 
     n->unfound += unfound;
+    n->threads |= w->phase == PHASE_THREADS && w->due > o->threads.walked;
     if (w->phase == PHASE_NEW) {
         n->nearby = true;
         n->nearby_urgent |= unfound;
@@ -115,8 +116,9 @@ static struct sum sum_up(const struct owners *o)
 }
 
 /* Whether somebody may have a socket without having been seen. */
-static bool may_hide(struct sum *s)
+static bool may_hide(const struct owners *o, struct sum *s)
 {
+    s->denied |= o->threads.unsure;
     if (!s->denied && !s->asked)
         s->denied = !proc_scan_sees_all();
     s->asked = true;
@@ -125,12 +127,12 @@ static bool may_hide(struct sum *s)
 
 static void conclude(struct owners *o, struct watched *w, struct sum *s)
 {
-    owners_counted(o, w, w->phase == PHASE_EVERYWHERE);
+    owners_counted(o, w, w->phase >= PHASE_EVERYWHERE);
     w->phase = PHASE_DONE;
     if (w->inode == 0)
         owners_set_sight(o, w, SIGHT_NONE);
     else if (w->holding_count == 0)
-        owners_set_sight(o, w, may_hide(s) ? SIGHT_HIDDEN : SIGHT_NONE);
+        owners_set_sight(o, w, may_hide(o, s) ? SIGHT_HIDDEN : SIGHT_NONE);
     owners_schedule(o, w);
 }
 
@@ -143,6 +145,8 @@ static void advance(struct owners *o, struct watched *w, struct sum *s)
             w->phase = PHASE_EVERYWHERE;
     }
     if (w->phase == PHASE_EVERYWHERE && w->due <= o->gather.listed && w->due <= s->oldest)
+        w->phase = PHASE_THREADS;
+    if (w->phase == PHASE_THREADS && (w->inode == 0 || w->holding_count > 0 || w->due <= o->threads.walked))
         conclude(o, w, s);
 }
 

@@ -146,6 +146,8 @@ static int finish_scan(struct owners *o, struct scan *s)
         p->denied = false;
         finish(s, p);
         owners_note_table(o, p);
+        if (p->leader && !p->holding)
+            owners_forget_process(o, p->pid); /* other threads are not kept either */
     }
     end_scan(o, s);
     return 0;

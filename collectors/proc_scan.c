@@ -60,6 +60,40 @@ void proc_pids_close(struct proc_pids *p)
     dirents_close(&p->entries);
 }
 
+/* A directory has a link from each directory below it, from its parent and from
+ * itself: three say that there is one thread. */
+int proc_threads_open(struct proc_threads *t, uint32_t pid)
+{
+    char path[PATH_TEXT_MAX];
+    struct stat s;
+    int r;
+
+    *t = (struct proc_threads){.pid = pid, .entries.fd = -1};
+    (void)snprintf(path, sizeof path, "/proc/%u/task", pid);
+    if (stat(path, &s) < 0)
+        return -errno;
+    if (s.st_nlink == 3)
+        return 0;
+    r = dirents_open(&t->entries, AT_FDCWD, path);
+    return r < 0 ? r : 1;
+}
+
+int proc_threads_next(struct proc_threads *t, uint32_t *ret_tid)
+{
+    const struct dirent64 *entry;
+    int r;
+
+    do
+        r = next_number(&t->entries, &entry, ret_tid);
+    while (r > 0 && *ret_tid == t->pid);
+    return r;
+}
+
+void proc_threads_close(struct proc_threads *t)
+{
+    dirents_close(&t->entries);
+}
+
 uint32_t proc_descriptor_count(uint32_t pid)
 {
     char path[PATH_TEXT_MAX];
@@ -124,6 +158,22 @@ static ssize_t read_at(int directory, const char *name, char *ret_text, size_t s
     return length;
 }
 
+/* A thread is told as its process, by the name of that. */
+static void tell_process(const char *status, struct holder *holder)
+{
+    char path[PATH_TEXT_MAX], text[LINK_TEXT_MAX];
+    ssize_t length;
+    uint32_t pid;
+
+    if (proc_pid_parse_process(status, &pid) < 0 || pid == holder->pid)
+        return;
+    holder->pid = pid;
+    (void)snprintf(path, sizeof path, "/proc/%u/comm", pid);
+    length = read_at(AT_FDCWD, path, text, sizeof text);
+    if (length >= 0)
+        proc_pid_parse_comm(text, (size_t)length, holder->process);
+}
+
 int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret)
 {
     char text[FILE_TEXT_MAX];
@@ -133,8 +183,10 @@ int proc_descriptors_describe(const struct proc_descriptors *d, struct users *us
         return (int)length;
     *ret = (struct holder){.pid = d->pid};
     proc_pid_parse_comm(text, (size_t)length, ret->process);
-    ret->uid_known =
-        read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &ret->uid) == 0;
+    if (read_at(d->process, "status", text, sizeof text) > 0) {
+        ret->uid_known = proc_pid_parse_uid(text, &ret->uid) == 0;
+        tell_process(text, ret);
+    }
     if (ret->uid_known)
         (void)snprintf(ret->user, sizeof ret->user, "%s", users_name(users, ret->uid));
     if (read_at(d->process, "cgroup", text, sizeof text) >= 0) {
@@ -171,12 +223,12 @@ bool proc_scan_sees_all(void)
            namespace.st_ino == INITIAL_PID_NAMESPACE;
 }
 
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t tid, uint32_t fd, uint32_t inode)
 {
     char path[PATH_TEXT_MAX], text[LINK_TEXT_MAX], process[PROCESS_TEXT_MAX];
     ssize_t length;
 
-    (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", holder->pid, fd);
+    (void)snprintf(path, sizeof path, "/proc/%u/fd/%u", tid, fd);
     length = readlink(path, text, sizeof text);
     if (length < 0 || proc_pid_parse_socket(text, (size_t)length) != inode)
         return RECHECK_LOST;

@@ -60,6 +60,20 @@ struct process *process_find(const struct process_table *t, uint32_t pid)
     return i < t->count && t->items[i].pid == pid && !t->items[i].gone ? &t->items[i] : NULL;
 }
 
+struct process *process_next(const struct process_table *t, uint32_t pid)
+{
+    size_t i = place_of(t, pid);
+
+    while (i < t->count && (t->items[i].pid <= pid || t->items[i].gone))
+        i++;
+    return i < t->count ? &t->items[i] : NULL;
+}
+
+uint32_t process_told_as(const struct process *p)
+{
+    return p->leader ? p->leader : p->pid;
+}
+
 struct process *process_add(struct process_table *t, uint32_t pid)
 {
     size_t i = place_of(t, pid);

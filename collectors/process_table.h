@@ -1,7 +1,8 @@
 /* What is known about processes: how much looking through each costs, when that
  * was done, and which of the watched sockets it was seen to have. Processes that
  * share a table of descriptors share what was found in it. Knows no /proc. A
- * process that has none of them costs some tens of bytes. Pure; one thread.
+ * process that has none of them costs some tens of bytes. A thread that has some
+ * in a table of its own is one more of them. Pure; one thread.
  *
  * Moments are numbers that count events, not times. */
 #ifndef SOCKWATCH_COLLECTORS_PROCESS_TABLE_H
@@ -22,6 +23,7 @@ struct holding {
     size_t count, capacity;
     size_t next;                /* to be looked at again, modulo count */
     size_t processes;           /* that have it */
+    bool of_thread;             /* it is one thread's, which is told as its process */
     const struct holder **whos; /* owned, a reference each: some of these, described */
     size_t who_count;
     uint64_t near_due; /* as of a process; any one of them will do */
@@ -33,6 +35,7 @@ struct holding {
 
 struct process {
     uint32_t pid;
+    uint32_t leader;      /* a thread is told as this process; 0: it is a process itself */
     uint32_t descriptors; /* when it was listed last; 0 unknown */
     uint32_t scanned_descriptors;
     bool scanned;            /* looked through at least once */
@@ -59,6 +62,12 @@ void process_table_done(struct process_table *t);
 
 /* Returns NULL when it is not known; valid until one is added or removed. */
 struct process *process_find(const struct process_table *t, uint32_t pid);
+
+/* The one with the least PID above this; NULL when there is none. */
+struct process *process_next(const struct process_table *t, uint32_t pid);
+
+/* As which process it is told. */
+uint32_t process_told_as(const struct process *p);
 
 /* Returns it, new and zeroed but for the PID if it was not known; NULL when
  * memory runs out. */

@@ -17,6 +17,7 @@
  *   10             the descriptors of a process were looked through
  *   10?            one descriptor of a process was looked at again
  *   10!            a process was described anew, without being looked through
+ *   10+            the threads of a process were listed
  *
  * A process has descriptors that are no sockets first, and then its sockets. */
 enum { PROCESSES_MAX = 31000, HELD_MAX = 4, CGROUPS_MAX = 1010, ROWS_MAX = 60000 };
@@ -30,6 +31,7 @@ struct process {
     int error;                  /* what looking into it fails with */
     uint32_t many, many_first;  /* sockets besides, by their first inode */
     uint32_t sharing;           /* the PID whose table of descriptors it shares; 0 for its own */
+    uint32_t thread_of;         /* the PID of its process; 0 for a process */
 };
 
 static struct machine {
@@ -46,7 +48,7 @@ static struct machine {
     int list_error, describe_error;
     int64_t clock_takes_us, descriptor_takes_us, listed_takes_us, tree_takes_us, look_takes_us;
     int64_t spent_us; /* on all of that but the clock */
-    size_t lists, trees, rechecks, scans, forgotten, described, comparisons, opened_cgroups;
+    size_t lists, trees, threads, rechecks, scans, forgotten, described, comparisons, opened_cgroups;
     bool many_cgroups, is_sorted; /* is_sorted: processes stand by PID */
     int compare_error;
     uint32_t next_fork; /* a PID: with every process looked through come two new ones */
@@ -189,7 +191,7 @@ int cgroup_members_next(struct cgroup_members *m, uint32_t *ret_pid)
     while (m->at < machine.process_count) {
         const struct process *process = &machine.processes[m->at++];
 
-        if (process->cgroup_id == machine.cgroups[m->fd].id) {
+        if (process->cgroup_id == machine.cgroups[m->fd].id && process->thread_of == 0) {
             take(machine.listed_takes_us);
             *ret_pid = process->pid;
             return 1;
@@ -272,10 +274,54 @@ int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid)
 {
     assert_int_equal(p->entries.fd, 0);
     take(machine.listed_takes_us);
+    while (p->entries.at < machine.process_count && machine.processes[p->entries.at].thread_of != 0)
+        p->entries.at++;
     if (p->entries.at == machine.process_count)
         return 0;
     *ret_pid = machine.processes[p->entries.at++].pid;
     return 1;
+}
+
+/* The next thread of a process from a place on; 0 for none. */
+static uint32_t next_thread(uint32_t pid, size_t *at)
+{
+    while (*at < machine.process_count) {
+        const struct process *process = &machine.processes[(*at)++];
+
+        if (process->thread_of == pid)
+            return process->pid;
+    }
+    return 0;
+}
+
+int proc_threads_open(struct proc_threads *t, uint32_t pid)
+{
+    size_t at = 0;
+
+    *t = (struct proc_threads){.pid = pid, .entries.fd = -1};
+    if (!find_process(pid))
+        return -ENOENT;
+    if (next_thread(pid, &at) == 0)
+        return 0;
+    note_process(pid, "+");
+    machine.threads++;
+    t->entries.fd = 0;
+    machine.files++;
+    return 1;
+}
+
+int proc_threads_next(struct proc_threads *t, uint32_t *ret_tid)
+{
+    assert_int_equal(t->entries.fd, 0);
+    take(machine.listed_takes_us);
+    *ret_tid = next_thread(t->pid, &t->entries.at);
+    return *ret_tid != 0;
+}
+
+void proc_threads_close(struct proc_threads *t)
+{
+    machine.files -= t->entries.fd >= 0;
+    t->entries.fd = -1;
 }
 
 void proc_pids_close(struct proc_pids *p)
@@ -350,6 +396,8 @@ static int describe(uint32_t pid, struct users *users, struct holder *ret)
 {
     const struct process *process = find_process(pid);
 
+    if (process && process->thread_of != 0)
+        process = find_process(process->thread_of);
     assert_ptr_equal(users, &the_users);
     machine.described++;
     if (!process)
@@ -413,14 +461,14 @@ bool proc_scan_sees_all(void)
     return !machine.hides;
 }
 
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t tid, uint32_t fd, uint32_t inode)
 {
     const struct process *process = find_process(holder->pid);
 
-    note_process(holder->pid, "?");
+    note_process(tid, "?");
     machine.rechecks++;
     take(machine.look_takes_us);
-    if (!process || !has_socket(table_of(process), fd, inode))
+    if (!process || !find_process(tid) || !has_socket(table_of(find_process(tid)), fd, inode))
         return RECHECK_LOST;
     return strcmp(process->name, holder->process) == 0 ? RECHECK_SAME : RECHECK_RENAMED;
 }
@@ -448,6 +496,15 @@ static struct process *start(uint32_t pid, const char *name, uint64_t cgroup_id,
                                 .cgroup_id = cgroup_id,
                                 .sockets[3] = inode};
     return process;
+}
+
+/* A thread of a process, with a table of its own. */
+static struct process *start_thread(uint32_t tid, uint32_t pid, uint32_t inode)
+{
+    struct process *thread = start(tid, "thread", ELSEWHERE, inode);
+
+    thread->thread_of = pid;
+    return thread;
 }
 
 static void stop(uint32_t pid)
@@ -2259,6 +2316,213 @@ static void after_a_flood_the_memory_is_given_back(void **state)
     assert_true(allocated() < before + 65536);
 }
 
+/* Threads */
+
+/* Its main thread has ended, or it got a table of its own by unshare(2). */
+static void what_no_process_has_a_thread_may_have(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 0)->unit = "web.service";
+    start(20, "mail", MAIL_ID, 200);
+    start_thread(11, 10, 300)->sharing = 10;
+    start_thread(12, 10, 100);
+    start_thread(13, 10, 100); /* and another one besides, which is the same process */
+    attach(*state, &row);
+    assert_did("tree " WEB " 10 list 20 10+ 12 13"); /* the first shares the process's table */
+    assert_holders(&row, "10");
+    assert_string_equal(row.owners->holders[0]->process, "web");
+    assert_string_equal(row.owners->holders[0]->unit, "web.service");
+    assert_int_equal(row.owners->unlisted, 0);
+
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_did("12? " WEB); /* as any other holder */
+    stop(12);
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_did("12? 12 " WEB " 10 list 20 10+ 13");
+    assert_holders(&row, "10");
+    stop(13);
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_nobody(&row, SIGHT_NONE);
+}
+
+static void what_some_process_has_is_not_looked_for_among_threads(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+
+    start(10, "web", ELSEWHERE, 100);
+    start(20, "mail", ELSEWHERE, 0);
+    start_thread(21, 20, 100);
+    attach(*state, &row);
+    run(*state, 200000);
+    poll(*state, &row, 1);
+    assert_int_equal(machine.threads, 0);
+    assert_holders(&row, "10");
+}
+
+/* The threads that are left when the first has ended share one table. */
+static void a_table_that_threads_share_is_looked_through_once(void **state)
+{
+    static struct member rows[100];
+
+    start(10, "web", ELSEWHERE, 0);
+    start_thread(100, 10, 0)->many_first = 1000;
+    find_process(100)->many = 100;
+    for (uint32_t tid = 101; tid < 1100; tid++)
+        start_thread(tid, 10, 0)->sharing = 100;
+    for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        rows[i] = socket_of(1000 + i, ELSEWHERE);
+    attach_many(*state, rows, ARRAY_LENGTH(rows));
+    assert_did("list 10 10+ 100");
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_holders(&rows[i], "10");
+    assert_int_equal(machine.described, 1);
+    run(*state, 150000); /* and nobody is told twice */
+    poll(*state, rows, ARRAY_LENGTH(rows));
+    assert_listed(&rows[0], 1, 0);
+}
+
+static void of_processes_whose_threads_have_it_each_is_told(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+
+    for (uint32_t pid = 10; pid < 40; pid += 10) {
+        start(pid, "web", ELSEWHERE, 0);
+        start_thread(pid + 1, pid, 100);
+        start_thread(pid + 2, pid, 100);
+    }
+    attach(*state, &row);
+    assert_holders(&row, "10 20 30");
+    stop(21);
+    run(*state, 130000); /* its other thread is found with the look through everything */
+    poll(*state, &row, 1);
+    assert_holders(&row, "10 30");
+    stop(11);
+    stop(31);
+    run(*state, 2000);
+    poll(*state, &row, 1);
+    assert_holders(&row, "10 20 30");
+}
+
+static void a_process_that_has_what_its_thread_has_is_told_once(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+    struct process *web = start(10, "web", ELSEWHERE, 0);
+
+    start_thread(11, 10, 100);
+    attach(*state, &row);
+    web->sockets[0] = 100;
+    run(*state, 130000);
+    poll(*state, &row, 1);
+    assert_listed(&row, 1, 0);
+    stop(11);
+    run(*state, 2000);
+    poll(*state, &row, 1);
+    assert_holders(&row, "10");
+}
+
+/* Their number is used for a process, and that of a process for a thread. */
+static void numbers_of_threads_and_processes_are_used_again(void **state)
+{
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+
+    start(10, "web", ELSEWHERE, 0);
+    start_thread(11, 10, 100);
+    start(20, "mail", ELSEWHERE, 200);
+    attach_many(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_holders(&rows[1], "20");
+    stop(11);
+    stop(20);
+    start(11, "mail", ELSEWHERE, 200);
+    start_thread(20, 10, 100);
+    run(*state, 3000);
+    poll(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_holders(&rows[1], "11");
+    assert_string_equal(rows[0].owners->holders[0]->process, "web");
+    assert_string_equal(rows[1].owners->holders[0]->process, "mail");
+}
+
+/* The process that had it passes it on and ends; another one gets its number. */
+static void a_number_used_again_within_a_poll_is_no_holder(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 100);
+    start(30, "heir", ELSEWHERE, 0)->others = 3;
+    attach(*state, &row);
+    stop(10);
+    start(10, "web", WEB_ID, 0)->sockets[2] = 500;
+    find_process(30)->sockets[0] = 100;
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_holders(&row, "30");
+    assert_string_equal(row.owners->holders[0]->process, "heir");
+}
+
+/* Where the process does not let us look at it, its threads do not either; the
+ * number of descriptors is all there is where tables cannot be compared. */
+static void where_threads_cannot_be_looked_into_somebody_may_hide(void **state)
+{
+    static const struct {
+        int error, compare_error;
+        uint32_t others; /* of the thread */
+        const char *did;
+        enum sight sight;
+    } cases[] = {
+        {0, 0, 1, "list 10 10+ 11", SIGHT_NONE},
+        {-EACCES, 0, 1, "list 10 10+ 11", SIGHT_HIDDEN}, /* its first has ended, this one is ours */
+        {-EACCES, -EPERM, 1, "list 10 10+", SIGHT_HIDDEN},
+        {0, -ENOSYS, 1, "list 10 10+ 11", SIGHT_NONE},
+        {0, -ENOSYS, 2, "list 10 10+", SIGHT_HIDDEN}, /* as many as its process */
+    };
+    struct process *web = start(10, "web", ELSEWHERE, 0), *thread = start_thread(11, 10, 0);
+
+    web->others = 2;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct member row = socket_of(100, ELSEWHERE);
+
+        row.cookie = i;
+        web->error = cases[i].error;
+        machine.compare_error = cases[i].compare_error;
+        thread->others = cases[i].others;
+        pass_ms(10000);
+        attach(*state, &row);
+        assert_did(cases[i].did);
+        assert_nobody(&row, cases[i].sight);
+    }
+}
+
+/* One user's 30,000 threads, each with a table of its own, and sockets that are on
+ * their way for ever, a thousand others each second. */
+static void threads_without_number_cost_a_bounded_time(void **state)
+{
+    static struct member rows[1001];
+    int64_t began_us;
+
+    start(10, "crowd", ELSEWHERE, 0);
+    for (uint32_t i = 0; i < 30000; i++)
+        start_thread(1000 + i, 10, 0)->others = 20;
+    machine.is_sorted = true;
+    machine.descriptor_takes_us = 5;
+    machine.listed_takes_us = 2;
+    began_us = machine.now_us;
+    for (uint32_t second = 0; second < 300; second++) {
+        for (uint32_t i = 0; i < 1000; i++) {
+            rows[i] = socket_of(100000 + i, ELSEWHERE);
+            rows[i].cookie += 1000 * (uint64_t)second;
+        }
+        poll(*state, rows, 1000);
+        run(*state, 1000);
+    }
+    assert_true(machine.threads > 1);
+    assert_true(machine.spent_us <= 1000000 + (machine.now_us - began_us) / 45);
+}
+
 /* Errors */
 
 static void of_many_holders_each_is_looked_at_once_a_second(void **state)
@@ -2445,6 +2709,15 @@ int main(void)
         on_machine(another_name_is_no_reason_to_look_through_a_process),
         on_machine(another_name_and_other_descriptors_are),
         on_machine(after_a_flood_the_memory_is_given_back),
+        on_machine(what_no_process_has_a_thread_may_have),
+        on_machine(what_some_process_has_is_not_looked_for_among_threads),
+        on_machine(a_table_that_threads_share_is_looked_through_once),
+        on_machine(of_processes_whose_threads_have_it_each_is_told),
+        on_machine(a_process_that_has_what_its_thread_has_is_told_once),
+        on_machine(numbers_of_threads_and_processes_are_used_again),
+        on_machine(a_number_used_again_within_a_poll_is_no_holder),
+        on_machine(where_threads_cannot_be_looked_into_somebody_may_hide),
+        on_machine(threads_without_number_cost_a_bounded_time),
         on_machine(of_many_holders_each_is_looked_at_once_a_second),
         on_machine(a_look_without_memory_leaves_what_is_known),
         on_machine(memory_may_run_out_at_any_step),
