@@ -295,7 +295,7 @@ static struct choice choose(const struct owners *o, int64_t now_us, bool to_the_
         return (struct choice){TASK_THREADS, now_us};
     if (to_the_end)
         return c;
-    if (c.task == TASK_NONE || (c.task == TASK_SCAN && level == LEVEL_REST) || c.at_us > now_us)
+    if (c.task == TASK_NONE || (c.task == TASK_SCAN && level >= LEVEL_REST) || c.at_us > now_us)
         c = choose_upkeep(o, c, now_us);
     return choose_look(o, choose_threads(o, c, now_us), now_us);
 }

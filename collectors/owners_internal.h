@@ -49,6 +49,7 @@ enum level {
     LEVEL_NEAR,        /* near one that somebody was found for */
     LEVEL_ASKED,       /* a process is new or has other descriptors */
     LEVEL_REST,        /* somebody may have a socket, too */
+    LEVEL_COUNT,       /* of those that are only counted, others share its table now */
     LEVEL_NONE,
 };
 
@@ -65,6 +66,8 @@ struct scan {
     struct job job;
     uint64_t started;
     uint32_t descriptors;
+    size_t processes; /* that share its table, when it was begun */
+    bool counts;      /* it saw sockets that do not list it */
     struct proc_descriptors in;
 };
 
@@ -224,7 +227,7 @@ bool owners_make_room(struct owners *o, struct watched *w, const struct holder *
 /* Those that are not listed: a process has the socket, for which there is no
  * room; from some moment on all are counted anew; that is done, for all or for
  * those nearby. */
-void owners_count(struct owners *o, struct watched *w, const struct process *p, const struct scan *s);
+void owners_count(struct owners *o, struct watched *w, const struct process *p, struct scan *s);
 void owners_count_anew(struct watched *w, uint64_t since);
 void owners_counted(struct owners *o, struct watched *w, bool all);
 
@@ -275,6 +278,9 @@ bool owners_was_looked_through(struct owners *o, struct process *p);
 
 /* Whether a process has the same table as others still that have its holding. */
 bool owners_shares_still(const struct process *p);
+
+/* Notes whom the finished look at a process has counted. */
+void owners_note_count(const struct owners *o, struct process *p, const struct scan *s);
 
 /* Notes that a process was looked through to its end. */
 void owners_note_table(struct owners *o, const struct process *p);

@@ -79,6 +79,15 @@ static bool is_near_urgent(const struct process *p)
            (p->holding && p->holding->near_urgent && p->holding->near_due > p->served);
 }
 
+/* Whether others share its table than were counted. */
+static bool is_count_wrong(const struct owners *o, const struct process *p)
+{
+    const struct holding *h = p->holding;
+
+    return h && h->counted.pid == p->pid && h->counted.processes != h->processes &&
+           h->counted.again_ms <= o->now_ms;
+}
+
 enum level owners_level(const struct owners *o, const struct process *p)
 {
     if (p->suspect || (o->needs.unfound > 0 && is_near_urgent(p)))
@@ -89,7 +98,9 @@ enum level owners_level(const struct owners *o, const struct process *p)
         return LEVEL_NEAR;
     if (p->asked)
         return LEVEL_ASKED;
-    return p->served < o->needs.rest_due ? LEVEL_REST : LEVEL_NONE;
+    if (p->served < o->needs.rest_due)
+        return LEVEL_REST;
+    return is_count_wrong(o, p) ? LEVEL_COUNT : LEVEL_NONE;
 }
 
 /* What all looks so far say together. */

@@ -87,18 +87,30 @@ static struct process *find_looked_through(struct owners *o, const struct proces
     return process_find(&o->processes, o->tables.pids[place]);
 }
 
+static bool shares_with(const struct process *p, uint32_t pid)
+{
+    int order;
+
+    return proc_compare_tables(p->pid, pid, &order) == 0 && order == 0;
+}
+
 bool owners_shares_still(const struct process *p)
 {
     const struct holding *h = p->holding;
-    int order;
+    size_t compared = 0;
 
     if (!h || h->processes == 1)
         return true;
-    for (size_t i = 0; i < h->who_count; i++)
-        if (h->whos[i]->pid != p->pid && proc_compare_tables(p->pid, h->whos[i]->pid, &order) == 0 &&
-            order == 0)
+    for (size_t i = 0; i < h->who_count; i++) {
+        if (h->whos[i]->pid == p->pid)
+            continue;
+        compared++;
+        if (shares_with(p, h->whos[i]->pid))
             return true;
-    return false;
+    }
+    if (compared > 0 || h->counted.pid == 0)
+        return false;
+    return h->counted.pid == p->pid /* the others are compared with it */ || shares_with(p, h->counted.pid);
 }
 
 static void take_result(struct process *p, const struct process *other)
@@ -112,16 +124,41 @@ static void take_result(struct process *p, const struct process *other)
     p->since_ms[0] = p->since_ms[1] = 0;
 }
 
+/* What is only counted is nothing that is held, but those that share it are to be
+ * counted with it. Without memory they are not. */
+static void keep_count(struct process *other)
+{
+    if (other->holding || !other->counted || process_hold_nothing(other) < 0)
+        return;
+    other->holding->counted.pid = other->pid;
+    other->holding->counted.at = other->served;
+    other->holding->counted.processes = 1;
+}
+
+void owners_note_count(const struct owners *o, struct process *p, const struct scan *s)
+{
+    struct holding *h = p->holding;
+
+    p->counted = s->counts;
+    if (!h)
+        return;
+    h->counted.again_ms = h->counted.pid ? o->now_ms + OWNERS_COMPLETE_MS : 0;
+    h->counted.pid = s->counts ? p->pid : 0;
+    h->counted.at = s->started;
+    h->counted.processes = s->processes;
+}
+
 bool owners_was_looked_through(struct owners *o, struct process *p)
 {
     uint64_t since = wanted_since(o, p);
-    const struct process *other = p->leader ? NULL : find_looked_through(o, p);
+    struct process *other = p->leader ? NULL : find_looked_through(o, p);
 
     if (!other || other == p) {
         if (!owners_shares_still(p))
             owners_leave(o, p);
         return false;
     }
+    keep_count(other);
     owners_share(o, p, other->holding);
     if (other->served < since)
         return false;

@@ -158,7 +158,8 @@ static int begin_scan(struct owners *o, uint32_t tid)
     struct scan *s = &o->threads.scan;
     int r;
 
-    *s = (struct scan){.job = {.pid = tid}, .started = ++o->moment, .in = {.process = -1, .entries.fd = -1}};
+    *s = (struct scan){
+        .job = {.pid = tid}, .started = ++o->moment, .processes = 1, .in = {.process = -1, .entries.fd = -1}};
     o->threads.last = tid;
     r = proc_descriptors_open(&s->in, tid);
     s->open = r == 0;

@@ -21,8 +21,14 @@ struct held {
 struct holding {
     struct held *items; /* owned; by inode */
     size_t count, capacity;
-    size_t next;                /* to be looked at again, modulo count */
-    size_t processes;           /* that have it */
+    size_t next;      /* to be looked at again, modulo count */
+    size_t processes; /* that have it */
+    struct {
+        uint32_t pid;           /* the process as which it was looked through then; 0: nowhere */
+        uint64_t at;            /* the moment of that look */
+        size_t processes;       /* so many were counted */
+        int64_t again_ms;       /* when others may be */
+    } counted;                  /* where it is not listed, and by which look */
     bool of_thread;             /* it is one thread's, which is told as its process */
     const struct holder **whos; /* owned, a reference each: some of these, described */
     size_t who_count;
@@ -44,6 +50,7 @@ struct process {
     bool gone;               /* its place is free: nobody finds it any more */
     bool suspect;            /* a descriptor was not what it had been */
     bool asked;              /* somebody new, or changed */
+    bool counted;            /* by the last look, at sockets that do not list it */
     bool near_urgent;        /* near_due is of a socket that nobody was found for */
     uint64_t served;         /* sockets due up to this moment need not be looked for here */
     uint64_t near_due;       /* sockets due up to this moment are probably here */
@@ -89,6 +96,9 @@ int process_hold(struct process *p, uint32_t inode, uint32_t fd);
 
 /* Lets a process that has no holding share another's. */
 void process_share(struct process *p, struct holding *h);
+
+/* Gives a process that has no holding an empty one. Returns 0 or -ENOMEM. */
+int process_hold_nothing(struct process *p);
 
 /* Lets go of the holding, which is freed with the last that has it. */
 void process_leave(struct process *p);

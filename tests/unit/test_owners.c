@@ -2161,6 +2161,66 @@ static void tables_that_cannot_be_compared_are_looked_through_each(void **state)
     }
 }
 
+/* In whatever order the table is come upon that is not listed. */
+static void who_shares_a_table_that_is_not_listed_is_counted(void **state)
+{
+    static const uint32_t firsts[] = {100, 5000};
+    struct member *rows = flood(200, 1);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(firsts); i++) {
+        for (uint32_t k = 0; k < 200; k++) {
+            rows[k].cgroup_id = ELSEWHERE;
+            rows[k].cookie += 1000;
+        }
+        machine.process_count = 0;
+        pass_ms(100000);
+        start_crowd(1000, 20, 200, false);
+        start_crowd(firsts[i], 300, 200, true);
+        machine.processes[19].others = 100; /* of which some are looked through later */
+        attach_many(*state, rows, 200);
+        run(*state, 5000);
+        poll(*state, rows, 200);
+        assert_listed(&rows[0], 16, 304);
+        assert_listed(&rows[199], 16, 304);
+        machine.scans = 0;
+        run(*state, 250000); /* through looks at everything */
+        poll(*state, rows, 200);
+        assert_listed(&rows[7], 16, 304);
+        assert_in_range(machine.scans, 4 * 21, 5 * 22);
+        for (uint32_t pid = firsts[i] + 200; pid < firsts[i] + 300; pid++)
+            stop(pid);
+        run(*state, 130000);
+        poll(*state, rows, 200);
+        assert_listed(&rows[7], 16, 204);
+        stop(firsts[i] + 3);
+        stop(1003);
+        run(*state, 130000);
+        poll(*state, rows, 200);
+        assert_int_equal(rows[7].owners->count + rows[7].owners->unlisted, 218);
+    }
+}
+
+static void to_the_end_those_that_share_a_table_are_counted(void **state)
+{
+    static const size_t limits[] = {1, 16, 1024};
+    struct member *rows = flood(200, 1);
+
+    start_crowd(1000, 20, 200, false);
+    start_crowd(2000, 300, 200, true);
+    for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {
+        for (uint32_t k = 0; k < 200; k++) {
+            rows[k].cgroup_id = ELSEWHERE;
+            rows[k].cookie += 1000;
+        }
+        owners_set_limit(*state, limits[i]);
+        poll(*state, rows, 200);
+        assert_int_equal(owners_step(*state, &to_the_end), 0);
+        poll(*state, rows, 200);
+        for (size_t k = 0; k < 200; k += 199)
+            assert_listed(&rows[k], limits[i] < 320 ? limits[i] : 320, limits[i] < 320 ? 320 - limits[i] : 0);
+    }
+}
+
 static void of_many_holders_so_many_are_listed_and_all_are_counted(void **state)
 {
     struct member *rows = flood(10000, 1);
@@ -2703,6 +2763,8 @@ int main(void)
         on_machine(a_shared_table_does_not_delay_other_sockets),
         on_machine(whoever_shares_a_table_may_end_or_get_one_of_its_own),
         on_machine(tables_that_cannot_be_compared_are_looked_through_each),
+        on_machine(who_shares_a_table_that_is_not_listed_is_counted),
+        on_machine(to_the_end_those_that_share_a_table_are_counted),
         on_machine(of_many_holders_so_many_are_listed_and_all_are_counted),
         on_machine(who_is_not_listed_is_counted_by_whoever_comes_and_goes),
         on_machine(who_is_of_the_sockets_own_user_is_listed_before_others),
