@@ -218,7 +218,8 @@ static const char *reason_of(unsigned sights)
         return "/proc could not be looked through in time; see whether it is mounted, and what the collector "
                "\"owners\" says";
     if (sights & 1u << SIGHT_LEFT_OUT)
-        return "there are more sockets than limits.listeners, limits.listeners_per_port and limits.members let "
+        return "there are more sockets than limits.listeners, limits.listeners_per_port and limits.members "
+               "let "
                "look for";
     return "no process here does";
 }
