@@ -262,6 +262,7 @@ bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inod
 static void describe_sharer(struct owners *o, struct process *p, size_t *left)
 {
     struct holding *h = p->holding;
+    size_t described = h->who_count;
     struct holder found;
     const struct holder *who;
     int r;
@@ -276,9 +277,10 @@ static void describe_sharer(struct owners *o, struct process *p, size_t *left)
     if (r == -ENOENT || r == -ESRCH || r == -ESTALE)
         owners_leave(o, p); /* if it shares it still, its next look tells */
     who = r == 0 ? holder_new(&found) : NULL;
-    o->publish.described |= who != NULL;
-    if (who)
+    if (who) {
         (void)list_process(o, p, who); /* without memory it is one of those that are not listed */
+        o->publish.described |= h->who_count > described;
+    }
     holder_unref(who);
 }
 

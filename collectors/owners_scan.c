@@ -84,6 +84,8 @@ static int fail_scan(struct owners *o, struct scan *s, int error)
             lose_sight(o, p);
         p->denied = true;
         s->descriptors = p->descriptors;
+        if (p->holding)
+            p->holding->counted.again_ms = o->now_ms + OWNERS_COMPLETE_MS; /* it would fail again */
         finish(s, p);
     }
     end_scan(o, s);

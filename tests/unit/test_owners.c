@@ -2221,6 +2221,24 @@ static void to_the_end_those_that_share_a_table_are_counted(void **state)
     }
 }
 
+/* As when our own descriptors have run out. */
+static void a_count_that_fails_is_not_tried_for_ever(void **state)
+{
+    struct member *rows = flood(200, 1);
+
+    for (uint32_t k = 0; k < 200; k++)
+        rows[k].cgroup_id = ELSEWHERE;
+    start_crowd(1000, 20, 200, false);
+    start_crowd(2000, 300, 200, true);
+    poll(*state, rows, 200);
+    while (machine.scans < 21)
+        assert_true(step(*state) >= 0);
+    for (uint32_t pid = 2000; pid < 2300; pid++)
+        find_process(pid)->error = -EMFILE;
+    assert_int_equal(owners_step(*state, &to_the_end), 0);
+    assert_in_range(machine.scans, 21, 340);
+}
+
 static void of_many_holders_so_many_are_listed_and_all_are_counted(void **state)
 {
     struct member *rows = flood(10000, 1);
@@ -2765,6 +2783,7 @@ int main(void)
         on_machine(tables_that_cannot_be_compared_are_looked_through_each),
         on_machine(who_shares_a_table_that_is_not_listed_is_counted),
         on_machine(to_the_end_those_that_share_a_table_are_counted),
+        on_machine(a_count_that_fails_is_not_tried_for_ever),
         on_machine(of_many_holders_so_many_are_listed_and_all_are_counted),
         on_machine(who_is_not_listed_is_counted_by_whoever_comes_and_goes),
         on_machine(who_is_of_the_sockets_own_user_is_listed_before_others),
