@@ -15,6 +15,11 @@
 #define LOOK_PARTS     INT64_C(50)
 #define LOOK_REST_US   INT64_C(100000)
 
+/* Looking at threads, which any user can make many of, may take so much of what
+ * searching may: a socket on its way between processes is held by none for ever. */
+#define THREADS_PARTS   INT64_C(50)
+#define THREADS_REST_US INT64_C(250000)
+
 /* The cgroup tree may be walked for one part in so many of the time, which
  * leaves most of the share of searching to what else is needed. */
 #define TREE_PARTS INT64_C(30)
@@ -28,6 +33,7 @@ enum task {
     TASK_NEARBY,
     TASK_LIST,
     TASK_SCAN,
+    TASK_THREADS,
     TASK_UPKEEP,
     TASK_LOOK,
 };
@@ -46,9 +52,11 @@ static void begin(struct owners *o)
 {
     o->search_share = share_of(SEARCH_PARTS, SEARCH_REST_US);
     o->look_share = share_of(LOOK_PARTS, LOOK_REST_US);
+    o->threads.share = share_of(THREADS_PARTS, THREADS_REST_US);
+    o->threads.scan = closed_scan();
     o->gather.members.fd = o->gather.pids.entries.fd = -1;
     o->plan.scans[0] = o->plan.scans[1] = closed_scan();
-    o->needs.refresh_ms = o->upkeep.complete_ms = INT64_MAX;
+    o->needs.refresh_ms = o->needs.late_ms = o->upkeep.complete_ms = INT64_MAX;
 }
 
 struct owners *owners_new(void)
@@ -73,6 +81,8 @@ static void forget_processes(struct owners *o)
 {
     owners_scan_stop(o);
     owners_gather_stop(o);
+    owners_threads_stop(o);
+    o->threads.wanted = o->threads.unsure = false;
     process_table_done(&o->processes);
     owners_tidy_tables(o);
     o->holdings_dirty = false;
@@ -90,6 +100,7 @@ void owners_free(struct owners *o)
     sockets_done(&o->sockets);
     free(o->chosen);
     free(o->tables.pids);
+    free(o->threads.tables.pids);
     free(o->gather.groups);
     free(o->plan.jobs);
     free(o->upkeep.looks);
@@ -124,6 +135,7 @@ static struct watched *add_member(struct owners *o, const struct member *m)
     w->uid = m->uid;
     w->cgroup_id = m->cgroup_id;
     w->refresh_ms = INT64_MAX;
+    w->unseen_ms = o->now_ms;
     owners_make_due(o, w);
     return w;
 }
@@ -247,6 +259,18 @@ static struct choice choose_upkeep(const struct owners *o, struct choice search,
     return at_us < search.at_us ? (struct choice){TASK_UPKEEP, at_us} : search;
 }
 
+/* Threads come first, since their share is small. */
+static struct choice choose_threads(const struct owners *o, struct choice other, int64_t now_us)
+{
+    int64_t at_us = share_ready_us(&o->search_share, SEARCH_DEBT_US, now_us);
+    int64_t ready_us = share_ready_us(&o->threads.share, 0, now_us);
+
+    if (!owners_threads_are_wanted(o))
+        return other;
+    at_us = at_us > ready_us ? at_us : ready_us;
+    return at_us <= now_us || at_us < other.at_us ? (struct choice){TASK_THREADS, at_us} : other;
+}
+
 static struct choice choose_look(const struct owners *o, struct choice other, int64_t now_us)
 {
     int64_t at_us = share_ready_us(&o->look_share, 0, now_us), look_ms = owners_look_ms(o);
@@ -268,11 +292,13 @@ static struct choice choose(const struct owners *o, int64_t now_us, bool to_the_
     c.task = search_task(o, level, &urgent);
     if (c.task != TASK_NONE)
         c.at_us = to_the_end ? now_us : share_ready_us(&o->search_share, urgent ? SEARCH_DEBT_US : 0, now_us);
+    if (to_the_end && c.task == TASK_NONE && owners_threads_are_wanted(o))
+        return (struct choice){TASK_THREADS, now_us};
     if (to_the_end)
         return c;
-    if (c.task == TASK_NONE || (c.task == TASK_SCAN && level == LEVEL_REST) || c.at_us > now_us)
+    if (c.task == TASK_NONE || (c.task == TASK_SCAN && level >= LEVEL_REST) || c.at_us > now_us)
         c = choose_upkeep(o, c, now_us);
-    return choose_look(o, c, now_us);
+    return choose_look(o, choose_threads(o, c, now_us), now_us);
 }
 
 static int perform(struct owners *o, enum task task)
@@ -283,6 +309,7 @@ static int perform(struct owners *o, enum task task)
     case TASK_NEARBY: return owners_gather_nearby(o);
     case TASK_LIST: return owners_list_all(o);
     case TASK_SCAN: return owners_scan_step(o);
+    case TASK_THREADS: return owners_threads_step(o);
     case TASK_UPKEEP: owners_upkeep_step(o); return 0;
     case TASK_LOOK: return owners_look_step(o);
     }
@@ -294,13 +321,15 @@ static void account(struct owners *o, enum task task, enum stage stage, int64_t 
     share_spend(task == TASK_LOOK ? &o->look_share : &o->search_share, now_us, spent_us);
     if (task == TASK_SCAN)
         o->gather.owed_us = o->gather.owed_us > spent_us ? o->gather.owed_us - spent_us : 0;
+    else if (task == TASK_THREADS)
+        share_spend(&o->threads.share, now_us, spent_us);
     else if (task != TASK_LOOK)
         o->gather.owed_us += spent_us;
     if (stage == STAGE_TREE) {
         o->gather.tree_us += spent_us;
         o->gather.tree_ms = (now_us + TREE_PARTS * o->gather.tree_us) / 1000;
     }
-    if (o->upkeep.complete_due && task != TASK_LOOK)
+    if (o->upkeep.complete_due && task != TASK_LOOK && task != TASK_THREADS)
         o->upkeep.complete_us += spent_us;
 }
 
@@ -341,26 +370,52 @@ static void pause_after(struct owners *o)
 {
     owners_gather_stop(o);
     owners_scan_stop(o);
+    owners_threads_stop(o);
     o->pause_ms = o->now_ms + PAUSE_MS;
+}
+
+/* While nothing is done after an error. */
+static int tell_late(struct owners *o)
+{
+    int r = owners_publish(o, false);
+
+    return r < 0 ? r : o->publish.under_way;
+}
+
+/* Waits for names and publishes whatever there is to be, after a search that ended
+ * so. Returns that, or how this ended. */
+static int tell_all(struct owners *o, const struct budget *budget, int result)
+{
+    int r = owners_names_end(o, budget);
+
+    (void)owners_note_late(o, true);
+    do
+        r = r < 0 ? r : owners_publish(o, true);
+    while (r == 0 && (o->publish.under_way || o->publish.described));
+    return result < 0 ? result : r;
 }
 
 int owners_step(struct owners *o, const struct budget *budget)
 {
-    bool to_the_end = !budget_has_end(budget);
+    bool to_the_end = !budget_has_end(budget), late;
     struct choice next = {.at_us = INT64_MAX};
     int r;
 
     o->now_ms = budget_now_ms(budget);
-    if (o->sockets.count == 0 || (o->now_ms < o->pause_ms && !to_the_end))
+    if (o->sockets.count == 0)
         return 0;
+    late = owners_note_late(o, false);
+    if (o->now_ms < o->pause_ms && !to_the_end)
+        return tell_late(o);
     r = owners_names_step(o);
     if (r == 0)
         r = work(o, budget, &next);
-    if (r == 0 && to_the_end)
-        r = owners_names_end(o, budget);
-    do
-        r = r < 0 ? r : owners_publish(o, to_the_end || next.at_us > o->now_ms * 1000 + 999);
-    while (r == 0 && to_the_end && o->publish.under_way);
+    if (to_the_end)
+        r = tell_all(o, budget, r);
+    else if (r == 0)
+        r = owners_publish(o, next.at_us > o->now_ms * 1000 + 999);
+    else if (late)
+        (void)owners_publish(o, false); /* the error is returned */
     if (r == 0)
         return !to_the_end && owners_due_ms(o, o->now_ms) <= o->now_ms;
     pause_after(o);
@@ -382,6 +437,14 @@ int owners_await_names(struct owners *o, const struct budget *budget)
     return r < 0 ? r : owners_due_ms(o, o->now_ms) <= o->now_ms;
 }
 
+/* What is told goes on while nothing else is done. */
+static int64_t pause_end_ms(const struct owners *o, int64_t now_ms)
+{
+    if (o->publish.under_way)
+        return now_ms;
+    return o->needs.late_ms < o->pause_ms ? o->needs.late_ms : o->pause_ms;
+}
+
 int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
 {
     struct choice next;
@@ -389,8 +452,10 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
 
     if (o->sockets.count == 0)
         return INT64_MAX;
+    if (o->needs.late_ms <= now_ms)
+        return now_ms;
     if (now_ms < o->pause_ms)
-        return o->pause_ms;
+        return pause_end_ms(o, now_ms);
     if (o->publish.under_way || (o->plan_stale && o->gather.stage == STAGE_NONE))
         return now_ms;
     next = choose(o, now_ms * 1000, false);
@@ -399,7 +464,7 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms)
         due_ms = owners_names_ms(o);
     if ((o->needs.dirty > 0 || o->holdings_dirty) && o->publish.at_ms < due_ms)
         due_ms = o->publish.at_ms;
-    return due_ms;
+    return o->needs.late_ms < due_ms ? o->needs.late_ms : due_ms;
 }
 
 uint64_t owners_version(const struct owners *o)

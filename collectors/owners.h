@@ -12,7 +12,14 @@
  * has not changed last. The first holder is told at once, others as they are
  * found; where the cgroup does not tell who might be, all processes are looked
  * through for them, at leisure. Nobody is said to have a socket (or to be hidden)
- * when every process that was listed for it was looked through.
+ * when every process that was listed for it was looked through, and then every
+ * thread that has a table of its own: one that got it by unshare(2), or whose main
+ * thread has ended. The process is told then, by its name. Of a socket that
+ * nobody was found for within ten seconds it is told that it is late; what was
+ * said of it before, as that nobody has it, stays until something else is known.
+ *
+ * Threads are looked at when the processes do not have a socket, and again with
+ * each look through everything, for a fiftieth of the time at most.
  *
  * Searching takes at most a tenth of the time. After a rest it takes that time
  * at once, and some in advance while nobody is found for some socket, so that a
@@ -68,7 +75,8 @@ int64_t owners_due_ms(const struct owners *o, int64_t now_ms);
 /* Looks until the budget is spent or nothing is due. A budget without an end is
  * for one-shot commands: every socket that has not been looked for is looked
  * for, whatever share of the time that takes, and names of users are waited for
- * for some seconds; no upkeep is done then.
+ * for some seconds; no upkeep is done then, and what could not be looked for is
+ * late.
  *
  * Returns 1 when there is more to do at once, 0 when not, -ENOMEM or -errno:
  * what was being looked for is looked for again later. */

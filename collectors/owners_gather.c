@@ -200,9 +200,20 @@ static int take_up_all(struct owners *o)
     return 0;
 }
 
-static int take_member(struct owners *o, uint32_t pid, const struct group *group)
+/* NULL when it is not known; a thread that had its number has gone. */
+static struct process *find_listed(struct owners *o, uint32_t pid)
 {
     struct process *p = process_find(&o->processes, pid);
+
+    if (!p || !p->leader)
+        return p;
+    owners_forget_process(o, pid);
+    return NULL;
+}
+
+static int take_member(struct owners *o, uint32_t pid, const struct group *group)
+{
+    struct process *p = find_listed(o, pid);
 
     if (!p) {
         p = process_add(&o->processes, pid);
@@ -276,7 +287,7 @@ int owners_list_all(struct owners *o)
 
 static int take_process(struct owners *o, uint32_t pid)
 {
-    struct process *p = process_find(&o->processes, pid);
+    struct process *p = find_listed(o, pid);
 
     if (!p) {
         p = process_add(&o->processes, pid);
@@ -296,7 +307,7 @@ static void finish_listing(struct owners *o)
     for (size_t i = 0; i < o->processes.count; i++) {
         struct process *p = &o->processes.items[i];
 
-        if (p->listed || p->gone)
+        if (p->listed || p->gone || p->leader) /* threads are never listed */
             continue;
         owners_leave(o, p);
         process_remove(&o->processes, p);

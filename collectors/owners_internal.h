@@ -10,6 +10,7 @@
  *                     the socket, the cgroup that made it), or all
  *   owners_plan.c     in which order, and what the looks so far conclude
  *   owners_scan.c     looking through them
+ *   owners_threads.c  looking through threads that have a table of their own
  *   owners_tables.c   whose table of descriptors was looked through already
  *   owners_upkeep.c   what to do when nothing waits
  *   owners_known.c    who has what
@@ -39,6 +40,9 @@ enum { LISTED_FIRST = 16 };
 /* Everything is looked through anew at most so often. */
 #define OWNERS_COMPLETE_MS INT64_C(60000)
 
+/* So long nothing need be known of a socket without its being said. */
+#define OWNERS_LATE_MS INT64_C(10000)
+
 /* Why a process is to be looked through; the most urgent first. */
 enum level {
     LEVEL_NEAR_URGENT, /* near a socket that nobody was found for, or its holder changed */
@@ -46,6 +50,7 @@ enum level {
     LEVEL_NEAR,        /* near one that somebody was found for */
     LEVEL_ASKED,       /* a process is new or has other descriptors */
     LEVEL_REST,        /* somebody may have a socket, too */
+    LEVEL_COUNT,       /* of those that are only counted, others share its table now */
     LEVEL_NONE,
 };
 
@@ -62,7 +67,15 @@ struct scan {
     struct job job;
     uint64_t started;
     uint32_t descriptors;
+    size_t processes; /* that share its table, when it was begun */
+    bool counts;      /* it saw sockets that do not list it */
     struct proc_descriptors in;
+};
+
+/* Processes or threads with different tables of descriptors. */
+struct tables {
+    uint32_t *pids; /* owned; in the kernel's order of the tables */
+    size_t count, capacity;
 };
 
 /* A cgroup of sockets, and whether its members are to be read. */
@@ -90,8 +103,10 @@ struct needs {
     uint64_t urgent_due, rest_due; /* of those that wait for all listed processes */
     bool holdable;                 /* some can be held by a process at all */
     size_t unfound;                /* for so many that are due nobody was found */
+    bool threads;                  /* some that nobody has wait for the threads to be looked through */
     bool lost;                     /* some have lost one of their holders */
     int64_t refresh_ms;            /* when the first refresh is due */
+    int64_t late_ms;               /* when the first socket of which nothing is known is late */
     size_t dirty, dirty_first;     /* sets that are not up to date; the first holder is not told */
 };
 
@@ -107,10 +122,7 @@ struct owners {
     size_t limit;                 /* processes listed of a socket */
     const struct holder **chosen; /* owned; room for as many, each borrowed */
     bool holdings_dirty;          /* some are */
-    struct {
-        uint32_t *pids; /* owned; processes with different tables, in the kernel's order of these */
-        size_t count, capacity;
-    } tables;
+    struct tables tables;         /* those that were looked through */
     struct cgroups *cgroups;
     struct users *users;
     struct {
@@ -126,6 +138,7 @@ struct owners {
         int64_t at_ms;       /* when those that have a holder already are told again */
         bool under_way, all; /* a pass over the sockets, which may take several steps */
         bool changed;        /* by this pass */
+        bool described;      /* somebody who shares a table, when that was tried last */
         size_t at;
     } publish;
     struct share search_share, look_share;
@@ -157,6 +170,18 @@ struct owners {
         uint64_t complete_due; /* that is under way; 0 not */
         int64_t complete_us;   /* what it took so far */
     } upkeep;
+    struct {
+        bool wanted;            /* all are to be looked through anew */
+        bool unsure;            /* some could not be, in the walk under way or the last one */
+        uint64_t began, walked; /* the walk under way, 0 for none; and the last one */
+        uint32_t pid;           /* the process whose threads are next, or were last */
+        bool listing;           /* them */
+        struct proc_threads list;
+        struct tables tables; /* of its threads, and its own */
+        uint32_t last;        /* of them that was looked through; 0 for none */
+        struct scan scan;     /* of one */
+        struct share share;
+    } threads;
 };
 
 /* owners_known.c */
@@ -183,6 +208,9 @@ void owners_leave(struct owners *o, struct process *p);
 /* Lets it share what another one has, NULL for nothing, in place of what it had. */
 void owners_share(struct owners *o, struct process *p, struct holding *h);
 void owners_forget_process(struct owners *o, uint32_t pid);
+
+/* Whether a socket may be held by some thread. */
+bool owners_wants_threads(const struct watched *w);
 
 /* Whether the holding is listed at any socket with this inode. */
 bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inode);
@@ -219,9 +247,13 @@ bool owners_make_room(struct owners *o, struct watched *w, const struct holder *
 /* Those that are not listed: a process has the socket, for which there is no
  * room; from some moment on all are counted anew; that is done, for all or for
  * those nearby. */
-void owners_count(struct owners *o, struct watched *w, const struct process *p, const struct scan *s);
+void owners_count(struct owners *o, struct watched *w, const struct process *p, struct scan *s);
 void owners_count_anew(struct watched *w, uint64_t since);
 void owners_counted(struct owners *o, struct watched *w, bool all);
+
+/* Notes of which sockets nothing has been known for too long; of all, where they
+ * are not looked for any more. Returns whether there are any. */
+bool owners_note_late(struct owners *o, bool all);
 
 int owners_publish_one(struct owners *o, struct watched *w);
 
@@ -267,11 +299,28 @@ bool owners_was_looked_through(struct owners *o, struct process *p);
 /* Whether a process has the same table as others still that have its holding. */
 bool owners_shares_still(const struct process *p);
 
+/* Notes whom the finished look at a process has counted. */
+void owners_note_count(const struct owners *o, struct process *p, const struct scan *s);
+
 /* Notes that a process was looked through to its end. */
 void owners_note_table(struct owners *o, const struct process *p);
 
 /* Forgets those that have gone. */
 void owners_tidy_tables(struct owners *o);
+
+/* Notes a process or thread among some with different tables. Returns 1, 0 when
+ * one with the same is there already, or -errno: it cannot be told, or memory ran
+ * out. */
+int owners_add_table(struct tables *t, uint32_t pid);
+
+/* owners_threads.c: when a walk through all processes has found nobody, their
+ * threads are looked at. */
+
+bool owners_threads_are_wanted(const struct owners *o);
+
+/* Goes on with the walk through them, or begins one. Returns 0 or -ENOMEM. */
+int owners_threads_step(struct owners *o);
+void owners_threads_stop(struct owners *o);
 
 /* owners_scan.c */
 

@@ -62,7 +62,12 @@ static bool same_holder(const struct holder *a, const struct holder *b)
 
 const struct holder *owners_describe(struct owners *o, struct process *p, const struct holder *described)
 {
-    const struct holder *known = p->holding ? holding_who(p->holding, p->pid) : NULL, *who;
+    const struct holder *known, *who;
+
+    if (described->pid != process_told_as(p))
+        owners_leave(o, p); /* the number is another one's now, a thread's or a process's */
+    p->leader = described->pid == p->pid ? 0 : described->pid;
+    known = p->holding ? holding_who(p->holding, described->pid) : NULL;
 
     if (known && same_holder(known, described))
         return holder_ref(known);
@@ -80,8 +85,9 @@ static int list_process(struct owners *o, struct process *p, const struct holder
     struct holding *h = p->holding;
     int r;
 
-    if (holding_who(h, p->pid) || h->who_count >= o->limit)
+    if (holding_who(h, who->pid) || h->who_count >= o->limit)
         return 0;
+    h->of_thread = p->leader != 0;
     r = holding_describe(h, who);
     if (r == 0 && h->processes > 1) /* else its sockets are told one by one */
         touch(o, h);
@@ -119,6 +125,25 @@ static int list_holding(struct owners *o, struct watched *w, struct process *p, 
     return 0;
 }
 
+bool owners_wants_threads(const struct watched *w)
+{
+    return w->inode != 0 && (w->holding_count == 0 || w->holdings[0]->of_thread);
+}
+
+/* Whether a socket is held by the process already, through another of its
+ * threads; each process is told once. Threads are told only of what no process
+ * has by itself. */
+static bool is_told_already(const struct watched *w, const struct process *p)
+{
+    for (size_t i = 0; i < w->holding_count; i++) {
+        const struct holding *h = w->holdings[i];
+
+        if (h->of_thread ? h->whos[0]->pid == process_told_as(p) : p->leader != 0)
+            return true;
+    }
+    return false;
+}
+
 int owners_gain(struct owners *o, struct scan *s, struct process *p, const struct held *held)
 {
     struct watched *w;
@@ -128,9 +153,11 @@ int owners_gain(struct owners *o, struct scan *s, struct process *p, const struc
     while (r == 0 && (w = sockets_of_inode(&o->sockets, held->inode, &cursor))) {
         if (p->holding && watched_has(w, p->holding))
             r = process_hold(p, held->inode, held->fd);
+        else if (is_told_already(w, p))
+            continue;
         else if (owners_make_room(o, w, s->who))
             r = list_holding(o, w, p, held, s->who);
-        else
+        else if (!p->leader)
             owners_count(o, w, p, s);
     }
     if (r == 0 && p->holding)
@@ -148,8 +175,10 @@ static void note_loss(struct owners *o, struct watched *w)
     w->used = is_used(w);
     o->needs_stale = true;
     owners_make_dirty(o, w);
-    if (w->holding_count == 0)
+    if (w->holding_count == 0) {
         w->sight = SIGHT_NOT_YET;
+        w->unseen_ms = o->now_ms;
+    }
     if (w->holding_count == 0 || (was_used && !w->used))
         owners_make_due(o, w);
     else
@@ -191,7 +220,7 @@ void owners_leave(struct owners *o, struct process *p)
     if (!h)
         return;
     if (h->processes > 1) {
-        (void)holding_forget_who(h, p->pid); /* it need not be described */
+        (void)holding_forget_who(h, process_told_as(p)); /* it need not be described */
         touch(o, h);
     }
     for (size_t i = 0; h->processes == 1 && i < h->count; i++)
@@ -234,12 +263,16 @@ bool owners_lists(const struct owners *o, const struct holding *h, uint32_t inod
 /* Describes one that shares a holding, as long as there are too few. */
 static void describe_sharer(struct owners *o, struct process *p, size_t *left)
 {
-    const struct holding *h = p->holding;
+    struct holding *h = p->holding;
+    size_t described = h->who_count;
     struct holder found;
     const struct holder *who;
     int r;
 
-    if (*left == 0 || h->count == 0 || h->who_count >= o->limit || holding_who(h, p->pid))
+    if (h->count == 0 || h->who_count >= o->limit || holding_who(h, process_told_as(p)))
+        return;
+    h->more |= *left == 0;
+    if (*left == 0)
         return;
     (*left)--;
     r = proc_describe(p->pid, h->items[0].fd, h->items[0].inode, o->users, &found);
@@ -248,8 +281,10 @@ static void describe_sharer(struct owners *o, struct process *p, size_t *left)
     who = r == 0 ? holder_new(&found) : NULL;
     if (r == 0)
         program_unref(found.program);
-    if (who)
+    if (who) {
         (void)list_process(o, p, who); /* without memory it is one of those that are not listed */
+        o->publish.described |= h->who_count > described;
+    }
     holder_unref(who);
 }
 
@@ -285,16 +320,20 @@ void owners_tell_holdings(struct owners *o)
 {
     size_t left = DESCRIBED_AT_ONCE, sockets_left = TOLD_AT_ONCE;
 
+    o->publish.described = false;
     if (!o->holdings_dirty)
         return;
     o->holdings_dirty = false;
+    for (size_t i = 0; i < o->processes.count; i++)
+        if (o->processes.items[i].holding)
+            o->processes.items[i].holding->more = false;
     for (size_t i = 0; i < o->processes.count; i++)
         if (o->processes.items[i].holding && o->processes.items[i].holding->dirty)
             describe_sharer(o, &o->processes.items[i], &left);
     for (size_t i = 0; i < o->processes.count; i++) {
         struct holding *h = o->processes.items[i].holding;
 
-        if (h && h->dirty && (h->who_count > 0 || h->count == 0))
+        if (h && h->dirty && (h->who_count > 0 || h->count == 0) && !(h->more && o->publish.described))
             tell_sockets(o, h, &sockets_left);
         o->holdings_dirty |= h && h->dirty;
     }

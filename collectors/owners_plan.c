@@ -20,7 +20,7 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 bool owners_is_unfound(const struct watched *w)
 {
-    return w->phase != PHASE_DONE && !w->used && w->inode != 0;
+    return w->phase < PHASE_THREADS && !w->used && w->inode != 0;
 }
 
 static void measure_phase(const struct owners *o, const struct watched *w, struct needs *n)
@@ -28,6 +28,7 @@ static void measure_phase(const struct owners *o, const struct watched *w, struc
     bool unfound = owners_is_unfound(w), listed = w->due <= o->gather.listed;
 
     n->unfound += unfound;
+    n->threads |= w->phase == PHASE_THREADS && w->due > o->threads.walked;
     if (w->phase == PHASE_NEW) {
         n->nearby = true;
         n->nearby_urgent |= unfound;
@@ -44,7 +45,7 @@ static void measure_phase(const struct owners *o, const struct watched *w, struc
 void owners_measure(struct owners *o)
 {
     uint64_t complete = o->upkeep.complete_due;
-    struct needs n = {.refresh_ms = INT64_MAX};
+    struct needs n = {.refresh_ms = INT64_MAX, .late_ms = INT64_MAX};
 
     for (size_t i = 0; i < o->sockets.count; i++) {
         const struct watched *w = &o->sockets.items[i];
@@ -57,6 +58,8 @@ void owners_measure(struct owners *o)
         n.dirty_first += w->dirty && (!w->set || w->set->count == 0);
         if (w->refresh_ms < n.refresh_ms)
             n.refresh_ms = w->refresh_ms;
+        if (w->sight == SIGHT_NOT_YET && w->unseen_ms + OWNERS_LATE_MS < n.late_ms)
+            n.late_ms = w->unseen_ms + OWNERS_LATE_MS;
     }
     n.listing |= o->gather.new_wanted || o->gather.changed_wanted || complete > o->gather.listed;
     if (complete <= o->gather.listed)
@@ -76,6 +79,15 @@ static bool is_near_urgent(const struct process *p)
            (p->holding && p->holding->near_urgent && p->holding->near_due > p->served);
 }
 
+/* Whether others share its table than were counted. */
+static bool is_count_wrong(const struct owners *o, const struct process *p)
+{
+    const struct holding *h = p->holding;
+
+    return h && h->counted.pid == p->pid && h->counted.processes != h->processes &&
+           h->counted.again_ms <= o->now_ms;
+}
+
 enum level owners_level(const struct owners *o, const struct process *p)
 {
     if (p->suspect || (o->needs.unfound > 0 && is_near_urgent(p)))
@@ -86,7 +98,9 @@ enum level owners_level(const struct owners *o, const struct process *p)
         return LEVEL_NEAR;
     if (p->asked)
         return LEVEL_ASKED;
-    return p->served < o->needs.rest_due ? LEVEL_REST : LEVEL_NONE;
+    if (p->served < o->needs.rest_due)
+        return LEVEL_REST;
+    return is_count_wrong(o, p) ? LEVEL_COUNT : LEVEL_NONE;
 }
 
 /* What all looks so far say together. */
@@ -113,8 +127,9 @@ static struct sum sum_up(const struct owners *o)
 }
 
 /* Whether somebody may have a socket without having been seen. */
-static bool may_hide(struct sum *s)
+static bool may_hide(const struct owners *o, struct sum *s)
 {
+    s->denied |= o->threads.unsure;
     if (!s->denied && !s->asked)
         s->denied = !proc_scan_sees_all();
     s->asked = true;
@@ -123,12 +138,12 @@ static bool may_hide(struct sum *s)
 
 static void conclude(struct owners *o, struct watched *w, struct sum *s)
 {
-    owners_counted(o, w, w->phase == PHASE_EVERYWHERE);
+    owners_counted(o, w, w->phase >= PHASE_EVERYWHERE);
     w->phase = PHASE_DONE;
     if (w->inode == 0)
         owners_set_sight(o, w, SIGHT_NONE);
     else if (w->holding_count == 0)
-        owners_set_sight(o, w, may_hide(s) ? SIGHT_HIDDEN : SIGHT_NONE);
+        owners_set_sight(o, w, may_hide(o, s) ? SIGHT_HIDDEN : SIGHT_NONE);
     owners_schedule(o, w);
 }
 
@@ -141,6 +156,8 @@ static void advance(struct owners *o, struct watched *w, struct sum *s)
             w->phase = PHASE_EVERYWHERE;
     }
     if (w->phase == PHASE_EVERYWHERE && w->due <= o->gather.listed && w->due <= s->oldest)
+        w->phase = PHASE_THREADS;
+    if (w->phase == PHASE_THREADS && (w->inode == 0 || w->holding_count > 0 || w->due <= o->threads.walked))
         conclude(o, w, s);
 }
 

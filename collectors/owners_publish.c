@@ -43,8 +43,13 @@ static void displace(struct owners *o, struct watched *w, struct holding *h)
     (void)watched_remove(w, h); /* it is there */
     if (!owners_lists(o, h, w->inode))
         holding_drop(h, w->inode);
-    if (p && p->served >= w->unlisted.since)
-        w->unlisted.found++;
+    if (p && h->counted.pid == 0) {
+        h->counted.pid = p->pid;
+        h->counted.at = p->served;
+        h->counted.processes = h->processes;
+    }
+    if (h->counted.pid != 0 && h->counted.at >= w->unlisted.since)
+        w->unlisted.found += (uint32_t)h->counted.processes;
     owners_make_dirty(o, w);
 }
 
@@ -69,20 +74,31 @@ void owners_count_anew(struct watched *w, uint64_t since)
     w->unlisted.found = 0;
 }
 
+/* How many more, or less, a look at a table makes it that is not listed. */
+static int64_t more_by(const struct watched *w, const struct process *p, const struct scan *s)
+{
+    const struct holding *h = p->holding;
+    int64_t processes = (int64_t)s->processes;
+
+    if (h && h->counted.pid != 0)
+        return h->counted.at < w->unlisted.since ? processes : processes - (int64_t)h->counted.processes;
+    return !p->scanned || p->served < w->unlisted.since ? processes : 0;
+}
+
 /* Counts each process once although nothing is kept of it: only by the first
  * look at it since the count began. Of several that share a table which is not
- * listed, the one that was looked through counts. */
-void owners_count(struct owners *o, struct watched *w, const struct process *p, const struct scan *s)
+ * listed one is looked through for all, and once more when there are others. */
+void owners_count(struct owners *o, struct watched *w, const struct process *p, struct scan *s)
 {
     size_t which = s == &o->plan.scans[1];
-    bool first = !p->scanned || (p->served < w->unlisted.since && s->started > w->unlisted.since);
+    int64_t found;
 
-    if (w->unlisted.looks[which] == s->started)
-        return;
+    if (w->unlisted.looks[which] == s->started || s->started < w->unlisted.since)
+        return; /* the next look will count */
     w->unlisted.looks[which] = s->started;
-    if (!first)
-        return;
-    w->unlisted.found++;
+    s->counts = true;
+    found = (int64_t)w->unlisted.found + more_by(w, p, s);
+    w->unlisted.found = found > 0 ? (uint32_t)found : 0;
     if (w->unlisted.found > w->unlisted.told)
         owners_make_dirty(o, w);
 }
@@ -160,6 +176,24 @@ static void end_dirty(struct owners *o, struct watched *w)
     w->dirty = false;
     o->needs.dirty--;
     o->needs.dirty_first -= !w->set || w->set->count == 0;
+}
+
+bool owners_note_late(struct owners *o, bool all)
+{
+    bool any = false;
+
+    if (!all && o->now_ms < o->needs.late_ms)
+        return false;
+    for (size_t i = 0; i < o->sockets.count; i++) {
+        struct watched *w = &o->sockets.items[i];
+
+        if (w->sight != SIGHT_NOT_YET || (!all && o->now_ms < w->unseen_ms + OWNERS_LATE_MS))
+            continue;
+        owners_set_sight(o, w, SIGHT_LATE);
+        any = true;
+    }
+    owners_measure(o);
+    return any;
 }
 
 int owners_publish_one(struct owners *o, struct watched *w)

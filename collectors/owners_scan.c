@@ -84,6 +84,8 @@ static int fail_scan(struct owners *o, struct scan *s, int error)
             lose_sight(o, p);
         p->denied = true;
         s->descriptors = p->descriptors;
+        if (p->holding)
+            p->holding->counted.again_ms = o->now_ms + OWNERS_COMPLETE_MS; /* it would fail again */
         finish(s, p);
     }
     end_scan(o, s);
@@ -107,7 +109,10 @@ static int begin_scan(struct owners *o, struct scan *s)
         end_job(o, &job);
         return 0;
     }
-    *s = (struct scan){.job = job, .started = ++o->moment, .in = {.process = -1, .entries.fd = -1}};
+    *s = (struct scan){.job = job,
+                       .started = ++o->moment,
+                       .processes = p->holding ? p->holding->processes : 1,
+                       .in = {.process = -1, .entries.fd = -1}};
     p->since_ms[0] = p->since_ms[1] = 0;
     for (size_t i = 0; p->holding && i < p->holding->count; i++)
         p->holding->items[i].seen = false;
@@ -147,7 +152,10 @@ static int finish_scan(struct owners *o, struct scan *s)
             owners_leave(o, p); /* it got a table of its own meanwhile, which is the next look's */
         p->denied = false;
         finish(s, p);
+        owners_note_count(o, p, s);
         owners_note_table(o, p);
+        if (p->leader && !p->holding)
+            owners_forget_process(o, p->pid); /* other threads are not kept either */
     }
     end_scan(o, s);
     return 0;

@@ -12,6 +12,7 @@ enum phase {
     PHASE_NEW,        /* nothing was done yet */
     PHASE_NEARBY,     /* it is known which processes are near; they are looked through */
     PHASE_EVERYWHERE, /* all others are */
+    PHASE_THREADS,    /* none has it: what has a table of its own besides is */
     PHASE_DONE,
 };
 
@@ -28,6 +29,7 @@ struct watched {
     bool joining; /* who joined its holders is to be found */
     bool dirty;   /* set is not up to date */
     enum sight sight;
+    int64_t unseen_ms;         /* since when nothing is known of it, where that is its sight */
     uint64_t due;              /* whoever was looked through before does not count */
     struct holding **holdings; /* owned, each borrowed: who has it, as far as they are listed */
     size_t holding_count;

@@ -118,11 +118,11 @@ int owners_look_step(struct owners *o)
     if (!p || p->look_ms != look->at_ms)
         return 0; /* that one has gone, another has its number */
     p->look_ms = 0;
-    held = p->holding && holding_who(p->holding, p->pid) ? held_in_turn(o, p) : NULL;
+    held = p->holding && holding_who(p->holding, process_told_as(p)) ? held_in_turn(o, p) : NULL;
     if (!held)
         return 0;
-    who = holding_who(p->holding, p->pid);
-    switch (proc_scan_recheck(who, held->fd, held->inode, is_look_whole(p))) {
+    who = holding_who(p->holding, process_told_as(p));
+    switch (proc_scan_recheck(who, p->pid, held->fd, held->inode, is_look_whole(p))) {
     case RECHECK_SAME: break;
     case RECHECK_CHANGED: r = describe_anew(o, p, held); break;
     case RECHECK_LOST: suspect(o, p); break;
@@ -177,9 +177,13 @@ void owners_upkeep_step(struct owners *o)
     if (o->needs.holdable && o->upkeep.complete_due == 0 && o->upkeep.complete_ms <= o->now_ms) {
         o->upkeep.complete_due = ++o->moment;
         o->upkeep.complete_us = 0;
-        for (size_t i = 0; i < o->sockets.count; i++)
-            if (o->sockets.items[i].phase == PHASE_DONE)
-                owners_count_anew(&o->sockets.items[i], o->upkeep.complete_due);
+        for (size_t i = 0; i < o->sockets.count; i++) {
+            struct watched *w = &o->sockets.items[i];
+
+            if (w->phase == PHASE_DONE)
+                owners_count_anew(w, o->upkeep.complete_due);
+            o->threads.wanted |= w->phase == PHASE_DONE && w->inode != 0 && w->holding_count == 0;
+        }
     }
     o->needs_stale = true;
 }

@@ -36,6 +36,17 @@ int proc_pid_parse_uid(const char *status, uint32_t *ret_uid)
     return 0;
 }
 
+int proc_pid_parse_process(const char *status, uint32_t *ret_pid)
+{
+    const char *line = strstr(status, "\nTgid:");
+    unsigned pid;
+
+    if (!line || sscanf(line, "\nTgid: %u", &pid) != 1 || pid == 0)
+        return -EBADMSG;
+    *ret_pid = pid;
+    return 0;
+}
+
 void proc_pid_parse_comm(const char *comm, size_t length, char ret_name[static PROCESS_TEXT_MAX])
 {
     if (length > 0 && comm[length - 1] == '\n')

@@ -14,6 +14,10 @@ uint32_t proc_pid_parse_socket(const char *link, size_t length);
  * none. */
 int proc_pid_parse_uid(const char *status, uint32_t *ret_uid);
 
+/* The process in /proc/TID/status that a thread belongs to. Returns 0, or -EBADMSG
+ * when there is none. */
+int proc_pid_parse_process(const char *status, uint32_t *ret_pid);
+
 /* The name in /proc/PID/comm, escaped: what a process may give itself is any
  * bytes, new lines as well. */
 void proc_pid_parse_comm(const char *comm, size_t length, char ret_name[static PROCESS_TEXT_MAX]);

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { PATH_TEXT_MAX = 64, LINK_TEXT_MAX = 64, FILE_TEXT_MAX = 8192 };
@@ -32,9 +34,19 @@ static int next_number(struct dirents *d, const struct dirent64 **ret, uint32_t 
     return r;
 }
 
+/* What is in its place otherwise, as an empty directory, tells nothing. */
 int proc_pids_open(struct proc_pids *p)
 {
-    return dirents_open(&p->entries, AT_FDCWD, "/proc");
+    int r = dirents_open(&p->entries, AT_FDCWD, "/proc");
+    struct statfs system;
+
+    if (r == 0 && fstatfs(p->entries.fd, &system) < 0)
+        r = -errno;
+    if (r == 0 && system.f_type != PROC_SUPER_MAGIC)
+        r = -ENODEV;
+    if (r < 0)
+        dirents_close(&p->entries);
+    return r;
 }
 
 int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid)
@@ -47,6 +59,40 @@ int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid)
 void proc_pids_close(struct proc_pids *p)
 {
     dirents_close(&p->entries);
+}
+
+/* A directory has a link from each directory below it, from its parent and from
+ * itself: three say that there is one thread. */
+int proc_threads_open(struct proc_threads *t, uint32_t pid)
+{
+    char path[PATH_TEXT_MAX];
+    struct stat s;
+    int r;
+
+    *t = (struct proc_threads){.pid = pid, .entries.fd = -1};
+    (void)snprintf(path, sizeof path, "/proc/%u/task", pid);
+    if (stat(path, &s) < 0)
+        return -errno;
+    if (s.st_nlink == 3)
+        return 0;
+    r = dirents_open(&t->entries, AT_FDCWD, path);
+    return r < 0 ? r : 1;
+}
+
+int proc_threads_next(struct proc_threads *t, uint32_t *ret_tid)
+{
+    const struct dirent64 *entry;
+    int r;
+
+    do
+        r = next_number(&t->entries, &entry, ret_tid);
+    while (r > 0 && *ret_tid == t->pid);
+    return r;
+}
+
+void proc_threads_close(struct proc_threads *t)
+{
+    dirents_close(&t->entries);
 }
 
 uint32_t proc_descriptor_count(uint32_t pid)
@@ -120,13 +166,31 @@ static ssize_t read_at(int directory, const char *name, char *ret_text, size_t s
     return length;
 }
 
+/* A thread is told as its process, by the name of that. */
+static void tell_process(const char *status, struct holder *holder)
+{
+    char path[PATH_TEXT_MAX], text[LINK_TEXT_MAX];
+    ssize_t length;
+    uint32_t pid;
+
+    if (proc_pid_parse_process(status, &pid) < 0 || pid == holder->pid)
+        return;
+    holder->pid = pid;
+    (void)snprintf(path, sizeof path, "/proc/%u/comm", pid);
+    length = read_at(AT_FDCWD, path, text, sizeof text);
+    if (length >= 0)
+        proc_pid_parse_comm(text, (size_t)length, holder->process);
+}
+
 /* Whose it is, and which unit's. */
 static void describe_standing(const struct proc_descriptors *d, struct holder *who)
 {
     char text[FILE_TEXT_MAX];
 
-    who->uid_known =
-        read_at(d->process, "status", text, sizeof text) > 0 && proc_pid_parse_uid(text, &who->uid) == 0;
+    if (read_at(d->process, "status", text, sizeof text) > 0) {
+        who->uid_known = proc_pid_parse_uid(text, &who->uid) == 0;
+        tell_process(text, who);
+    }
     who->unit_known = read_at(d->process, "cgroup", text, sizeof text) >= 0;
     if (who->unit_known)
         who->in_manager = proc_pid_parse_cgroup(text, who->unit);
@@ -191,9 +255,11 @@ static int has_socket(const struct proc_descriptors *d, uint32_t fd, uint32_t in
 
 static bool is_same(const struct proc_descriptors *d, const struct holder *holder)
 {
-    char text[LINK_TEXT_MAX], process[PROCESS_TEXT_MAX];
-    ssize_t length = read_at(d->process, "comm", text, sizeof text);
+    char path[PATH_TEXT_MAX], text[LINK_TEXT_MAX], process[PROCESS_TEXT_MAX];
+    ssize_t length;
 
+    (void)snprintf(path, sizeof path, "/proc/%u/comm", holder->pid); /* of a thread, that of its process */
+    length = read_at(AT_FDCWD, path, text, sizeof text);
     if (length < 0)
         return false;
     proc_pid_parse_comm(text, (size_t)length, process);
@@ -202,7 +268,7 @@ static bool is_same(const struct proc_descriptors *d, const struct holder *holde
 
 static bool has_same_standing(const struct proc_descriptors *d, const struct holder *holder)
 {
-    struct holder now = {.pid = holder->pid};
+    struct holder now = {.pid = d->pid};
     const struct program *program;
     bool is_same;
 
@@ -216,9 +282,10 @@ static bool has_same_standing(const struct proc_descriptors *d, const struct hol
            strcmp(now.unit, holder->unit) == 0;
 }
 
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode, bool whole)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t tid, uint32_t fd, uint32_t inode,
+                               bool whole)
 {
-    struct proc_descriptors d = {.pid = holder->pid, .process = -1, .entries.fd = -1};
+    struct proc_descriptors d = {.pid = tid, .process = -1, .entries.fd = -1};
     enum recheck recheck = RECHECK_LOST;
 
     if (open_process(&d) == 0 && has_socket(&d, fd, inode) == 0)

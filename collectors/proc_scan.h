@@ -16,19 +16,36 @@ struct proc_pids {
     struct dirents entries;
 };
 
-/* Returns 0, or -errno and leaves it closed. */
+/* Returns 0, or -errno and leaves it closed: -ENOENT or -ENODEV when there is no
+ * procfs at /proc. */
 int proc_pids_open(struct proc_pids *p);
 
 /* The next PID. Returns 1, 0 at the end, or -errno. */
 int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid);
 void proc_pids_close(struct proc_pids *p);
 
+/* The threads of a process beside its main one, being listed. */
+struct proc_threads {
+    uint32_t pid;
+    struct dirents entries;
+};
+
+/* Returns 1, 0 when there are none and it stays closed, or -errno likewise:
+ * -ENOENT or -ESRCH when the process has gone. */
+int proc_threads_open(struct proc_threads *t, uint32_t pid);
+
+/* The next thread's ID, by which /proc shows it as it does a process. Returns 1,
+ * 0 at the end, or -errno. */
+int proc_threads_next(struct proc_threads *t, uint32_t *ret_tid);
+void proc_threads_close(struct proc_threads *t);
+
 /* How many descriptors a process has open, which since Linux 6.2 is the size of
  * /proc/PID/fd; 0 when that is unknown, or the process has gone. */
 uint32_t proc_descriptor_count(uint32_t pid);
 
-/* One process's descriptors, being looked through. Its directory is held open,
- * which keeps it from being taken for a later one with the same number. */
+/* One process's descriptors, being looked through, or one thread's, which may have
+ * others. Its directory is held open, which keeps it from being taken for a later
+ * one with the same number. */
 struct proc_descriptors {
     uint32_t pid;
     int process; /* -1: closed */
@@ -43,8 +60,8 @@ int proc_descriptors_open(struct proc_descriptors *d, uint32_t pid);
  * else. Returns 1, 0 at the end, or -errno as above. */
 int proc_descriptors_next(struct proc_descriptors *d, uint32_t *ret_fd, uint32_t *ret_inode);
 
-/* Who the process is; with a reference to its program. Returns 0, or -errno as
- * above. */
+/* Who the process is, with a reference to its program; of a thread, the process
+ * that it belongs to. Returns 0, or -errno as above. */
 int proc_descriptors_describe(const struct proc_descriptors *d, struct users *users, struct holder *ret);
 void proc_descriptors_close(struct proc_descriptors *d);
 
@@ -55,6 +72,7 @@ bool proc_scan_sees_all(void);
 /* Whether a holder still has the socket under its descriptor, still calls itself
  * the same, and runs the same file.
  *
+ * tid     its PID, or that of the thread whose descriptor it is
  * whole   also whether its user, its unit and where its file is are the same,
  *         which costs several times as much */
 enum recheck {
@@ -62,10 +80,12 @@ enum recheck {
     RECHECK_CHANGED, /* the socket is there */
     RECHECK_LOST,    /* it is not, or the process has gone */
 };
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode, bool whole);
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t tid, uint32_t fd, uint32_t inode,
+                               bool whole);
 
-/* Who a process is that has the socket under this descriptor; with a reference to
- * its program. Returns 0, -errno as above, or -ESTALE when it has not. */
+/* Who a process is that has the socket under this descriptor, or a thread of it;
+ * with a reference to its program. Returns 0, -errno as above, or -ESTALE when it
+ * has not. */
 int proc_describe(uint32_t pid, uint32_t fd, uint32_t inode, struct users *users, struct holder *ret);
 
 /* Whether two processes share one table of descriptors (CLONE_FILES), and if not

@@ -60,6 +60,20 @@ struct process *process_find(const struct process_table *t, uint32_t pid)
     return i < t->count && t->items[i].pid == pid && !t->items[i].gone ? &t->items[i] : NULL;
 }
 
+struct process *process_next(const struct process_table *t, uint32_t pid)
+{
+    size_t i = place_of(t, pid);
+
+    while (i < t->count && (t->items[i].pid <= pid || t->items[i].gone))
+        i++;
+    return i < t->count ? &t->items[i] : NULL;
+}
+
+uint32_t process_told_as(const struct process *p)
+{
+    return p->leader ? p->leader : p->pid;
+}
+
 struct process *process_add(struct process_table *t, uint32_t pid)
 {
     size_t i = place_of(t, pid);
@@ -123,16 +137,25 @@ static size_t place_of_held(const struct holding *h, uint32_t inode)
     return low;
 }
 
-int process_hold(struct process *p, uint32_t inode, uint32_t fd)
+int process_hold_nothing(struct process *p)
 {
-    struct holding *h = p->holding ? p->holding : calloc(1, sizeof *h);
-    struct held *items;
-    size_t i;
+    struct holding *h = calloc(1, sizeof *h);
 
     if (!h)
         return -ENOMEM;
-    if (!p->holding)
-        process_share(p, h);
+    process_share(p, h);
+    return 0;
+}
+
+int process_hold(struct process *p, uint32_t inode, uint32_t fd)
+{
+    struct holding *h;
+    struct held *items;
+    size_t i;
+
+    if (!p->holding && process_hold_nothing(p) < 0)
+        return -ENOMEM;
+    h = p->holding;
     i = place_of_held(h, inode);
     if (i >= h->count || h->items[i].inode != inode) {
         items = array_grow(h->items, &h->capacity, h->count + 1, sizeof *items);

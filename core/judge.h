@@ -65,7 +65,8 @@ int judge_other(struct evaluation *ev, const struct listener *l);
 /* What the allow entries say to a listener. */
 struct objection {
     enum rule rule;                 /* Exposed, UnexpectedListener, or RULE_COUNT for nothing */
-    bool untold;                    /* it hangs on an owner that is not seen */
+    bool untold;                    /* it hangs on an owner that is not told */
+    bool unseen;                    /* and nobody is looking for that one any more */
     const struct owner_set *owners; /* of the socket that it is about; may be NULL */
 };
 
@@ -81,10 +82,14 @@ struct finding *judge_add(struct evaluation *ev);
 /* Notes that the listener breaks a rule. */
 void judge_mark(struct evaluation *ev, const struct listener *l, enum rule rule, enum severity severity);
 
-/* Notes that a rule would need to see who holds the listener. While nobody has
- * looked for that, or the name of a user is asked for, there is nothing to
- * complain of yet. */
+/* Notes that a rule would need to see who holds the listener, which cannot be
+ * seen. */
 void judge_note_untold(struct evaluation *ev, const struct listener *l);
+
+/* Whether it cannot be seen who holds a socket, or whose those are that are not
+ * followed. While holders are being looked for, or the name of a user is asked
+ * for, there is nothing to complain of yet. */
+bool judge_is_unseen(const struct owner_set *owners);
 
 /* "80", "127.0.0.1:80" and "nginx[812], user www-data, unit nginx.service, exe
  * /usr/sbin/nginx". */

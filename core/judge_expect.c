@@ -216,23 +216,28 @@ static int find_wrong_address(struct evaluation *ev, const struct site *site)
 /* Judges the sockets of a listener one by one: of two programs that share a
  * port, one may be the wrong one.
  *
- * ret_wrong   whose is the first that differs; filled when one does */
+ * ret_wrong    whose is the first that differs; filled when one does
+ * ret_unseen   whether one hangs on an owner that nobody is looking for any more */
 static enum owner_match match_owners(const struct expect *e, const struct listener *l,
-                                     const struct owner_set **ret_wrong)
+                                     const struct owner_set **ret_wrong, bool *ret_unseen)
 {
     enum owner_match worst = OWNER_MATCHES;
 
+    *ret_unseen = false;
     for (uint32_t i = 0; i < l->followed && worst != OWNER_DIFFERS; i++) {
         enum owner_match match = owner_match(&e->match.owner, l->members[i].owners);
 
+        *ret_unseen |= match == OWNER_UNTOLD && judge_is_unseen(l->members[i].owners);
         if (match == OWNER_DIFFERS)
             *ret_wrong = l->members[i].owners;
         if (match > worst)
             worst = match;
     }
     /* Those that are not followed are of the same user, or nobody knows whose. */
-    if (worst == OWNER_MATCHES && l->followed < l->sockets && !l->uid_known)
+    if (worst == OWNER_MATCHES && l->followed < l->sockets && !l->uid_known) {
+        *ret_unseen = true;
         worst = OWNER_UNTOLD;
+    }
     return worst;
 }
 
@@ -258,8 +263,9 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
     for (size_t i = 0; i < site->count; i++) {
         const struct listener *l = site->listeners[i];
         const struct owner_set *wrong = NULL;
+        bool unseen = false;
         enum owner_match match =
-            site->notes[l->index].role >= ROLE_SERVES ? match_owners(e, l, &wrong) : OWNER_MATCHES;
+            site->notes[l->index].role >= ROLE_SERVES ? match_owners(e, l, &wrong, &unseen) : OWNER_MATCHES;
 
         if (match == OWNER_DIFFERS)
             judge_mark(ev, l, RULE_WRONG_OWNER, e->severity);
@@ -267,10 +273,9 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
             buf_str(&ev->text, differ > 1 ? " and " : "");
             describe_wrong(l, wrong, &ev->text);
         }
-        if (match == OWNER_UNTOLD) {
+        if (match == OWNER_UNTOLD && unseen)
             judge_note_untold(ev, l);
-            untold++;
-        }
+        untold += match == OWNER_UNTOLD;
     }
     if (differ == 0 && untold == 0)
         return 0;

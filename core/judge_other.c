@@ -62,23 +62,26 @@ static enum standing best_standing(const struct policy *policy, const struct lis
 }
 
 /* The standing of the socket that is worst off, of several the first, and in
- * *ret_owners who holds it. */
+ * *ret who holds it, and whether any hangs on an owner that cannot be seen. */
 static enum standing worst_standing(const struct policy *policy, const struct listener *l,
-                                    const struct owner_set **ret_owners)
+                                    struct objection *ret)
 {
     enum standing worst = STANDING_ALLOWED;
+    bool others = l->followed < l->sockets && !l->uid_known; /* nobody knows whose those are */
 
-    *ret_owners = NULL;
     for (uint32_t i = 0; i < l->followed; i++) {
         enum standing standing = best_standing(policy, l, l->members[i].owners);
 
+        ret->unseen |= standing == STANDING_UNTOLD && judge_is_unseen(l->members[i].owners);
         if (i > 0 && standing <= worst)
             continue;
-        *ret_owners = l->members[i].owners;
+        ret->owners = l->members[i].owners;
         worst = standing;
     }
-    if (l->followed < l->sockets && !l->uid_known && best_standing(policy, l, NULL) > worst)
-        worst = best_standing(policy, l, NULL); /* nobody knows whose those are that are not followed */
+    if (others && best_standing(policy, l, NULL) > worst) {
+        worst = best_standing(policy, l, NULL);
+        ret->unseen = true;
+    }
     return worst;
 }
 
@@ -86,7 +89,7 @@ static enum standing worst_standing(const struct policy *policy, const struct li
 struct objection judge_by_allows(const struct policy *policy, const struct listener *l)
 {
     struct objection objection = {.rule = RULE_COUNT};
-    enum standing worst = worst_standing(policy, l, &objection.owners);
+    enum standing worst = worst_standing(policy, l, &objection);
     bool judges_all =
         policy->unexpected.enabled && !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
 
@@ -157,9 +160,9 @@ static int raise_objection(struct evaluation *ev, const struct listener *l, cons
     struct finding *f;
     int r;
 
-    if (objection->untold)
+    if (objection->untold && objection->unseen)
         judge_note_untold(ev, l);
-    else
+    if (!objection->untold)
         judge_mark(ev, l, objection->rule, how->severity);
     r = has_room(ev, l, &key);
     if (r <= 0) {
@@ -198,6 +201,31 @@ int judge_other(struct evaluation *ev, const struct listener *l)
     return objection.rule == RULE_COUNT ? 0 : raise_objection(ev, l, &objection);
 }
 
+/* Why it cannot be seen who holds the sockets of a listener: a mask of 1 << sight. */
+static unsigned sights_of(const struct listener *l)
+{
+    unsigned mask = l->followed < l->sockets && !l->uid_known ? 1u << SIGHT_LEFT_OUT : 0;
+
+    for (uint32_t i = 0; i < l->followed; i++)
+        mask |= 1u << owner_sight(l->members[i].owners);
+    return mask;
+}
+
+/* What would help most. */
+static const char *reason_of(unsigned sights)
+{
+    if (sights & 1u << SIGHT_HIDDEN)
+        return "this takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace";
+    if (sights & 1u << SIGHT_LATE)
+        return "/proc could not be looked through in time; see whether it is mounted, and what the collector "
+               "\"owners\" says";
+    if (sights & 1u << SIGHT_LEFT_OUT)
+        return "there are more sockets than limits.listeners, limits.listeners_per_port and limits.members "
+               "let "
+               "look for";
+    return "no process here does";
+}
+
 /* Names the listeners whose owners a rule needs and cannot see. */
 static void describe_untold(struct evaluation *ev, enum protocol protocol)
 {
@@ -205,22 +233,21 @@ static void describe_untold(struct evaluation *ev, enum protocol protocol)
     struct inventory_cursor cursor = {0};
     struct buf *out = &ev->text;
     const struct listener *l;
-    bool hidden = false;
+    unsigned sights = 0;
 
     buf_fmt(out, "who holds %zu %s listener%s that a rule is about cannot be seen (", count,
             protocol_name(protocol), count == 1 ? "" : "s");
     while ((l = inventory_next(ev->inv, &cursor))) {
         if (!(ev->verdict->listeners[l->index].rules & 1u << RULE_BLIND) || l->protocol != protocol)
             continue;
-        hidden |= listener_sight(l) == SIGHT_HIDDEN;
+        sights |= sights_of(l);
         if (named++ >= JUDGE_ENDPOINTS)
             continue;
         buf_str(out, named > 1 ? ", " : "");
         judge_describe(out, l);
     }
     buf_str(out, count > JUDGE_ENDPOINTS ? ", ...): " : "): ");
-    buf_str(out, hidden ? "this takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace"
-                        : "no process here does");
+    buf_str(out, reason_of(sights));
 }
 
 /* Which part of a class is to be complained of: what rules need and cannot see. */

@@ -147,24 +147,27 @@ int listener_holders(const struct listener *l, struct holder_list *list)
     return 0;
 }
 
-uint64_t listener_holders_cut(const struct listener *l)
+bool listener_holders_are_cut(const struct listener *l)
 {
-    uint64_t cut = 0;
-
     for (uint32_t i = 0; i < l->followed; i++)
-        if (l->members[i].owners)
-            cut += l->members[i].owners->unlisted;
-    return cut;
+        if (l->members[i].owners && l->members[i].owners->unlisted > 0)
+            return true;
+    return false;
 }
 
-uint64_t listener_holders_unlisted(const struct listener *l)
+/* There are as many as have the socket that most have. Not all sockets need list
+ * the same ones of them. */
+uint64_t listener_holders_unlisted(const struct listener *l, const struct holder_list *list)
 {
     uint64_t most = 0;
 
-    for (uint32_t i = 0; i < l->followed; i++)
-        if (l->members[i].owners && l->members[i].owners->unlisted > most)
-            most = l->members[i].owners->unlisted;
-    return most;
+    for (uint32_t i = 0; i < l->followed; i++) {
+        const struct owner_set *owners = l->members[i].owners;
+        uint64_t all = owners ? owners->count + owners->unlisted : 0;
+
+        most = all > most ? all : most;
+    }
+    return most > list->count ? most - list->count : 0;
 }
 
 void holder_list_done(struct holder_list *list)
@@ -178,19 +181,10 @@ enum sight listener_sight(const struct listener *l)
     enum sight worst = SIGHT_SEEN;
 
     for (uint32_t i = 0; i < l->followed; i++) {
-        const struct owner_set *owners = l->members[i].owners;
-        enum sight sight = owners ? owners->sight : SIGHT_NOT_YET;
+        enum sight sight = owner_sight(l->members[i].owners);
 
         if (sight < worst)
             worst = sight;
     }
     return worst;
-}
-
-bool listener_awaits_name(const struct listener *l)
-{
-    for (uint32_t i = 0; i < l->followed; i++)
-        if (l->members[i].owners && owner_set_awaits_name(l->members[i].owners))
-            return true;
-    return false;
 }

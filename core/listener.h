@@ -17,7 +17,7 @@ enum presence {
 /* One socket of a service. */
 struct member {
     uint64_t cookie;
-    const struct owner_set *owners; /* a reference, or NULL: not looked for */
+    const struct owner_set *owners; /* a reference, or NULL: nobody looks */
     uint64_t cgroup_id;             /* where it was made (cgroup2); 0 unknown */
     uint32_t inode;                 /* 0: no process can have it open, or unknown */
     uint32_t uid;
@@ -123,20 +123,19 @@ struct holder_list {
  * PID. Returns 0 or -ENOMEM. */
 int listener_holders(const struct listener *l, struct holder_list *list);
 
-/* How many holders of its sockets are not listed, summed over the sockets: one
- * that has several of them is in it as often. */
-uint64_t listener_holders_cut(const struct listener *l);
+/* Whether a limit cut the holders of any of its sockets. */
+bool listener_holders_are_cut(const struct listener *l);
 
-/* How many processes hold it besides those that are listed, at least: of one
- * socket, that of which most are not. */
-uint64_t listener_holders_unlisted(const struct listener *l);
+/* How many processes hold it besides those that are listed: exactly where each
+ * of them has the same sockets, as those that a server forks, or that share one
+ * table of descriptors; otherwise at least.
+ *
+ * list   filled by listener_holders() */
+uint64_t listener_holders_unlisted(const struct listener *l, const struct holder_list *list);
 void holder_list_done(struct holder_list *list);
 
 /* The worst of what was found out about the owners of its sockets. */
 enum sight listener_sight(const struct listener *l);
-
-/* Whether the name of a user of one of its sockets is asked for. */
-bool listener_awaits_name(const struct listener *l);
 
 /* Whether a port class means anything for the listener (a raw one has none). */
 bool listener_has_port_class(const struct listener *l);

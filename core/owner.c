@@ -58,6 +58,11 @@ void owner_set_unref(const struct owner_set *set)
     free(ref_unseal(set));
 }
 
+enum sight owner_sight(const struct owner_set *set)
+{
+    return set ? set->sight : SIGHT_LEFT_OUT;
+}
+
 bool owner_set_awaits_name(const struct owner_set *set)
 {
     bool awaits = set->user_awaited;

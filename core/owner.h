@@ -41,12 +41,14 @@ const struct holder *holder_new(const struct holder *described);
 const struct holder *holder_ref(const struct holder *holder);
 void holder_unref(const struct holder *holder);
 
-/* What was found out about the holders of a socket. */
+/* What was found out about the holders of a socket; the less, the worse. */
 enum sight {
-    SIGHT_NOT_YET, /* not looked for */
-    SIGHT_HIDDEN,  /* none was found, but not every process could be looked into */
-    SIGHT_NONE,    /* every process was looked into, none has it */
-    SIGHT_SEEN,    /* those below have it */
+    SIGHT_NOT_YET,  /* they are being looked for */
+    SIGHT_LEFT_OUT, /* nobody looks for them: a limit cut the socket */
+    SIGHT_LATE,     /* they could not be looked for in time */
+    SIGHT_HIDDEN,   /* none was found, but not every process could be looked into */
+    SIGHT_NONE,     /* every process was looked into, none has it */
+    SIGHT_SEEN,     /* those below have it */
 };
 
 struct owner_set {
@@ -70,6 +72,9 @@ void owner_set_unref(const struct owner_set *set);
 /* Whether the name of one of its users is asked for: a database of users may be
  * slow. While it is, what cannot be told is no blindness. */
 bool owner_set_awaits_name(const struct owner_set *set);
+
+/* set   NULL: nobody looks */
+enum sight owner_sight(const struct owner_set *set);
 
 /* Whether the holder only keeps the socket for a service that it starts when
  * somebody connects: systemd itself, the system's or a user's, or root's
@@ -109,7 +114,7 @@ enum owner_match {
  * asked for, and so may a user whose name is unknown. A user that is a number is
  * the one with that number, whatever its name.
  *
- * set   NULL: not looked for */
+ * set   NULL: nobody looks */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);
 
 /* Which of an owner's names. */

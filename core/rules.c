@@ -128,10 +128,15 @@ void judge_note_untold(struct evaluation *ev, const struct listener *l)
 {
     bool marked = ev->verdict->listeners[l->index].rules & 1u << RULE_BLIND;
 
-    if (marked || listener_sight(l) == SIGHT_NOT_YET || listener_awaits_name(l))
+    if (marked)
         return;
     judge_mark(ev, l, RULE_BLIND, ev->verdict->classes[l->protocol].severity);
     ev->classes[l->protocol].untold++;
+}
+
+bool judge_is_unseen(const struct owner_set *owners)
+{
+    return owner_sight(owners) != SIGHT_NOT_YET && !(owners && owner_set_awaits_name(owners));
 }
 
 static void need_class(struct class_verdict *class, enum severity severity)

@@ -164,10 +164,13 @@ static uint64_t holders_cut(const struct listener_table *table)
 {
     size_t count;
     const struct listener *l = listener_table_all(table, &count);
+    struct holder_list list = {0};
     uint64_t cut = 0;
 
     for (size_t i = 0; i < count; i++)
-        cut += listener_holders_cut(&l[i]);
+        if (listener_holders_are_cut(&l[i]) && listener_holders(&l[i], &list) == 0)
+            cut += listener_holders_unlisted(&l[i], &list);
+    holder_list_done(&list);
     return cut;
 }
 

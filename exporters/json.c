@@ -113,11 +113,12 @@ static size_t write_holders(struct document *d)
 /* null where nobody was seen and somebody may be there unseen; [] where nobody is. */
 static void write_owners(struct document *d, const struct listener *l)
 {
-    uint64_t left_out = listener_holders_unlisted(l);
+    uint64_t left_out;
 
     if (listener_holders(l, &d->holders) < 0)
         d->w.out->failed = true;
-    else if (d->holders.count == 0 && listener_sight(l) < SIGHT_NONE)
+    left_out = listener_holders_unlisted(l, &d->holders);
+    if (d->holders.count == 0 && listener_sight(l) < SIGHT_NONE)
         json_write_null(&d->w, "owners");
     else
         left_out += write_holders(d);

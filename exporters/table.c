@@ -99,7 +99,7 @@ static void write_owner(struct table *t, const struct listener *l)
         t->text.failed = true;
     } else if (t->holders.count > 0) {
         const struct holder *first = first_user(&t->holders);
-        unsigned long long others = t->holders.count - 1 + listener_holders_unlisted(l);
+        unsigned long long others = t->holders.count - 1 + listener_holders_unlisted(l, &t->holders);
 
         if (first->program && first->program->deleted)
             buf_str(&t->text, deleted);

@@ -180,6 +180,37 @@ def end():
 obey(SIGUSR1=share, SIGUSR2=end)
 """
 
+# A thread has a table of its own, and a listener in it; its process has not.
+OWN_TABLE = """
+import threading
+CLONE_FILES = 0x400
+def hold():
+    if libc.unshare(CLONE_FILES) < 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    rename(b"thread")
+    s = tcp("127.0.0.1", %d)
+    listening.set()
+    signal.pause()
+listening = threading.Event()
+threading.Thread(target=hold, daemon=True).start()
+listening.wait()
+"""
+
+# What is left is a thread, and a main one that has ended.
+NO_LEADER = """
+import platform, threading
+SYS_exit = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+def hold():
+    rename(b"thread")
+    s = tcp("127.0.0.1", %d)
+    while open("/proc/self/status").read().split("State:")[1].split()[0] != "Z":
+        time.sleep(0.01)
+    ready()
+    time.sleep(600)
+threading.Thread(target=hold, daemon=True).start()
+libc.syscall(SYS_exit, 0)
+"""
+
 # A listener that is another one each time somebody looks.
 RESTLESS = """
 ready()
@@ -773,6 +804,63 @@ class PrivilegeTest(OwnersCase):
         self.assert_check(EXPECT % 'port = 7200; process = "roots";', 3, "Blind", prefix=[*hiding, *self.nobody])
 
 
+class ThreadTest(OwnersCase):
+    """What no /proc/PID/fd shows, since that is the main thread's."""
+
+    def assert_told(self, code, port, name, user, prefix):
+        program = self.program(code % port, name, prefix)
+        self.assertEqual(holders(port), set(), "no process has it by itself")
+        self.assertEqual(seen(port, prefix=prefix), {(program.pid, name.decode(), user)})
+        self.assertEqual(seen(port), {(program.pid, name.decode(), user)})
+        self.assert_check(EXPECT % f'port = {port}; process = "{name.decode()}";', 0, prefix=prefix)
+        self.assert_check(EXPECT % f'port = {port}; process = "thread";', 2, "WrongOwner", prefix=prefix)
+        return program
+
+    def test_a_thread_with_a_table_of_its_own(self):
+        self.assert_told(OWN_TABLE, 7110, b"owntable", "root", [])
+        self.assert_told(OWN_TABLE, 7111, b"owntable", "nobody", as_user(*NOBODY))
+
+    def test_a_process_whose_main_thread_has_ended(self):
+        self.assert_told(NO_LEADER, 7112, b"noleader", "root", [])
+        self.assert_told(NO_LEADER, 7113, b"noleader", "nobody", as_user(*NOBODY))
+
+    def test_a_daemon_keeps_it(self):
+        daemon = self.daemon(EXPECT % 'port = 7114; process = "noleader";')
+        program = self.program(NO_LEADER % 7114, b"noleader")
+        self.wait_names(daemon, 7114, process="noleader", user="root")
+        self.grow_old(daemon)
+        self.wait_names(daemon, 7114, process="noleader", user="root")
+        self.assertNotIn("Blind firing", daemon.log())
+        self.assertEqual(daemon.metrics().firing(), set())
+        program.end()
+        daemon.wait_firing({("NotListening", "service", 7114)})
+
+
+class WithoutProcTest(OwnersCase):
+    """Nobody can be looked for, which is not that nothing is wrong."""
+
+    def hiding(self, mount):
+        hiding = ["unshare", "--mount", "sh", "-c", mount + ' && exec "$@"', "sh"]
+        probe = subprocess.run([*hiding, "true"], capture_output=True, text=True)
+        if probe.returncode != 0:
+            self.skipTest(f"cannot hide /proc: {probe.stderr.strip()}")
+        return hiding
+
+    def test_a_look_is_blind(self):
+        self.program("s = tcp('127.0.0.1', 7115)", b"program")
+        prefix = self.hiding("mount -t tmpfs tmpfs /proc")
+        config = EXPECT % 'port = 7115; process = "program";'
+        self.assert_check(config, 0)
+        summary = self.assert_check(config, 3, "Blind", prefix=prefix)
+        self.assertIn("(127.0.0.1:7115): /proc could not be looked through in time", summary)
+        status, rules, _ = check(FAST + 'unexpected: {};\nallow = ( { ports = "7115"; process = "program"; } );', prefix)
+        self.assertEqual((status, "UnexpectedListener" in rules), (3, False))
+        self.assert_check(EXPECT % 'port = 7115; user = "root";', 0, prefix=prefix)  # the socket's own
+        found = list_json(prefix=prefix)
+        self.assertEqual([entry["owners"] for entry in found["listeners"] if entry["port"] == 7115], [None])
+        self.assertFalse(found["collectors"]["owners"]["up"])
+
+
 class AllowTest(OwnersCase):
     CONFIG = FAST + 'allow = ( { ports = "8000"; process = "python*"; } );\nunexpected: {};\n'
     UNEXPECTED = ("UnexpectedListener", "", 8000)
@@ -977,6 +1065,11 @@ class SharedTableTest(OwnersCase):
         self.assertLess(shared, 10 * alone + 0.5)
         self.assertEqual(len(found), 16)
         self.assertLessEqual(found, sharers | {program.pid})
+        self.assertEqual(entry_of(7900)["owners_left_out"], 301 - 16)
+        all_of_them = scratch_file("limits: { holders = 1024; };")
+        entry, = [entry for entry in list_json("--config", all_of_them)["listeners"] if entry["port"] == 7900]
+        self.assertEqual({owner["pid"] for owner in entry["owners"]}, sharers | {program.pid})
+        self.assertEqual((len(entry["owners"]), entry["owners_left_out"]), (301, 0))
 
         daemon = self.daemon('poll: { listeners = "50ms"; };')
         newcomer = self.program("s = tcp('127.0.0.1', 7901)", b"newcomer")

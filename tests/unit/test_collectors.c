@@ -1621,7 +1621,7 @@ static void without_their_owners_the_listeners_are_still_told(void **state)
     assert_others_are_fine(t, PROTOCOL_COUNT);
     l = listener_table_all(t, &count);
     assert_null(l[0].members[0].owners);
-    assert_int_equal(listener_sight(&l[0]), SIGHT_NOT_YET);
+    assert_int_equal(listener_sight(&l[0]), SIGHT_LEFT_OUT);
     assert_run(*state, "owners", true, false, -ENOMEM);
     assert_run(*state, "tcp", true, true, 0);
     assert_run(*state, "udp", true, true, 0);

@@ -245,6 +245,8 @@ static void the_sight_is_that_of_the_worst_socket(void **state)
         {{SIGHT_HIDDEN, SIGHT_NONE, SIGHT_SEEN}, SIGHT_HIDDEN},
         {{SIGHT_NONE, SIGHT_HIDDEN, SIGHT_SEEN}, SIGHT_HIDDEN},
         {{SIGHT_HIDDEN, SIGHT_SEEN, SIGHT_NOT_YET}, SIGHT_NOT_YET},
+        {{SIGHT_LATE, SIGHT_HIDDEN, SIGHT_SEEN}, SIGHT_LATE},
+        {{SIGHT_NONE, SIGHT_NOT_YET, SIGHT_LATE}, SIGHT_NOT_YET},
         {{SIGHT_NOT_YET, SIGHT_SEEN, SIGHT_SEEN}, SIGHT_NOT_YET},
     };
 
@@ -271,7 +273,7 @@ static void a_socket_without_owners_was_not_looked_for(void **state)
     add_member(&s, owners_of(UNTELLING, MARIADB));
     assert_int_equal(listener_sight(&s.l), SIGHT_SEEN);
     add_member(&s, NULL);
-    assert_int_equal(listener_sight(&s.l), SIGHT_NOT_YET);
+    assert_int_equal(listener_sight(&s.l), SIGHT_LEFT_OUT);
     service_done(&s);
 }
 
@@ -313,19 +315,33 @@ static void holders_of_all_sockets_are_told_once_each_by_pid(void **state)
     service_done(&s);
 }
 
-static void holders_that_are_not_listed_are_summed_over_the_sockets(void **state)
+/* Who has several of the sockets is one holder, whichever of them list it. */
+static void holders_that_are_not_listed_are_counted_once(void **state)
 {
-    struct owner_set *few = owners_of(UNTELLING, MARIADB), *many = owners_of(UNTELLING, MARIADB);
+    struct owner_set *few = owners_of(UNTELLING, "5:a:u:,7:b:u:");
+    struct owner_set *many = owners_of(UNTELLING, "7:b:u:,9:c:u:");
+    struct holder_list list = {0};
     struct service s = {0};
 
     (void)state;
-    few->unlisted = 2;
-    many->unlisted = UINT64_C(5000000000);
-    assert_int_equal(listener_holders_cut(&s.l), 0);
+    assert_false(listener_holders_are_cut(&s.l));
+    assert_int_equal(listener_holders_unlisted(&s.l, &list), 0);
     add_member(&s, NULL);
     add_member(&s, few);
     add_member(&s, many);
-    assert_int_equal(listener_holders_cut(&s.l), UINT64_C(5000000002));
+    assert_false(listener_holders_are_cut(&s.l));
+    few->unlisted = 298;
+    many->unlisted = 298;
+    assert_true(listener_holders_are_cut(&s.l));
+    assert_int_equal(listener_holders(&s.l, &list), 0);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(listener_holders_unlisted(&s.l, &list), 297);
+    few->unlisted = 0;
+    many->unlisted = UINT64_C(5000000000);
+    assert_int_equal(listener_holders_unlisted(&s.l, &list), UINT64_C(4999999999));
+    many->unlisted = 1; /* of three that have it all are listed */
+    assert_int_equal(listener_holders_unlisted(&s.l, &list), 0);
+    holder_list_done(&list);
     service_done(&s);
 }
 
@@ -354,7 +370,7 @@ int main(void)
         cmocka_unit_test(the_sight_is_that_of_the_worst_socket),
         cmocka_unit_test(a_socket_without_owners_was_not_looked_for),
         cmocka_unit_test(holders_of_all_sockets_are_told_once_each_by_pid),
-        cmocka_unit_test(holders_that_are_not_listed_are_summed_over_the_sockets),
+        cmocka_unit_test(holders_that_are_not_listed_are_counted_once),
         cmocka_unit_test(only_a_raw_listener_has_no_port_class),
     };
 

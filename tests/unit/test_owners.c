@@ -17,6 +17,7 @@
  *   10             the descriptors of a process were looked through
  *   10?            one descriptor of a process was looked at again
  *   10!            a process was described anew, without being looked through
+ *   10+            the threads of a process were listed
  *
  * A process has descriptors that are no sockets first, and then its sockets. */
 enum { PROCESSES_MAX = 31000, HELD_MAX = 4, CGROUPS_MAX = 1010, ROWS_MAX = 60000 };
@@ -31,6 +32,7 @@ struct process {
     int error;                  /* what looking into it fails with */
     uint32_t many, many_first;  /* sockets besides, by their first inode */
     uint32_t sharing;           /* the PID whose table of descriptors it shares; 0 for its own */
+    uint32_t thread_of;         /* the PID of its process; 0 for a process */
 };
 
 struct name {
@@ -58,7 +60,7 @@ static struct machine {
     int list_error, describe_error;
     int64_t clock_takes_us, descriptor_takes_us, listed_takes_us, tree_takes_us, look_takes_us;
     int64_t spent_us; /* on all of that but the clock */
-    size_t lists, trees, rechecks, scans, forgotten, described, comparisons, opened_cgroups;
+    size_t lists, trees, threads, rechecks, scans, forgotten, described, comparisons, opened_cgroups;
     bool many_cgroups, is_sorted; /* is_sorted: processes stand by PID */
     int compare_error;
     uint32_t next_fork; /* a PID: with every process looked through come two new ones */
@@ -201,7 +203,7 @@ int cgroup_members_next(struct cgroup_members *m, uint32_t *ret_pid)
     while (m->at < machine.process_count) {
         const struct process *process = &machine.processes[m->at++];
 
-        if (process->cgroup_id == machine.cgroups[m->fd].id) {
+        if (process->cgroup_id == machine.cgroups[m->fd].id && process->thread_of == 0) {
             take(machine.listed_takes_us);
             *ret_pid = process->pid;
             return 1;
@@ -351,10 +353,54 @@ int proc_pids_next(struct proc_pids *p, uint32_t *ret_pid)
 {
     assert_int_equal(p->entries.fd, 0);
     take(machine.listed_takes_us);
+    while (p->entries.at < machine.process_count && machine.processes[p->entries.at].thread_of != 0)
+        p->entries.at++;
     if (p->entries.at == machine.process_count)
         return 0;
     *ret_pid = machine.processes[p->entries.at++].pid;
     return 1;
+}
+
+/* The next thread of a process from a place on; 0 for none. */
+static uint32_t next_thread(uint32_t pid, size_t *at)
+{
+    while (*at < machine.process_count) {
+        const struct process *process = &machine.processes[(*at)++];
+
+        if (process->thread_of == pid)
+            return process->pid;
+    }
+    return 0;
+}
+
+int proc_threads_open(struct proc_threads *t, uint32_t pid)
+{
+    size_t at = 0;
+
+    *t = (struct proc_threads){.pid = pid, .entries.fd = -1};
+    if (!find_process(pid))
+        return -ENOENT;
+    if (next_thread(pid, &at) == 0)
+        return 0;
+    note_process(pid, "+");
+    machine.threads++;
+    t->entries.fd = 0;
+    machine.files++;
+    return 1;
+}
+
+int proc_threads_next(struct proc_threads *t, uint32_t *ret_tid)
+{
+    assert_int_equal(t->entries.fd, 0);
+    take(machine.listed_takes_us);
+    *ret_tid = next_thread(t->pid, &t->entries.at);
+    return *ret_tid != 0;
+}
+
+void proc_threads_close(struct proc_threads *t)
+{
+    machine.files -= t->entries.fd >= 0;
+    t->entries.fd = -1;
 }
 
 void proc_pids_close(struct proc_pids *p)
@@ -429,6 +475,8 @@ static int describe(uint32_t pid, struct users *users, struct holder *ret)
 {
     const struct process *process = find_process(pid);
 
+    if (process && process->thread_of != 0)
+        process = find_process(process->thread_of);
     assert_ptr_equal(users, &the_users);
     machine.described++;
     if (!process)
@@ -492,14 +540,15 @@ bool proc_scan_sees_all(void)
     return !machine.hides;
 }
 
-enum recheck proc_scan_recheck(const struct holder *holder, uint32_t fd, uint32_t inode, bool whole)
+enum recheck proc_scan_recheck(const struct holder *holder, uint32_t tid, uint32_t fd, uint32_t inode,
+                               bool whole)
 {
     const struct process *process = find_process(holder->pid);
 
-    note_process(holder->pid, "?");
+    note_process(tid, "?");
     machine.rechecks++;
     take(machine.look_takes_us);
-    if (!process || !has_socket(table_of(process), fd, inode))
+    if (!process || !find_process(tid) || !has_socket(table_of(find_process(tid)), fd, inode))
         return RECHECK_LOST;
     if (strcmp(process->name, holder->process) != 0)
         return RECHECK_CHANGED;
@@ -526,6 +575,15 @@ static struct process *start(uint32_t pid, const char *name, uint64_t cgroup_id,
     *process = (struct process){
         .pid = pid, .name = name, .uid = WWW_DATA, .unit = "", .cgroup_id = cgroup_id, .sockets[3] = inode};
     return process;
+}
+
+/* A thread of a process, with a table of its own. */
+static struct process *start_thread(uint32_t tid, uint32_t pid, uint32_t inode)
+{
+    struct process *thread = start(tid, "thread", ELSEWHERE, inode);
+
+    thread->thread_of = pid;
+    return thread;
 }
 
 static void stop(uint32_t pid)
@@ -1864,6 +1922,27 @@ static void what_is_told_changes_only_when_something_else_is_known(void **state)
     assert_true(owners_version(*state) > version);
 }
 
+/* Ten processes that hold a lot, as one table or each for itself. */
+static void start_crowd(uint32_t first, uint32_t count, uint32_t sockets, bool shared)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct process *process = start(first + i, "crowd", ELSEWHERE, 0);
+
+        process->many = sockets;
+        process->many_first = 100000;
+        process->sharing = shared && i > 0 ? first : 0;
+    }
+}
+
+static void assert_listed(const struct member *row, size_t listed, uint64_t unlisted)
+{
+    assert_int_equal(row->owners->sight, SIGHT_SEEN);
+    assert_int_equal(row->owners->count, listed);
+    assert_int_equal(row->owners->unlisted, unlisted);
+    for (size_t i = 1; i < listed; i++)
+        assert_true(row->owners->holders[i]->pid > row->owners->holders[i - 1]->pid);
+}
+
 /* One-shot commands */
 
 static void to_the_end_everything_is_looked_for_whatever_it_takes(void **state)
@@ -1896,7 +1975,126 @@ static void to_the_end_without_proc_ends_with_the_reason(void **state)
     poll(*state, &row, 1);
     assert_int_equal(owners_step(*state, &to_the_end), -ENOENT);
     poll(*state, &row, 1);
+    assert_nobody(&row, SIGHT_LATE); /* nobody will look any more */
+}
+
+static void to_the_end_all_who_share_a_table_are_listed(void **state)
+{
+    struct member row = socket_of(100000, ELSEWHERE);
+
+    owners_set_limit(*state, 1024);
+    start_crowd(1000, 300, 100, true);
+    poll(*state, &row, 1);
+    assert_int_equal(owners_step(*state, &to_the_end), 0);
+    poll(*state, &row, 1);
+    assert_listed(&row, 300, 0);
+}
+
+/* Too late */
+
+static void without_proc_owners_are_late_after_ten_seconds(void **state)
+{
+    static struct member rows[1000];
+    int64_t began_ms = now_ms();
+    uint64_t version;
+
+    machine.list_error = -ENOENT;
+    for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        rows[i] = socket_of(100 + i, ELSEWHERE);
+    poll(*state, rows, ARRAY_LENGTH(rows));
+    version = owners_version(*state);
+    while (owners_due_ms(*state, now_ms()) < began_ms + 10000) {
+        if (owners_due_ms(*state, now_ms()) > now_ms())
+            machine.now_us = owners_due_ms(*state, now_ms()) * 1000;
+        (void)step(*state);
+        assert_true(owners_version(*state) == version);
+    }
+    machine.now_us = (began_ms + 10000) * 1000;
+    for (int i = 0; is_due(*state); i++) {
+        assert_in_range(i, 0, 4);
+        (void)step(*state);
+    }
+    assert_true(owners_version(*state) > version);
+    poll(*state, rows, ARRAY_LENGTH(rows));
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_nobody(&rows[i], SIGHT_LATE);
+    assert_false(is_due(*state));
+
+    machine.list_error = 0;
+    start(10, "web", ELSEWHERE, 100);
+    pass_ms(1000);
+    attach_many(*state, rows, ARRAY_LENGTH(rows));
+    assert_holders(&rows[0], "10");
+    assert_nobody(&rows[1], SIGHT_NONE);
+}
+
+/* Each has ten seconds of its own. */
+static void a_search_that_takes_longer_is_late_and_ends_all_the_same(void **state)
+{
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+    int64_t began_ms = now_ms();
+
+    start_many(1000, 100, 40000); /* twenty seconds to look through */
+    poll(*state, rows, 1);
+    run(*state, 5000);
+    poll(*state, rows, 2);
+    run(*state, began_ms + 9990 - now_ms());
+    poll(*state, rows, 2);
+    assert_nobody(&rows[0], SIGHT_NOT_YET);
+    run(*state, began_ms + 10010 - now_ms());
+    poll(*state, rows, 2);
+    assert_nobody(&rows[0], SIGHT_LATE);
+    assert_nobody(&rows[1], SIGHT_NOT_YET);
+    run(*state, 5010);
+    poll(*state, rows, 2);
+    assert_nobody(&rows[1], SIGHT_LATE);
+    run(*state, 600000);
+    poll(*state, rows, 2);
+    assert_nobody(&rows[0], SIGHT_NONE);
+    assert_nobody(&rows[1], SIGHT_NONE);
+}
+
+/* Steps as they are due, whatever comes of it. */
+static void fail_for(struct owners *o, int64_t ms)
+{
+    int64_t end_ms = now_ms() + ms;
+
+    for (; now_ms() < end_ms; pass_ms(100))
+        (void)step(o);
+}
+
+/* What is known stays known. */
+static void what_was_found_is_never_late(void **state)
+{
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+
+    start(10, "web", ELSEWHERE, 100);
+    attach_many(*state, rows, 2);
+    machine.list_error = -ENOENT;
+    owners_refresh(*state);
+    fail_for(*state, 20000);
+    poll(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_nobody(&rows[1], SIGHT_NONE);
+}
+
+/* From when its holder was found to have gone. */
+static void a_holder_that_has_gone_leaves_ten_seconds(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 100);
+    attach(*state, &row);
+    pass_ms(5000);
+    attach(*state, &row);
+    machine.list_error = -ENOENT;
+    stop(10);
+    fail_for(*state, 9000);
+    poll(*state, &row, 1);
     assert_nobody(&row, SIGHT_NOT_YET);
+    fail_for(*state, 5000);
+    poll(*state, &row, 1);
+    assert_nobody(&row, SIGHT_LATE);
 }
 
 /* Floods */
@@ -1954,27 +2152,6 @@ static void cgroups_that_come_and_go_cost_a_bounded_time(void **state)
     }
     assert_in_range(machine.trees, 2, 210);
     assert_true(machine.spent_us <= 10100000 + (machine.now_us - began_us) / 10);
-}
-
-/* Ten processes that hold a lot, as one table or each for itself. */
-static void start_crowd(uint32_t first, uint32_t count, uint32_t sockets, bool shared)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct process *process = start(first + i, "crowd", ELSEWHERE, 0);
-
-        process->many = sockets;
-        process->many_first = 100000;
-        process->sharing = shared && i > 0 ? first : 0;
-    }
-}
-
-static void assert_listed(const struct member *row, size_t listed, uint64_t unlisted)
-{
-    assert_int_equal(row->owners->sight, SIGHT_SEEN);
-    assert_int_equal(row->owners->count, listed);
-    assert_int_equal(row->owners->unlisted, unlisted);
-    for (size_t i = 1; i < listed; i++)
-        assert_true(row->owners->holders[i]->pid > row->owners->holders[i - 1]->pid);
 }
 
 static void a_table_that_processes_share_is_looked_through_once(void **state)
@@ -2084,6 +2261,84 @@ static void tables_that_cannot_be_compared_are_looked_through_each(void **state)
         assert_int_equal(machine.scans, 4);
         assert_holders(&rows[50], i == 0 ? "1000 1001 1002 1003" : "1100 1101 1102 1103");
     }
+}
+
+/* In whatever order the table is come upon that is not listed. */
+static void who_shares_a_table_that_is_not_listed_is_counted(void **state)
+{
+    static const uint32_t firsts[] = {100, 5000};
+    struct member *rows = flood(200, 1);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(firsts); i++) {
+        for (uint32_t k = 0; k < 200; k++) {
+            rows[k].cgroup_id = ELSEWHERE;
+            rows[k].cookie += 1000;
+        }
+        machine.process_count = 0;
+        pass_ms(100000);
+        start_crowd(1000, 20, 200, false);
+        start_crowd(firsts[i], 300, 200, true);
+        machine.processes[19].others = 100; /* of which some are looked through later */
+        attach_many(*state, rows, 200);
+        run(*state, 5000);
+        poll(*state, rows, 200);
+        assert_listed(&rows[0], 16, 304);
+        assert_listed(&rows[199], 16, 304);
+        machine.scans = 0;
+        run(*state, 250000); /* through looks at everything */
+        poll(*state, rows, 200);
+        assert_listed(&rows[7], 16, 304);
+        assert_in_range(machine.scans, 4 * 21, 5 * 22);
+        for (uint32_t pid = firsts[i] + 200; pid < firsts[i] + 300; pid++)
+            stop(pid);
+        run(*state, 130000);
+        poll(*state, rows, 200);
+        assert_listed(&rows[7], 16, 204);
+        stop(firsts[i] + 3);
+        stop(1003);
+        run(*state, 130000);
+        poll(*state, rows, 200);
+        assert_int_equal(rows[7].owners->count + rows[7].owners->unlisted, 218);
+    }
+}
+
+static void to_the_end_those_that_share_a_table_are_counted(void **state)
+{
+    static const size_t limits[] = {1, 16, 1024};
+    struct member *rows = flood(200, 1);
+
+    start_crowd(1000, 20, 200, false);
+    start_crowd(2000, 300, 200, true);
+    for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {
+        for (uint32_t k = 0; k < 200; k++) {
+            rows[k].cgroup_id = ELSEWHERE;
+            rows[k].cookie += 1000;
+        }
+        owners_set_limit(*state, limits[i]);
+        poll(*state, rows, 200);
+        assert_int_equal(owners_step(*state, &to_the_end), 0);
+        poll(*state, rows, 200);
+        for (size_t k = 0; k < 200; k += 199)
+            assert_listed(&rows[k], limits[i] < 320 ? limits[i] : 320, limits[i] < 320 ? 320 - limits[i] : 0);
+    }
+}
+
+/* As when our own descriptors have run out. */
+static void a_count_that_fails_is_not_tried_for_ever(void **state)
+{
+    struct member *rows = flood(200, 1);
+
+    for (uint32_t k = 0; k < 200; k++)
+        rows[k].cgroup_id = ELSEWHERE;
+    start_crowd(1000, 20, 200, false);
+    start_crowd(2000, 300, 200, true);
+    poll(*state, rows, 200);
+    while (machine.scans < 21)
+        assert_true(step(*state) >= 0);
+    for (uint32_t pid = 2000; pid < 2300; pid++)
+        find_process(pid)->error = -EMFILE;
+    assert_int_equal(owners_step(*state, &to_the_end), 0);
+    assert_in_range(machine.scans, 21, 340);
 }
 
 static void of_many_holders_so_many_are_listed_and_all_are_counted(void **state)
@@ -2239,6 +2494,213 @@ static void after_a_flood_the_memory_is_given_back(void **state)
     poll(*state, &own, 1);
     assert_holders(&own, "10");
     assert_true(allocated() < before + 65536);
+}
+
+/* Threads */
+
+/* Its main thread has ended, or it got a table of its own by unshare(2). */
+static void what_no_process_has_a_thread_may_have(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 0)->unit = "web.service";
+    start(20, "mail", MAIL_ID, 200);
+    start_thread(11, 10, 300)->sharing = 10;
+    start_thread(12, 10, 100);
+    start_thread(13, 10, 100); /* and another one besides, which is the same process */
+    attach(*state, &row);
+    assert_did("tree " WEB " 10 list 20 10+ 12 13"); /* the first shares the process's table */
+    assert_holders(&row, "10");
+    assert_string_equal(row.owners->holders[0]->process, "web");
+    assert_string_equal(row.owners->holders[0]->unit, "web.service");
+    assert_int_equal(row.owners->unlisted, 0);
+
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_did("12? " WEB); /* as any other holder */
+    stop(12);
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_did("12? 12 " WEB " 10 list 20 10+ 13");
+    assert_holders(&row, "10");
+    stop(13);
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_nobody(&row, SIGHT_NONE);
+}
+
+static void what_some_process_has_is_not_looked_for_among_threads(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+
+    start(10, "web", ELSEWHERE, 100);
+    start(20, "mail", ELSEWHERE, 0);
+    start_thread(21, 20, 100);
+    attach(*state, &row);
+    run(*state, 200000);
+    poll(*state, &row, 1);
+    assert_int_equal(machine.threads, 0);
+    assert_holders(&row, "10");
+}
+
+/* The threads that are left when the first has ended share one table. */
+static void a_table_that_threads_share_is_looked_through_once(void **state)
+{
+    static struct member rows[100];
+
+    start(10, "web", ELSEWHERE, 0);
+    start_thread(100, 10, 0)->many_first = 1000;
+    find_process(100)->many = 100;
+    for (uint32_t tid = 101; tid < 1100; tid++)
+        start_thread(tid, 10, 0)->sharing = 100;
+    for (uint32_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        rows[i] = socket_of(1000 + i, ELSEWHERE);
+    attach_many(*state, rows, ARRAY_LENGTH(rows));
+    assert_did("list 10 10+ 100");
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_holders(&rows[i], "10");
+    assert_int_equal(machine.described, 1);
+    run(*state, 150000); /* and nobody is told twice */
+    poll(*state, rows, ARRAY_LENGTH(rows));
+    assert_listed(&rows[0], 1, 0);
+}
+
+static void of_processes_whose_threads_have_it_each_is_told(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+
+    for (uint32_t pid = 10; pid < 40; pid += 10) {
+        start(pid, "web", ELSEWHERE, 0);
+        start_thread(pid + 1, pid, 100);
+        start_thread(pid + 2, pid, 100);
+    }
+    attach(*state, &row);
+    assert_holders(&row, "10 20 30");
+    stop(21);
+    run(*state, 130000); /* its other thread is found with the look through everything */
+    poll(*state, &row, 1);
+    assert_holders(&row, "10 30");
+    stop(11);
+    stop(31);
+    run(*state, 2000);
+    poll(*state, &row, 1);
+    assert_holders(&row, "10 20 30");
+}
+
+static void a_process_that_has_what_its_thread_has_is_told_once(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+    struct process *web = start(10, "web", ELSEWHERE, 0);
+
+    start_thread(11, 10, 100);
+    attach(*state, &row);
+    web->sockets[0] = 100;
+    run(*state, 130000);
+    poll(*state, &row, 1);
+    assert_listed(&row, 1, 0);
+    stop(11);
+    run(*state, 2000);
+    poll(*state, &row, 1);
+    assert_holders(&row, "10");
+}
+
+/* Their number is used for a process, and that of a process for a thread. */
+static void numbers_of_threads_and_processes_are_used_again(void **state)
+{
+    struct member rows[] = {socket_of(100, ELSEWHERE), socket_of(200, ELSEWHERE)};
+
+    start(10, "web", ELSEWHERE, 0);
+    start_thread(11, 10, 100);
+    start(20, "mail", ELSEWHERE, 200);
+    attach_many(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_holders(&rows[1], "20");
+    stop(11);
+    stop(20);
+    start(11, "mail", ELSEWHERE, 200);
+    start_thread(20, 10, 100);
+    run(*state, 3000);
+    poll(*state, rows, 2);
+    assert_holders(&rows[0], "10");
+    assert_holders(&rows[1], "11");
+    assert_string_equal(rows[0].owners->holders[0]->process, "web");
+    assert_string_equal(rows[1].owners->holders[0]->process, "mail");
+}
+
+/* The process that had it passes it on and ends; another one gets its number. */
+static void a_number_used_again_within_a_poll_is_no_holder(void **state)
+{
+    struct member row = socket_of(100, WEB_ID);
+
+    start(10, "web", WEB_ID, 100);
+    start(30, "heir", ELSEWHERE, 0)->others = 3;
+    attach(*state, &row);
+    stop(10);
+    start(10, "web", WEB_ID, 0)->sockets[2] = 500;
+    find_process(30)->sockets[0] = 100;
+    pass_ms(1000);
+    attach(*state, &row);
+    assert_holders(&row, "30");
+    assert_string_equal(row.owners->holders[0]->process, "heir");
+}
+
+/* Where the process does not let us look at it, its threads do not either; the
+ * number of descriptors is all there is where tables cannot be compared. */
+static void where_threads_cannot_be_looked_into_somebody_may_hide(void **state)
+{
+    static const struct {
+        int error, compare_error;
+        uint32_t others; /* of the thread */
+        const char *did;
+        enum sight sight;
+    } cases[] = {
+        {0, 0, 1, "list 10 10+ 11", SIGHT_NONE},
+        {-EACCES, 0, 1, "list 10 10+ 11", SIGHT_HIDDEN}, /* its first has ended, this one is ours */
+        {-EACCES, -EPERM, 1, "list 10 10+", SIGHT_HIDDEN},
+        {0, -ENOSYS, 1, "list 10 10+ 11", SIGHT_NONE},
+        {0, -ENOSYS, 2, "list 10 10+", SIGHT_HIDDEN}, /* as many as its process */
+    };
+    struct process *web = start(10, "web", ELSEWHERE, 0), *thread = start_thread(11, 10, 0);
+
+    web->others = 2;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct member row = socket_of(100, ELSEWHERE);
+
+        row.cookie = i;
+        web->error = cases[i].error;
+        machine.compare_error = cases[i].compare_error;
+        thread->others = cases[i].others;
+        pass_ms(10000);
+        attach(*state, &row);
+        assert_did(cases[i].did);
+        assert_nobody(&row, cases[i].sight);
+    }
+}
+
+/* One user's 30,000 threads, each with a table of its own, and sockets that are on
+ * their way for ever, a thousand others each second. */
+static void threads_without_number_cost_a_bounded_time(void **state)
+{
+    static struct member rows[1001];
+    int64_t began_us;
+
+    start(10, "crowd", ELSEWHERE, 0);
+    for (uint32_t i = 0; i < 30000; i++)
+        start_thread(1000 + i, 10, 0)->others = 20;
+    machine.is_sorted = true;
+    machine.descriptor_takes_us = 5;
+    machine.listed_takes_us = 2;
+    began_us = machine.now_us;
+    for (uint32_t second = 0; second < 300; second++) {
+        for (uint32_t i = 0; i < 1000; i++) {
+            rows[i] = socket_of(100000 + i, ELSEWHERE);
+            rows[i].cookie += 1000 * (uint64_t)second;
+        }
+        poll(*state, rows, 1000);
+        run(*state, 1000);
+    }
+    assert_true(machine.threads > 1);
+    assert_true(machine.spent_us <= 1000000 + (machine.now_us - began_us) / 45);
 }
 
 /* Errors */
@@ -2547,18 +3009,35 @@ int main(void)
         on_machine(what_is_told_changes_only_when_something_else_is_known),
         on_machine(to_the_end_everything_is_looked_for_whatever_it_takes),
         on_machine(to_the_end_without_proc_ends_with_the_reason),
+        on_machine(to_the_end_all_who_share_a_table_are_listed),
+        on_machine(without_proc_owners_are_late_after_ten_seconds),
+        on_machine(a_search_that_takes_longer_is_late_and_ends_all_the_same),
+        on_machine(what_was_found_is_never_late),
+        on_machine(a_holder_that_has_gone_leaves_ten_seconds),
         on_machine(a_cgroup_is_read_once_however_its_sockets_come),
         on_machine(cgroups_that_come_and_go_cost_a_bounded_time),
         on_machine(a_table_that_processes_share_is_looked_through_once),
         on_machine(a_shared_table_does_not_delay_other_sockets),
         on_machine(whoever_shares_a_table_may_end_or_get_one_of_its_own),
         on_machine(tables_that_cannot_be_compared_are_looked_through_each),
+        on_machine(who_shares_a_table_that_is_not_listed_is_counted),
+        on_machine(to_the_end_those_that_share_a_table_are_counted),
+        on_machine(a_count_that_fails_is_not_tried_for_ever),
         on_machine(of_many_holders_so_many_are_listed_and_all_are_counted),
         on_machine(who_is_not_listed_is_counted_by_whoever_comes_and_goes),
         on_machine(who_is_of_the_sockets_own_user_is_listed_before_others),
         on_machine(another_name_is_no_reason_to_look_through_a_process),
         on_machine(another_name_and_other_descriptors_are),
         on_machine(after_a_flood_the_memory_is_given_back),
+        on_machine(what_no_process_has_a_thread_may_have),
+        on_machine(what_some_process_has_is_not_looked_for_among_threads),
+        on_machine(a_table_that_threads_share_is_looked_through_once),
+        on_machine(of_processes_whose_threads_have_it_each_is_told),
+        on_machine(a_process_that_has_what_its_thread_has_is_told_once),
+        on_machine(numbers_of_threads_and_processes_are_used_again),
+        on_machine(a_number_used_again_within_a_poll_is_no_holder),
+        on_machine(where_threads_cannot_be_looked_into_somebody_may_hide),
+        on_machine(threads_without_number_cost_a_bounded_time),
         on_machine(of_many_holders_each_is_looked_at_once_a_second),
         on_machine(a_look_without_memory_leaves_what_is_known),
         on_machine(memory_may_run_out_at_any_step),

@@ -125,6 +125,21 @@ static int uid_of(const char *status, size_t length, uint32_t *ret_uid)
     return r;
 }
 
+static void a_thread_tells_its_process(void **state)
+{
+    static const char *const wrong[] = {"", "Name:\tTgid:\t7\n", "Name:\ta\nTgid:\t\n",
+                                        "Name:\ta\nTgid:\t0\n", "Name:\ta\nNgid:\t7\n"};
+    uint32_t pid = 0;
+
+    (void)state;
+    assert_int_equal(proc_pid_parse_process("Name:\ta\\nTgid:\t9\nTgid:\t812\nNgid:\t0\nPid:\t813\n", &pid),
+                     0);
+    assert_int_equal(pid, 812);
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+        assert_int_equal(proc_pid_parse_process(wrong[i], &pid), -EBADMSG);
+    assert_int_equal(pid, 812);
+}
+
 static void the_effective_user_counts(void **state)
 {
     static const struct {
@@ -753,6 +768,7 @@ int main(void)
         cmocka_unit_test(another_kind_of_file_is_no_socket),
         cmocka_unit_test(an_inode_too_large_is_none),
         cmocka_unit_test(a_cut_link_is_no_socket),
+        cmocka_unit_test(a_thread_tells_its_process),
         cmocka_unit_test(the_effective_user_counts),
         cmocka_unit_test(a_status_without_a_user_is_malformed),
         cmocka_unit_test(a_cut_status_has_a_user_from_the_first_digit_of_it),

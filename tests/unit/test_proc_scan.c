@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -219,27 +220,27 @@ static void one_descriptor_is_looked_at_again(void **state)
     (void)state;
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
     assert_int_equal(proc_describe(own_pid(), (uint32_t)fd, inode, &users, &who), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_SAME);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode + 1, false), RECHECK_LOST);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd + SOCKETS, inode, false), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd, inode, false), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd, inode + 1, false), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd + SOCKETS, inode, false), RECHECK_LOST);
     assert_int_equal(prctl(PR_SET_NAME, "after", 0, 0, 0), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_CHANGED);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd, inode, false), RECHECK_CHANGED);
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, true), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd, inode, true), RECHECK_SAME);
     other = who;
     other.uid++;
-    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, false), RECHECK_SAME);
-    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, true), RECHECK_CHANGED);
+    assert_int_equal(proc_scan_recheck(&other, own_pid(), (uint32_t)fd, inode, false), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&other, own_pid(), (uint32_t)fd, inode, true), RECHECK_CHANGED);
     other = who;
     (void)snprintf(other.unit, sizeof other.unit, "other.service");
-    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, true), RECHECK_CHANGED);
+    assert_int_equal(proc_scan_recheck(&other, own_pid(), (uint32_t)fd, inode, true), RECHECK_CHANGED);
     other = who;
     other.program = NULL; /* now it can be read */
-    assert_int_equal(proc_scan_recheck(&other, (uint32_t)fd, inode, false), RECHECK_CHANGED);
+    assert_int_equal(proc_scan_recheck(&other, own_pid(), (uint32_t)fd, inode, false), RECHECK_CHANGED);
     assert_int_equal(close(fd), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd, inode, false), RECHECK_LOST);
     assert_int_equal(prctl(PR_SET_NAME, "before", 0, 0, 0), 0);
-    assert_int_equal(proc_scan_recheck(&who, (uint32_t)fd, inode, false), RECHECK_LOST);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)fd, inode, false), RECHECK_LOST);
     program_unref(who.program);
 }
 
@@ -302,6 +303,93 @@ static void tables_of_descriptors_are_compared(void **state)
     assert_int_equal(proc_compare_tables(own, (uint32_t)other, &order), -ESRCH);
 }
 
+/* A thread that got a table of its own, and opened a socket in it. */
+struct own_table {
+    pthread_barrier_t begun, done;
+    uint32_t tid;
+    int result, fd;
+};
+
+static void *get_own_table(void *arg)
+{
+    struct own_table *t = arg;
+
+    t->tid = (uint32_t)syscall(SYS_gettid);
+    t->result = unshare(CLONE_FILES);
+    t->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)prctl(PR_SET_NAME, "thread", 0, 0, 0);
+    (void)pthread_barrier_wait(&t->begun);
+    (void)pthread_barrier_wait(&t->done);
+    return NULL;
+}
+
+/* The inode of the socket under a descriptor of a thread's; 0 for none. */
+static uint32_t socket_of(uint32_t tid, int wanted)
+{
+    struct proc_descriptors d;
+    uint32_t fd, inode, found = 0;
+
+    assert_int_equal(proc_descriptors_open(&d, tid), 0);
+    while (proc_descriptors_next(&d, &fd, &inode) > 0)
+        if (fd == (uint32_t)wanted)
+            found = inode;
+    proc_descriptors_close(&d);
+    return found;
+}
+
+static void assert_thread_is_told_as_its_process(const struct own_table *t)
+{
+    struct users users = {.awaited = false};
+    uint32_t inode = socket_of(t->tid, t->fd);
+    struct holder who;
+
+    assert_int_not_equal(inode, 0);
+    assert_int_not_equal(socket_of(own_pid(), t->fd), inode);
+    assert_int_equal(proc_describe(t->tid, (uint32_t)t->fd, inode, &users, &who), 0);
+    assert_int_equal(who.pid, own_pid());
+    assert_string_equal(who.process, "process");
+    assert_string_equal(who.user, name_of((uint32_t)geteuid()));
+    assert_int_equal(proc_scan_recheck(&who, t->tid, (uint32_t)t->fd, inode, true), RECHECK_SAME);
+    assert_int_equal(proc_scan_recheck(&who, own_pid(), (uint32_t)t->fd, inode, true), RECHECK_LOST);
+    program_unref(who.program);
+}
+
+static void a_thread_may_have_descriptors_of_its_own(void **state)
+{
+    struct own_table t;
+    struct proc_threads list;
+    uint32_t tid;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(prctl(PR_SET_NAME, "process", 0, 0, 0), 0);
+    assert_int_equal(pthread_barrier_init(&t.begun, NULL, 2), 0);
+    assert_int_equal(pthread_barrier_init(&t.done, NULL, 2), 0);
+    assert_int_equal(pthread_create(&thread, NULL, get_own_table, &t), 0);
+    (void)pthread_barrier_wait(&t.begun);
+    assert_int_equal(t.result, 0);
+    assert_int_equal(proc_threads_open(&list, own_pid()), 1);
+    assert_int_equal(proc_threads_next(&list, &tid), 1);
+    assert_int_equal(tid, t.tid);
+    assert_int_equal(proc_threads_next(&list, &tid), 0);
+    proc_threads_close(&list);
+    assert_thread_is_told_as_its_process(&t);
+    (void)pthread_barrier_wait(&t.done);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void who_has_one_thread_has_none_to_be_listed(void **state)
+{
+    pid_t child = start_child();
+    struct proc_threads list;
+
+    (void)state;
+    assert_int_equal(proc_threads_open(&list, (uint32_t)child), 0);
+    end_child(child);
+    assert_int_equal(proc_threads_open(&list, (uint32_t)child), -ENOENT);
+    proc_threads_close(&list);
+}
+
 /* That says nothing about the process, and nothing stays open. */
 static void running_out_of_descriptors_is_told_apart(void **state)
 {
@@ -341,6 +429,8 @@ int main(void)
         cmocka_unit_test(one_descriptor_is_looked_at_again),
         cmocka_unit_test(who_has_a_socket_is_described_as_long_as_it_has),
         cmocka_unit_test(tables_of_descriptors_are_compared),
+        cmocka_unit_test(a_thread_may_have_descriptors_of_its_own),
+        cmocka_unit_test(who_has_one_thread_has_none_to_be_listed),
         cmocka_unit_test(running_out_of_descriptors_is_told_apart),
     };
 

@@ -32,6 +32,25 @@ static void processes_stand_in_order_however_they_come(void **state)
     process_table_done(&t);
 }
 
+static void one_comes_after_the_other(void **state)
+{
+    struct process_table t = {0};
+
+    (void)state;
+    assert_null(process_next(&t, 0));
+    for (uint32_t pid = 10; pid <= 30; pid += 10)
+        assert_non_null(process_add(&t, pid));
+    process_remove(&t, process_find(&t, 20));
+    assert_int_equal(process_next(&t, 0)->pid, 10);
+    assert_int_equal(process_next(&t, 10)->pid, 30);
+    assert_int_equal(process_next(&t, 25)->pid, 30);
+    assert_null(process_next(&t, 30));
+    assert_int_equal(process_told_as(process_find(&t, 10)), 10);
+    process_find(&t, 30)->leader = 10;
+    assert_int_equal(process_told_as(process_find(&t, 30)), 10);
+    process_table_done(&t);
+}
+
 static void one_that_is_known_stays_as_it_is(void **state)
 {
     struct process_table t = {.items = NULL};
@@ -190,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_stand_in_order_however_they_come),
+        cmocka_unit_test(one_comes_after_the_other),
         cmocka_unit_test(one_that_is_known_stays_as_it_is),
         cmocka_unit_test(what_was_removed_is_not_found_and_its_place_goes_with_others),
         cmocka_unit_test(a_number_that_is_used_again_is_a_new_process),

@@ -16,11 +16,13 @@ static const struct own_sockets no_own;
 static struct port_range port_3306[] = {{3306, 3306}};
 
 /* A socket, who made it and who holds it, as rows.h reads both; holders NULL:
- * nobody could be seen. maker NULL: nobody has looked yet; a uid with "?" behind
- * it: the name is asked for. */
+ * nobody could be seen, NOT_YET: nobody was by now. maker NULL: nobody looks; a
+ * uid with "?" behind it: the name is asked for. */
 struct owned {
     const char *socket, *maker, *holders;
 };
+
+static const char not_yet[] = "not yet", late[] = "late";
 
 static struct owner_set *make_owners(const struct owned *o)
 {
@@ -28,6 +30,11 @@ static struct owner_set *make_owners(const struct owned *o)
 
     if (!o->maker)
         return NULL;
+    if (o->holders == not_yet || o->holders == late) {
+        set = owners_of(o->maker, "");
+        set->sight = o->holders == late ? SIGHT_LATE : SIGHT_NOT_YET;
+        return set;
+    }
     set = owners_of(o->maker, o->holders ? o->holders : "");
     if (!o->holders)
         set->sight = SIGHT_HIDDEN;
@@ -176,21 +183,53 @@ static void an_owner_that_cannot_be_seen_is_blindness(void **state)
     assert_cases(cases, ARRAY_LENGTH(cases), &policy);
 }
 
-static void an_owner_nobody_has_looked_for_yet_is_no_blindness(void **state)
+static void an_owner_that_is_being_looked_for_is_no_blindness(void **state)
 {
-    static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", NULL, NULL}};
-    struct expect e = mysql("mariadbd", "", "");
-    struct policy policy = {.expects = &e, .expect_count = 1};
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", "0:root:", not_yet}}, "WrongOwner?"},
+        {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", "0:root:", not_yet}}, "WrongOwner?"},
+        /* Whoever adds sockets all the time hides nothing by it. */
+        {{{"udp/0.0.0.0:3306", HIDDEN}, {"udp/0.0.0.0:3306", "0:root:", not_yet}}, "WrongOwner? Blind"},
+    };
+    struct expect e[] = {mysql("mariadbd", "", ""), mysql("mariadbd", "", "")};
+    struct policy policy = {.expects = e, .expect_count = 1};
 
     (void)state;
-    assert_findings(sockets, &policy, "WrongOwner?");
+    e[1].match.protocol = PROTOCOL_UDP;
+    assert_cases(cases, 2, &policy);
+    policy.expects = &e[1];
+    assert_findings(cases[2].sockets, &policy, cases[2].findings);
+}
+
+static void an_owner_that_could_not_be_looked_for_is_blindness(void **state)
+{
+    static const struct case_of cases[] = {
+        {{{"0.0.0.0:3306", "0:root:", late}}, "WrongOwner? Blind"},
+        {{{"0.0.0.0:3306", NULL, NULL}}, "WrongOwner? Blind"}, /* a limit cut it */
+        {{{"0.0.0.0:3306", MYSQL}, {"[::]:3306", NULL, NULL}}, "WrongOwner? Blind"},
+        {{{"0.0.0.0:3306", "33:www-data:cron.service", late}}, "WrongOwner? Blind"},
+    };
+    static const struct owned cut[SOCKETS_MAX] = {{"0.0.0.0:3306", NULL, NULL}};
+    struct expect e = mysql("mariadbd", "", "");
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    const struct verdict *v;
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases), &policy);
+    v = judge(cases[0].sockets, &policy);
+    assert_non_null(strstr(v->findings[1].summary, "/proc could not be looked through in time"));
+    assert_true(v->findings[1].confirm);
+    verdict_unref(v);
+    v = judge(cut, &policy);
+    assert_non_null(strstr(v->findings[1].summary, "limits.listeners"));
+    verdict_unref(v);
 }
 
 /* Which it becomes when the name is not awaited any more. */
 static void a_user_whose_name_is_asked_for_is_no_blindness(void **state)
 {
     static const struct owned sockets[SOCKETS_MAX] = {{"0.0.0.0:3306", "999?::mariadb.service", NULL}};
-    static const struct owned late[SOCKETS_MAX] = {{"0.0.0.0:3306", "999::mariadb.service", NULL}};
+    static const struct owned in_vain[SOCKETS_MAX] = {{"0.0.0.0:3306", "999::mariadb.service", NULL}};
     struct expect e = mysql("", "mysql", "");
     struct allow a = {.match = {.ports = port_3306, .port_count = 1, .owner.user = "mysql"}};
     struct policy policy = {.expects = &e, .expect_count = 1};
@@ -198,9 +237,9 @@ static void a_user_whose_name_is_asked_for_is_no_blindness(void **state)
 
     (void)state;
     assert_findings(sockets, &policy, "WrongOwner?");
-    assert_findings(late, &policy, "WrongOwner? Blind");
+    assert_findings(in_vain, &policy, "WrongOwner? Blind");
     assert_findings(sockets, &allowing, "UnexpectedListener?");
-    assert_findings(late, &allowing, "UnexpectedListener? Blind");
+    assert_findings(in_vain, &allowing, "UnexpectedListener? Blind");
 }
 
 /* It is no name, but tells who it is. */
@@ -384,7 +423,9 @@ static void an_allowed_owner_must_be_the_one(void **state)
         {{{"0.0.0.0:3306", PYTHON}}, ""},
         {{{"0.0.0.0:3306", MYSQL}}, "UnexpectedListener"},
         {{{"0.0.0.0:3306", HIDDEN}}, "UnexpectedListener? Blind"},
-        {{{"0.0.0.0:3306", NULL, NULL}}, "UnexpectedListener?"},
+        {{{"0.0.0.0:3306", "0:root:", not_yet}}, "UnexpectedListener?"},
+        {{{"0.0.0.0:3306", "0:root:", late}}, "UnexpectedListener? Blind"},
+        {{{"0.0.0.0:3306", NULL, NULL}}, "UnexpectedListener? Blind"},
         {{{"0.0.0.0:3307", HIDDEN}}, "UnexpectedListener"},
         {{{"udp/0.0.0.0:3306", PYTHON}}, "UnexpectedListener"},
     };
@@ -676,7 +717,8 @@ int main(void)
         cmocka_unit_test(another_owner_is_the_wrong_one_and_listens_all_the_same),
         cmocka_unit_test(each_part_of_an_owner_may_be_the_wrong_one),
         cmocka_unit_test(an_owner_that_cannot_be_seen_is_blindness),
-        cmocka_unit_test(an_owner_nobody_has_looked_for_yet_is_no_blindness),
+        cmocka_unit_test(an_owner_that_is_being_looked_for_is_no_blindness),
+        cmocka_unit_test(an_owner_that_could_not_be_looked_for_is_blindness),
         cmocka_unit_test(a_user_whose_name_is_asked_for_is_no_blindness),
         cmocka_unit_test(a_number_is_written_where_the_name_is_unknown),
         cmocka_unit_test(an_unprivileged_look_tells_user_and_unit),
