@@ -220,10 +220,12 @@ static const char *reason_of(unsigned sights)
         return "/proc could not be looked through in time; see whether it is mounted, and what the collector "
                "\"owners\" says";
     if (sights & 1u << SIGHT_LEFT_OUT)
-        return "there are more sockets than limits.listeners, limits.listeners_per_port and limits.members "
-               "let "
-               "look for";
-    return "no process here does";
+        return "there are more sockets than are looked for by limits.listeners, limits.listeners_per_port "
+               "and "
+               "limits.members";
+    if (sights & 1u << SIGHT_NONE)
+        return "no process here does";
+    return "a process can, but not all that is asked of it (unit, user or exe)";
 }
 
 /* Names the listeners whose owners a rule needs and cannot see. */

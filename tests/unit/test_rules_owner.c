@@ -225,6 +225,23 @@ static void an_owner_that_could_not_be_looked_for_is_blindness(void **state)
     verdict_unref(v);
 }
 
+/* As of a program on a file system that somebody else answers for. */
+static void a_holder_that_is_seen_may_not_tell_all(void **state)
+{
+    static const struct owned sockets[SOCKETS_MAX] = {
+        {"0.0.0.0:3306", "0:root:", "812:mariadbd:mysql:mariadb.service:?/net/mariadbd"}};
+    struct expect e = mysql("", "", "");
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    const struct verdict *v;
+
+    (void)state;
+    e.match.owner.exe = "/net/mariadbd";
+    assert_findings(sockets, &policy, "WrongOwner? Blind");
+    v = judge(sockets, &policy);
+    assert_non_null(strstr(v->findings[1].summary, "not all that is asked of it (unit, user or exe)"));
+    verdict_unref(v);
+}
+
 /* Which it becomes when the name is not awaited any more. */
 static void a_user_whose_name_is_asked_for_is_no_blindness(void **state)
 {
@@ -719,6 +736,7 @@ int main(void)
         cmocka_unit_test(an_owner_that_cannot_be_seen_is_blindness),
         cmocka_unit_test(an_owner_that_is_being_looked_for_is_no_blindness),
         cmocka_unit_test(an_owner_that_could_not_be_looked_for_is_blindness),
+        cmocka_unit_test(a_holder_that_is_seen_may_not_tell_all),
         cmocka_unit_test(a_user_whose_name_is_asked_for_is_no_blindness),
         cmocka_unit_test(a_number_is_written_where_the_name_is_unknown),
         cmocka_unit_test(an_unprivileged_look_tells_user_and_unit),
