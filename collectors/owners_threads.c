@@ -74,12 +74,14 @@ static int describe(struct owners *o, struct scan *s)
     if (s->who)
         return 0;
     r = proc_descriptors_describe(&s->in, o->users, &described);
-    if (r == 0 && described.pid != o->threads.pid)
-        r = -ESRCH;
     if (r < 0)
         return r;
-    s->who = holder_new(&described);
-    return s->who ? 0 : -ENOMEM;
+    if (described.pid == o->threads.pid)
+        s->who = holder_new(&described);
+    else
+        r = -ESRCH;
+    program_unref(described.program);
+    return r == 0 && !s->who ? -ENOMEM : r;
 }
 
 /* The thread becomes one of those that are kept. */
