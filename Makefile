@@ -132,7 +132,7 @@ NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
 	collectors/owners_publish collectors/owners_scan collectors/owners_sockets collectors/owners_tables \
-	collectors/owners_threads collectors/owners_upkeep collectors/process_table \
+	collectors/owners_threads collectors/owners_upkeep collectors/owners_work collectors/process_table \
 	collectors/share collectors/proc_pid_parse
 NEEDS_test_dirents := collectors/dirents
 NEEDS_test_cgroup := collectors/cgroup collectors/dirents collectors/mounts collectors/proc_pid_parse core/array core/text

@@ -6,6 +6,7 @@
  * socket, all that wait are looked for in one walk. A process that was first
  * listed after a socket's own listing does not hold up its conclusion.
  *
+ *   owners_work.c     what is done next, and how much of the time it may take
  *   owners_gather.c   which processes come into question: those near (who had
  *                     the socket, the cgroup that made it), or all
  *   owners_plan.c     in which order, and what the looks so far conclude
@@ -183,6 +184,21 @@ struct owners {
         struct share share;
     } threads;
 };
+
+/* owners_work.c */
+
+/* Gives each kind of work its share of the time. */
+void owners_work_init(struct owners *o);
+
+/* Works until nothing is left that may be done now, or the budget is spent.
+ *
+ * ret_next_us   when there is more to be done, INT64_MAX for never
+ *
+ * Returns 0 or a negative error. */
+int owners_work(struct owners *o, const struct budget *budget, int64_t *ret_next_us);
+
+/* When that is, as it is now. */
+int64_t owners_work_us(const struct owners *o, int64_t now_us);
 
 /* owners_known.c */
 
