@@ -13,6 +13,9 @@ static const char deleted_suffix[] = " (deleted)";
 
 enum { SUFFIX_LENGTH = sizeof deleted_suffix - 1 };
 
+/* Whoever likes can nest directories a thousand deep; a program is not kept there. */
+enum { PARTS_MAX = 64 };
+
 /* What is told of a path that is longer than the kernel tells. */
 static const char too_long[] = "(too long)";
 
@@ -110,8 +113,8 @@ static enum answer find(const struct view *v, const char *path, struct file *ret
     char part[NAME_MAX + 1];
     int r = at.fd < 0 ? -EBADF : 0;
 
-    while (r == 0 && next_part(&path, part) > 0)
-        r = go_on(v, &at, part);
+    for (int parts = 0; r == 0 && next_part(&path, part) > 0; parts++)
+        r = parts < PARTS_MAX ? go_on(v, &at, part) : -ENAMETOOLONG;
     if (at.fd >= 0)
         (void)close(at.fd); /* it was only looked at */
     *ret = at.file;

@@ -104,6 +104,16 @@ static void assert_program(const struct running *r, const char *path, enum progr
     program_unref(program);
 }
 
+static void assert_standing(const struct running *r, enum program_standing standing)
+{
+    const struct program *program;
+
+    assert_int_equal(proc_exe_look(r->process, &program), 0);
+    assert_non_null(program);
+    assert_int_equal(program->standing, standing);
+    program_unref(program);
+}
+
 static void a_program_is_told_by_the_path_of_its_file(void **state)
 {
     char path[PATH_MAX];
@@ -183,6 +193,30 @@ static void what_never_was_on_a_disk_is_no_file_of_the_hosts(void **state)
     assert_program(&r, "/memfd:usr", PROGRAM_FOREIGN, true);
     end(&r);
     (void)close(fd);
+}
+
+/* Looking for it must not take long. */
+static void a_program_that_is_a_hundred_deep_is_not_looked_for(void **state)
+{
+    char path[PATH_MAX], program[PATH_MAX];
+    struct running r;
+
+    (void)state;
+    path_in("", path);
+    for (int i = 0; i < 100; i++) {
+        (void)strcat(path, "/d");
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    (void)snprintf(program, sizeof program, "%.*s/web", PATH_MAX - 8, path);
+    copy_program(program);
+    assert_true(run(program, -1, NULL, &r));
+    assert_int_equal(unlink(program), 0);
+    assert_standing(&r, PROGRAM_UNVERIFIED);
+    end(&r);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(rmdir(path), 0);
+        path[strlen(path) - 2] = '\0';
+    }
 }
 
 static char forged[PATH_MAX];
@@ -305,6 +339,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_may_be_called_deleted),
         cmocka_unit_test(strange_names_are_escaped),
         cmocka_unit_test(what_never_was_on_a_disk_is_no_file_of_the_hosts),
+        cmocka_unit_test(a_program_that_is_a_hundred_deep_is_not_looked_for),
         cmocka_unit_test(another_mount_namespaces_file_is_not_the_hosts),
         cmocka_unit_test(whoever_runs_another_file_is_not_the_same),
         cmocka_unit_test(what_may_not_be_read_is_not_known),
