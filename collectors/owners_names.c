@@ -35,7 +35,7 @@ static int tell_process(struct owners *o, struct process *p)
     struct holder described;
     const struct holder *who;
 
-    if (!p->holding || !rename_user(o, holding_who(p->holding, p->pid), &described))
+    if (!p->holding || !rename_user(o, holding_who(p->holding, process_told_as(p)), &described))
         return 0;
     who = owners_describe(o, p, &described);
     holder_unref(who);

@@ -2529,6 +2529,25 @@ static void what_no_process_has_a_thread_may_have(void **state)
     assert_nobody(&row, SIGHT_NONE);
 }
 
+static void the_user_of_a_thread_may_get_a_name_late(void **state)
+{
+    struct member row = socket_of(100, ELSEWHERE);
+
+    start(10, "web", ELSEWHERE, 0);
+    start_thread(11, 10, 100);
+    call_user(WWW_DATA, "");
+    attach(*state, &row);
+    settle(*state);
+    attach(*state, &row);
+    assert_holders(&row, "10");
+    assert_string_equal(row.owners->holders[0]->user, "");
+    call_user(WWW_DATA, "www-data");
+    attach(*state, &row);
+    settle(*state);
+    attach(*state, &row);
+    assert_string_equal(row.owners->holders[0]->user, "www-data");
+}
+
 static void what_some_process_has_is_not_looked_for_among_threads(void **state)
 {
     struct member row = socket_of(100, ELSEWHERE);
@@ -3030,6 +3049,7 @@ int main(void)
         on_machine(another_name_and_other_descriptors_are),
         on_machine(after_a_flood_the_memory_is_given_back),
         on_machine(what_no_process_has_a_thread_may_have),
+        on_machine(the_user_of_a_thread_may_get_a_name_late),
         on_machine(what_some_process_has_is_not_looked_for_among_threads),
         on_machine(a_table_that_threads_share_is_looked_through_once),
         on_machine(of_processes_whose_threads_have_it_each_is_told),
