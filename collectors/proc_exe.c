@@ -1,4 +1,5 @@
 #include "collectors/proc_exe.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -123,20 +124,26 @@ static enum answer find(const struct view *v, const char *path, struct file *ret
     return v->is_of_host && (r == -ENOENT || r == -ENOTDIR) ? ANSWER_NO : ANSWER_UNTOLD;
 }
 
-/* Whether a path leads to the file. */
-static enum answer leads_to(const struct view *v, const char *path, const struct file *file)
+/* Whether the file at a path is the one that a process runs, which is only looked
+ * at where that may be: to follow the kernel's link to a file may take as long as
+ * whoever keeps it takes to answer.
+ *
+ * ret_file   filled where it was looked at */
+static enum answer leads_to(const struct view *v, const char *path, int process, struct file *ret_file)
 {
     struct file found;
     enum answer answer = find(v, path, &found);
 
     if (answer != ANSWER_YES)
         return answer;
-    return found.device == file->device && found.inode == file->inode ? ANSWER_YES : ANSWER_NO;
+    if (!identify(process, "exe", 0, ret_file))
+        return ANSWER_UNTOLD;
+    return found.device == ret_file->device && found.inode == ret_file->inode ? ANSWER_YES : ANSWER_NO;
 }
 
 /* Whether the file had its path on the host until it was deleted: nobody else can
  * have made one of that owner on the file system where the path is. */
-static enum answer led_to(const struct view *v, char *path, const struct file *file)
+static enum answer led_to(const struct view *v, char *path, int process, struct file *ret_file)
 {
     char *slash = strrchr(path, '/');
     enum answer answer = ANSWER_NO;
@@ -149,8 +156,11 @@ static enum answer led_to(const struct view *v, char *path, const struct file *f
     }
     if (answer != ANSWER_YES)
         return answer;
-    return parent.device == file->device && (file->uid == 0 || file->uid == parent.uid) ? ANSWER_YES
-                                                                                        : ANSWER_NO;
+    if (!identify(process, "exe", 0, ret_file))
+        return ANSWER_UNTOLD;
+    return parent.device == ret_file->device && (ret_file->uid == 0 || ret_file->uid == parent.uid)
+               ? ANSWER_YES
+               : ANSWER_NO;
 }
 
 static enum program_standing standing_of(enum answer answer)
@@ -170,21 +180,22 @@ static bool says_deleted(const char *path, size_t length)
 }
 
 /* A file may really be called "... (deleted)". */
-static struct program *judge(const struct view *v, char *path, size_t length, const struct file *file)
+static struct program *judge(const struct view *v, char *path, size_t length, int process)
 {
-    enum answer answer = leads_to(v, path, file);
+    struct file file = {0};
+    enum answer answer = leads_to(v, path, process, &file);
     bool deleted = answer != ANSWER_YES && says_deleted(path, length);
     struct program *program;
 
     if (deleted) {
         length -= SUFFIX_LENGTH;
         path[length] = '\0';
-        answer = led_to(v, path, file);
+        answer = led_to(v, path, process, &file);
     }
     program = program_new(path, length, standing_of(answer), deleted);
     if (program) {
-        program->file.device = file->device;
-        program->file.inode = file->inode;
+        program->file.device = file.device;
+        program->file.inode = file.inode;
     }
     return program;
 }
@@ -204,7 +215,6 @@ int proc_exe_look(int process, const struct program **ret)
 {
     char path[PATH_MAX];
     ssize_t length = read_path(process, path);
-    struct file file;
     struct view v;
 
     *ret = NULL;
@@ -212,15 +222,23 @@ int proc_exe_look(int process, const struct program **ret)
         return 0;
     if (length < 0) {
         *ret = program_new(too_long, sizeof too_long - 1, PROGRAM_FOREIGN, false);
-    } else if (!identify(process, "exe", 0, &file)) {
-        *ret = program_new(path, (size_t)length, PROGRAM_UNVERIFIED, false);
     } else {
         v = open_view();
-        *ret = judge(&v, path, (size_t)length, &file);
+        *ret = judge(&v, path, (size_t)length, process);
         if (v.fd >= 0)
             (void)close(v.fd); /* it was only looked into */
     }
     return *ret ? 0 : -ENOMEM;
+}
+
+/* One that could not be looked at is known by its path only. */
+static bool has_same_path(const char *path, size_t length, const struct program *program)
+{
+    char text[PROGRAM_PATH_MAX];
+
+    text_escape(path, program->deleted && says_deleted(path, length) ? length - SUFFIX_LENGTH : length, text,
+                sizeof text);
+    return strcmp(text, program->path) == 0;
 }
 
 bool proc_exe_is_same(int process, const struct program *program)
@@ -231,6 +249,8 @@ bool proc_exe_is_same(int process, const struct program *program)
 
     if (length <= 0 || !program)
         return (length != 0) == (program != NULL);
+    if (program->file.inode == 0)
+        return has_same_path(path, (size_t)length, program);
     if (!identify(process, "exe", 0, &file) || file.device != program->file.device ||
         file.inode != program->file.inode)
         return false;

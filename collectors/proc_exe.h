@@ -5,7 +5,8 @@
  * for himself. So the path is looked up where PID 1 would find it, and must lead
  * to the very file that runs. That must never wait for a disk that is far away,
  * or for somebody who answers for a file system of his own: nothing is looked for
- * but on the root file system and on those of disks. One thread.
+ * but on the root file system and on those of disks, and a file that its path does
+ * not lead to there is not touched. One thread.
  * Source: proc(5), statx(2). */
 #ifndef SOCKWATCH_COLLECTORS_PROC_EXE_H
 #define SOCKWATCH_COLLECTORS_PROC_EXE_H

@@ -25,7 +25,7 @@ struct program {
     enum program_standing standing;
     bool deleted; /* the file was replaced or removed, or never was on a disk */
     struct {
-        uint64_t device, inode;
+        uint64_t device, inode; /* 0: it was not looked at */
     } file;
     char path[]; /* escaped */
 };
