@@ -64,6 +64,8 @@ HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/integr
 BENCHMARKS := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/integration/*.c tests/bench/*.c)
 
+TIDY := $(addprefix tidy-,$(LIB_SOURCES) $(DAEMON_SOURCES))
+
 all: $(O)/sockwatch
 
 $(O)/sockwatch: $(LIB_OBJECTS) $(DAEMON_OBJECTS)
@@ -302,9 +304,13 @@ lint: $(O)/version.h
 	@cppcheck $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 		--quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 		-D_GNU_SOURCE -I. -I$(O) core config collectors exporters daemon
-	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(DAEMON_SOURCES) -- \
-		-std=gnu17 $(ALL_CPPFLAGS) 2> $(O)/clang-tidy.log || { cat $(O)/clang-tidy.log; exit 1; }
+	@$(MAKE) --no-print-directory -j"$$(nproc)" --output-sync=target O=$(O) $(TIDY)
 	@echo "lint: clean"
+
+# What it says beside its findings is of use only when it cannot work.
+$(TIDY): tidy-%: % FORCE
+	@log=$(O)/$(subst /,-,$@).log; clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu17 $(ALL_CPPFLAGS) \
+		2> "$$log" || { cat "$$log"; exit 1; }
 
 install: all
 	install -D -m 755 $(O)/sockwatch $(DESTDIR)$(BINDIR)/sockwatch
