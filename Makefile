@@ -225,16 +225,21 @@ run: deps
 # The whole suite: lint, then unit and integration tests of three builds, and
 # those that have threads of a fourth. Of the two by clang only the sanitized one
 # runs the modules that take longest.
-LONG_MODULES := test_bounds test_owners test_users test_mariadb
+LONG_MODULES := test_bounds test_owners test_users test_mariadb test_baseline test_generations
 GCC_BUILD := O=$(O)/gcc CC=gcc WERROR=1
 CLANG_BUILD := O=$(O)/clang CC=clang WERROR=1
 SANITIZED_BUILD := O=$(O)/sanitized CC=clang WERROR=1 SANITIZE=address,undefined CFLAGS='-O1 -g'
 THREADS_BUILD := O=$(O)/threads CC=clang WERROR=1 SANITIZE=thread CFLAGS='-O1 -g'
 
+PARALLEL = $(MAKE) --no-print-directory -j"$$(nproc)"
+
 check: deps-check
 	@$(MAKE) --no-print-directory lint
+	@$(PARALLEL) $(GCC_BUILD) built
 	@$(MAKE) --no-print-directory $(GCC_BUILD) check-unit check-integration
+	@$(PARALLEL) $(CLANG_BUILD) built
 	@$(MAKE) --no-print-directory $(CLANG_BUILD) LEFT_OUT="$(LONG_MODULES)" check-unit check-integration
+	@$(PARALLEL) $(SANITIZED_BUILD) built
 	@$(MAKE) --no-print-directory $(SANITIZED_BUILD) check-unit check-integration
 	@$(MAKE) --no-print-directory $(THREADS_BUILD) check-threads
 	@echo "check: everything passed"
@@ -244,6 +249,8 @@ check-unit: $(UNIT_TESTS:%=$(O)/tests/unit/%)
 
 # What integration tests run beside real servers.
 INTEGRATION_HELPERS := $(addprefix $(O)/tests/integration/,deny_netlink fail_netlink.so flood libnss_slow.so.2)
+
+built: all $(UNIT_TESTS:%=$(O)/tests/unit/%) $(INTEGRATION_HELPERS) $(BENCHMARKS)
 
 check-integration: all $(INTEGRATION_HELPERS) $(BENCHMARKS)
 	@tests/integration/run $(O) $(LEFT_OUT:%=-%)
@@ -304,7 +311,7 @@ lint: $(O)/version.h
 	@cppcheck $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 		--quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 		-D_GNU_SOURCE -I. -I$(O) core config collectors exporters daemon
-	@$(MAKE) --no-print-directory -j"$$(nproc)" --output-sync=target O=$(O) $(TIDY)
+	@$(PARALLEL) --output-sync=target O=$(O) $(TIDY)
 	@echo "lint: clean"
 
 # What it says beside its findings is of use only when it cannot work.
@@ -366,4 +373,4 @@ check-bare:
 
 FORCE:
 .SECONDARY:
-.PHONY: FORCE all bench check check-bare check-integration check-threads check-unit clean deps deps-check help install limits-table lint run uninstall
+.PHONY: FORCE all bench built check check-bare check-integration check-threads check-unit clean deps deps-check help install limits-table lint run uninstall
