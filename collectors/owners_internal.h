@@ -343,6 +343,10 @@ void owners_threads_stop(struct owners *o);
 /* The level of what would be scanned next, LEVEL_NONE for nothing. */
 enum level owners_scan_level(const struct owners *o);
 int owners_scan_step(struct owners *o);
+
+/* Ends a look, however far it came. */
+void owners_close_scan(struct scan *s);
+
 void owners_scan_stop(struct owners *o);
 
 /* owners_upkeep.c */

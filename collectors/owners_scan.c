@@ -22,7 +22,7 @@ enum level owners_scan_level(const struct owners *o)
     return job ? job->level : LEVEL_NONE;
 }
 
-static void close_scan(struct scan *s)
+void owners_close_scan(struct scan *s)
 {
     proc_descriptors_close(&s->in);
     holder_unref(s->who);
@@ -53,7 +53,7 @@ static void end_job(struct owners *o, const struct job *job)
 
 static void end_scan(struct owners *o, struct scan *s)
 {
-    close_scan(s);
+    owners_close_scan(s);
     end_job(o, &s->job);
 }
 
@@ -73,7 +73,7 @@ static int fail_scan(struct owners *o, struct scan *s, int error)
     struct process *p = process_find(&o->processes, s->job.pid);
 
     if (error == -ENOMEM) {
-        close_scan(s);
+        owners_close_scan(s);
         o->plan_stale = true;
         return error;
     }
@@ -189,8 +189,8 @@ int owners_scan_step(struct owners *o)
 
 void owners_scan_stop(struct owners *o)
 {
-    close_scan(&o->plan.scans[0]);
-    close_scan(&o->plan.scans[1]);
+    owners_close_scan(&o->plan.scans[0]);
+    owners_close_scan(&o->plan.scans[1]);
     o->plan.count = 0;
     o->plan_stale = true;
 }

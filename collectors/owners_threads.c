@@ -8,14 +8,6 @@ bool owners_threads_are_wanted(const struct owners *o)
     return o->threads.began != 0 || o->threads.wanted || o->needs.threads;
 }
 
-static void close_scan(struct scan *s)
-{
-    proc_descriptors_close(&s->in);
-    holder_unref(s->who);
-    s->who = NULL;
-    s->open = false;
-}
-
 static void close_list(struct owners *o)
 {
     struct tables *t = &o->threads.tables;
@@ -31,7 +23,7 @@ static void close_list(struct owners *o)
 /* Gives up the walk under way, which is begun anew later. */
 void owners_threads_stop(struct owners *o)
 {
-    close_scan(&o->threads.scan);
+    owners_close_scan(&o->threads.scan);
     close_list(o);
     o->threads.wanted |= o->threads.began != 0;
     o->threads.began = 0;
@@ -122,7 +114,7 @@ static int end_scan(struct owners *o, int error)
     struct scan *s = &o->threads.scan;
     struct process *p = process_find(&o->processes, s->job.pid);
 
-    close_scan(s);
+    owners_close_scan(s);
     if (p && p->leader && !p->holding) {
         owners_forget_process(o, p->pid);
     } else if (p && p->leader) {

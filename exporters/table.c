@@ -64,13 +64,17 @@ struct table {
     size_t gap; /* spaces between columns */
 };
 
-/* Of those who hold a socket, who uses it rather than only keeps it for others. */
-static const struct holder *first_user(const struct holder_list *holders)
+/* Of those who hold a listener, which are then in t->holders, who uses it rather
+ * than only keeps it for others; NULL where nobody is known. */
+static const struct holder *first_holder(struct table *t, const struct listener *l)
 {
+    const struct holder_list *holders = &t->holders;
+
+    t->text.failed |= listener_holders(l, &t->holders) < 0; /* which leaves none */
     for (size_t i = 0; i < holders->count; i++)
         if (!holder_is_activator(holders->items[i]))
             return holders->items[i];
-    return holders->items[0];
+    return holders->count > 0 ? holders->items[0] : NULL;
 }
 
 /* Whether something is known of the one user whose sockets these are. */
@@ -95,10 +99,9 @@ static const char deleted[] = "(deleted) ";
  * can be seen. */
 static void write_owner(struct table *t, const struct listener *l)
 {
-    if (listener_holders(l, &t->holders) < 0) {
-        t->text.failed = true;
-    } else if (t->holders.count > 0) {
-        const struct holder *first = first_user(&t->holders);
+    const struct holder *first = first_holder(t, l);
+
+    if (first) {
         unsigned long long others = t->holders.count - 1 + listener_holders_unlisted(l, &t->holders);
 
         if (first->program && first->program->deleted)
@@ -116,13 +119,9 @@ static void write_owner(struct table *t, const struct listener *l)
 /* The file of the same holder. */
 static void write_exe(struct table *t, const struct listener *l)
 {
-    const struct program *program;
+    const struct holder *first = first_holder(t, l);
+    const struct program *program = first ? first->program : NULL;
 
-    if (listener_holders(l, &t->holders) < 0) {
-        t->text.failed = true;
-        return;
-    }
-    program = t->holders.count > 0 ? first_user(&t->holders)->program : NULL;
     if (!program)
         return;
     buf_str(&t->text, program->path);
