@@ -1,34 +1,15 @@
-#include "config/config.h"
-#include "config/file_scan.h"
-#include "config/schema.h"
+#include "config/load.h"
 #include "core/duration.h"
 #include "core/err.h"
 #include "core/text.h"
 
 #include <errno.h>
 #include <libconfig.h>
-#include <libgen.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { KEY_PATH_MAX = 128, WHAT_MAX = 1024, QUOTED_MAX = 100 };
-
-struct loader {
-    struct config *config;
-    struct error_list errors;
-    size_t rank;  /* of the place that is read, for errors */
-    bool partial; /* the parser gave up: what is missing may stand further on */
-    struct file_scan scan;
-};
-
-/* Whether another error is told; when not it is counted. */
-static bool is_told(struct loader *l)
-{
-    return error_list_wants(&l->errors, l->rank);
-}
+enum { WHAT_MAX = 1024, QUOTED_MAX = 100 };
 
 static const char *type_text(const config_setting_t *setting)
 {
@@ -68,63 +49,6 @@ static bool has_type(const config_setting_t *setting, enum schema_type type)
     case SCHEMA_INCLUDE: break; /* no key has it */
     }
     return false;
-}
-
-/* A setting, the key it is for, and where it stands. */
-struct place {
-    config_setting_t *setting;
-    const struct schema_key *key;
-    const struct place *parent; /* NULL at the top */
-    const char *name;           /* NULL for an element of a list */
-    int index;                  /* of an element */
-};
-
-/* As the user would write it. */
-static void write_path(const struct place *place, char ret_path[static KEY_PATH_MAX])
-{
-    char upper[KEY_PATH_MAX] = "";
-
-    if (place->parent)
-        write_path(place->parent, upper);
-    if (place->name)
-        (void)snprintf(ret_path, KEY_PATH_MAX, "%.80s%s%.40s", upper, *upper ? "." : "", place->name);
-    else
-        (void)snprintf(ret_path, KEY_PATH_MAX, "%.100s[%d]", upper, place->index);
-}
-
-__attribute__((format(printf, 3, 4))) static void report_at(struct loader *l, const struct place *place,
-                                                            const char *format, ...)
-{
-    const char *file = config_setting_source_file(place->setting);
-    char what[WHAT_MAX], path[KEY_PATH_MAX];
-    va_list args;
-
-    if (!is_told(l))
-        return;
-    va_start(args, format);
-    text_vformat(what, sizeof what, format, args); /* cut on purpose */
-    va_end(args);
-    write_path(place, path);
-    error_list_add(&l->errors, l->rank, file ? file : l->scan.path,
-                   config_setting_source_line(place->setting), path, "%s", what);
-}
-
-static void report_value(struct loader *l, const struct place *place, const char *value, int error)
-{
-    char expected[SCHEMA_EXPECTED_MAX];
-
-    if (!is_told(l))
-        return;
-    schema_expected(place->key, expected);
-    if (error == -ENOMEM)
-        report_at(l, place, "%s", err_str(error));
-    else
-        report_at(l, place, "%s %s, expected %s", value,
-                  error == -ERANGE   ? "is out of range"
-                  : error == -EEXIST ? "is given twice"
-                  : error == -E2BIG  ? "is one too many"
-                                     : "is not valid",
-                  expected);
 }
 
 static bool is_misread(const struct loader *l, const config_setting_t *setting)
@@ -222,8 +146,6 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
             load_string(l, &element, config_setting_get_string(element.setting), field);
     }
 }
-
-static void load_keys(struct loader *l, const struct schema_key *keys, const struct place *group, void *base);
 
 /* A list whose elements are read, and the last one that something was found in. */
 struct check_context {
@@ -348,7 +270,7 @@ static void report_missing(struct loader *l, const struct schema_key *keys, cons
         if (key->type == SCHEMA_INCLUDE)
             report_missing(l, key->children, group);
         if (!key->required || has_other || config_setting_get_member(group->setting, key->name) ||
-            !is_told(l))
+            !report_wants(l))
             continue;
         schema_expected(key, expected);
         report_at(l, &place, "is missing, expected %s", expected);
@@ -359,7 +281,7 @@ static void report_unknown(struct loader *l, const struct schema_key *keys, cons
 {
     struct buf names;
 
-    if (!is_told(l))
+    if (!report_wants(l))
         return;
     buf_init(&names);
     schema_names(keys, &names);
@@ -367,7 +289,7 @@ static void report_unknown(struct loader *l, const struct schema_key *keys, cons
     buf_done(&names);
 }
 
-static void load_keys(struct loader *l, const struct schema_key *keys, const struct place *group, void *base)
+void load_keys(struct loader *l, const struct schema_key *keys, const struct place *group, void *base)
 {
     int count = config_setting_length(group->setting);
 
@@ -384,70 +306,4 @@ static void load_keys(struct loader *l, const struct schema_key *keys, const str
     }
     if (!l->partial)
         report_missing(l, keys, group);
-}
-
-static void parse(struct loader *l, const char *text)
-{
-    struct place root = {.name = ""};
-    config_t parsed;
-
-    config_init(&parsed);
-    config_set_include_dir(&parsed, l->scan.directory);
-    if (config_read_string(&parsed, text) != CONFIG_TRUE) {
-        const char *why = config_error_text(&parsed), *file = config_error_file(&parsed);
-
-        l->partial = true;
-        if (!strstr(why, "include file")) /* the scan has said it better */
-            error_list_add(&l->errors, l->rank, file ? file : l->scan.path,
-                           (unsigned)config_error_line(&parsed), "", "%s, expected %s", why,
-                           strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
-    }
-    root.setting = config_root_setting(&parsed);
-    load_keys(l, schema_root(), &root, l->config);
-    config_destroy(&parsed);
-}
-
-/* Reads the file into a configuration that has the defaults. */
-static int load(struct loader *l)
-{
-    char *text;
-    int r = file_scan_all(&l->scan, &text);
-
-    if (r < 0)
-        return r;
-    if (!l->scan.unparsable)
-        parse(l, text);
-    free(text);
-    (void)malloc_trim(0); /* libconfig's tree is many times as large as what is kept, and lies between that */
-    return l->errors.count > 0 ? ERR_CONFIG : policy_seal(&l->config->policy);
-}
-
-int config_load(const char *path, struct config **ret, struct buf *errors)
-{
-    struct loader *l = calloc(1, sizeof *l);
-    char *copy = strdup(path);
-    int r = -ENOMEM;
-
-    if (!l || !copy)
-        goto out;
-    l->scan.path = path;
-    l->scan.directory = dirname(copy);
-    l->scan.errors = &l->errors;
-    l->config = config_new();
-    if (!l->config)
-        goto out;
-    r = load(l);
-    if (r < 0 && r != ERR_CONFIG)
-        buf_fmt(errors, "%s: cannot be read: %s, expected a configuration file\n", path, err_str(r));
-    error_list_print(&l->errors, path, errors);
-    if (r == 0)
-        *ret = l->config;
-    else
-        config_unref(l->config);
-out:
-    if (l)
-        error_list_done(&l->errors);
-    free(l);
-    free(copy);
-    return r;
 }
