@@ -7,19 +7,20 @@
 
 enum { WORD_BITS = 64, PORT_WORDS = (UINT16_MAX + 1) / WORD_BITS };
 
-static void check_matcher(const struct matcher *match, size_t index, schema_report_fn *report, void *arg)
+static void check_matcher(const struct matcher *match, size_t index, const struct schema_reporter *to)
 {
     for (size_t i = 0; match->protocol == PROTOCOL_RAW && i < match->port_count; i++) {
         if (match->ports[i].last > UINT8_MAX) {
-            report(arg, index, "port",
-                   "is out of range, expected an IP protocol number 1-%d with protocol \"raw\"", UINT8_MAX);
+            to->report(to->arg, index, "port",
+                       "is out of range, expected an IP protocol number 1-%d with protocol \"raw\"",
+                       UINT8_MAX);
             break;
         }
     }
     if (match->has_address && match->scope != WANT_ANY &&
         (match->scope == WANT_LOOPBACK) != ip_addr_is_loopback(match->address))
-        report(arg, index, "scope",
-               "contradicts address, expected a scope that the address belongs to, or none");
+        to->report(to->arg, index, "scope",
+                   "contradicts address, expected a scope that the address belongs to, or none");
 }
 
 /* The same port in one entry twice would give one series twice. No port is
@@ -47,36 +48,40 @@ static bool ports_repeat(const struct matcher *match)
     return false;
 }
 
-static void check_expect(const struct expect *e, size_t index, schema_report_fn *report, void *arg)
+static void check_expect(const struct expect *e, size_t index, const struct schema_reporter *to)
 {
-    check_matcher(&e->match, index, report, arg);
+    check_matcher(&e->match, index, to);
     if (port_ranges_total(e->match.ports, e->match.port_count) > ENTRY_PORTS_MAX)
-        report(arg, index, "ports", "name more than %d ports, expected fewer: every one of them must listen",
-               ENTRY_PORTS_MAX);
+        to->report(to->arg, index, "ports",
+                   "name more than %d ports, expected fewer: every one of them must listen", ENTRY_PORTS_MAX);
     if (ports_repeat(&e->match))
-        report(arg, index, "ports", "name a port twice, expected each port once");
+        to->report(to->arg, index, "ports", "name a port twice, expected each port once");
     if (e->accept_queue > 0 && e->match.protocol != PROTOCOL_TCP && e->match.protocol != PROTOCOL_SCTP)
-        report(arg, index, "accept_queue",
-               "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");
+        to->report(to->arg, index, "accept_queue",
+                   "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");
     if (e->match.has_address && e->families[e->match.address.version == 4 ? 1 : 0])
-        report(arg, index, "families", "contradict address, expected the family of the address, or none");
+        to->report(to->arg, index, "families",
+                   "contradict address, expected the family of the address, or none");
 }
 
-static void report_pair(const struct policy *policy, const struct entry_pair *pair, schema_report_fn *report,
-                        void *arg)
+static void report_pair(const struct policy *policy, const struct entry_pair *pair,
+                        const struct schema_reporter *to)
 {
     const struct expect *earlier = &policy->expects[pair->earlier], *e = &policy->expects[pair->later];
 
+    char where[SCHEMA_STANDS_MAX];
+
+    to->stands(to->arg, "expect", pair->earlier, "name", where);
     if (strcmp(earlier->name, e->name) == 0)
-        report(arg, pair->later, "name", "\"%s\" is used before for the same port, expected another name",
-               e->name);
+        to->report(to->arg, pair->later, "name",
+                   "\"%s\" is used before for the same port (%s), expected another name", e->name, where);
     else
-        report(arg, pair->later, "name",
-               "the port is expected before as \"%s\", expected an address that tells the two apart",
-               earlier->name);
+        to->report(to->arg, pair->later, "name",
+                   "the port is expected before as \"%s\" (%s), expected an address that tells the two apart",
+                   earlier->name, where);
 }
 
-int entry_checks_expects(const void *base, schema_report_fn *report, void *arg)
+int entry_checks_expects(const void *base, const struct schema_reporter *to)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
     struct entry_pair *pairs;
@@ -84,19 +89,19 @@ int entry_checks_expects(const void *base, schema_report_fn *report, void *arg)
     int r;
 
     for (size_t i = 0; i < policy->expect_count; i++)
-        check_expect(&policy->expects[i], i, report, arg);
+        check_expect(&policy->expects[i], i, to);
     r = entry_pairs_find(policy, &pairs, &count);
     if (r < 0)
         return r;
     for (size_t i = 0; i < count; i++)
-        report_pair(policy, &pairs[i], report, arg);
+        report_pair(policy, &pairs[i], to);
     free(pairs);
     return 0;
 }
 
 /* Entries that ask for an address are told apart by it; all others on a port are
  * asked about each listener there. Returns 0 or -ENOMEM. */
-static int check_crowd(const struct policy *policy, schema_report_fn *report, void *arg)
+static int check_crowd(const struct policy *policy, const struct schema_reporter *to)
 {
     struct port_index index = {.count = 0};
     size_t entry = 0;
@@ -112,20 +117,20 @@ static int check_crowd(const struct policy *policy, schema_report_fn *report, vo
     if (r == 0)
         r = port_index_crowd(&index, ALLOWS_OF_PORT_MAX, &entry);
     if (r > 0)
-        report(arg, entry, "ports",
-               "are those of more than %d entries without an address, expected fewer: each listener is "
-               "compared with "
-               "them all",
-               ALLOWS_OF_PORT_MAX);
+        to->report(to->arg, entry, "ports",
+                   "are those of more than %d entries without an address, expected fewer: each listener is "
+                   "compared with "
+                   "them all",
+                   ALLOWS_OF_PORT_MAX);
     port_index_done(&index);
     return r < 0 ? r : 0;
 }
 
-int entry_checks_allows(const void *base, schema_report_fn *report, void *arg)
+int entry_checks_allows(const void *base, const struct schema_reporter *to)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
 
     for (size_t i = 0; i < policy->allow_count; i++) /* which may repeat each other */
-        check_matcher(&policy->allows[i].match, i, report, arg);
-    return check_crowd(policy, report, arg);
+        check_matcher(&policy->allows[i].match, i, to);
+    return check_crowd(policy, to);
 }

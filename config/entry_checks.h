@@ -13,7 +13,7 @@ enum { ENTRY_PORTS_MAX = 1024 };
 enum { ALLOWS_OF_PORT_MAX = 100 };
 
 /* As struct schema_key wants them: base is a struct config, whose list was read. */
-int entry_checks_expects(const void *base, schema_report_fn *report, void *arg);
-int entry_checks_allows(const void *base, schema_report_fn *report, void *arg);
+int entry_checks_expects(const void *base, const struct schema_reporter *to);
+int entry_checks_allows(const void *base, const struct schema_reporter *to);
 
 #endif

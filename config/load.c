@@ -147,53 +147,6 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
     }
 }
 
-/* A list whose elements are read, and the last one that something was found in. */
-struct check_context {
-    struct loader *loader;
-    const struct place *list;
-    size_t rank; /* of the first element */
-    size_t item; /* as the schema counts: only groups */
-    int index;   /* as libconfig does */
-};
-
-/* The element that an item was read from. */
-static struct place find_element(struct check_context *context, size_t item)
-{
-    struct place element;
-
-    if (item < context->item) {
-        context->item = 0;
-        context->index = 0;
-    }
-    for (;; context->index++) {
-        element = element_of(context->list, context->index);
-        if (!config_setting_is_group(element.setting))
-            continue;
-        if (context->item == item)
-            return element;
-        context->item++;
-    }
-}
-
-__attribute__((format(printf, 4, 5))) static void report_check(void *arg, size_t item, const char *name,
-                                                               const char *format, ...)
-{
-    struct check_context *context = arg;
-    struct loader *l = context->loader;
-    const struct place element = find_element(context, item);
-    struct place place = {config_setting_get_member(element.setting, name), NULL, &element, name, 0};
-    char what[WHAT_MAX];
-    va_list args;
-
-    if (!place.setting)
-        place.setting = element.setting;
-    va_start(args, format);
-    text_vformat(what, sizeof what, format, args); /* cut on purpose */
-    va_end(args);
-    l->rank = context->rank + (size_t)context->index;
-    report_at(l, &place, "%s", what);
-}
-
 /* Returns false when there is no memory for more. */
 static bool load_element(struct loader *l, const struct place *element, void *base)
 {
@@ -203,7 +156,7 @@ static bool load_element(struct loader *l, const struct place *element, void *ba
         report_at(l, element, "is %s, expected a group {...}", type_text(element->setting));
         return true;
     }
-    item = schema_append(element->key, base);
+    item = report_remember(l, element) == 0 ? schema_append(element->key, base) : NULL;
     if (!item) {
         report_at(l, element, "%s", err_str(-ENOMEM));
         return false;
@@ -213,11 +166,12 @@ static bool load_element(struct loader *l, const struct place *element, void *ba
     return true;
 }
 
-/* No list stands in another, so that the ranks of elements are in a row. */
+/* No list stands in another, so that the ranks of elements are in a row. What
+ * contradicts in them is found later: the list may go on in another file. */
 static void load_list(struct loader *l, const struct place *place, void *base)
 {
     int count = config_setting_length(place->setting);
-    struct check_context context = {.loader = l, .list = place, .rank = l->rank + 1};
+    size_t rank = l->rank + 1;
 
     for (int i = 0; i < count; i++) {
         const struct place element = element_of(place, i);
@@ -226,9 +180,7 @@ static void load_list(struct loader *l, const struct place *place, void *base)
         if (!load_element(l, &element, base))
             break;
     }
-    if (place->key->check(base, report_check, &context) < 0)
-        report_at(l, place, "%s", err_str(-ENOMEM));
-    l->rank = context.rank + (size_t)count;
+    l->rank = rank + (size_t)count;
 }
 
 static void load_value(struct loader *l, const struct place *place, void *base)

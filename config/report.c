@@ -1,11 +1,15 @@
 #include "config/report.h"
+#include "core/array.h"
 #include "core/err.h"
 #include "core/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libconfig.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { KEY_PATH_MAX = 128, WHAT_MAX = 1024 };
 
@@ -39,8 +43,8 @@ void report_at(struct loader *l, const struct place *place, const char *format, 
     text_vformat(what, sizeof what, format, args); /* cut on purpose */
     va_end(args);
     write_path(place, path);
-    error_list_add(&l->errors, l->rank, file ? file : l->scan.path,
-                   config_setting_source_line(place->setting), path, "%s", what);
+    error_list_add(&l->errors, l->rank, file ? file : l->path, config_setting_source_line(place->setting),
+                   path, "%s", what);
 }
 
 void report_value(struct loader *l, const struct place *place, const char *value, int error)
@@ -59,4 +63,93 @@ void report_value(struct loader *l, const struct place *place, const char *value
                   : error == -E2BIG  ? "is one too many"
                                      : "is not valid",
                   expected);
+}
+
+static struct origins *find_origins(struct loader *l, const struct schema_key *list)
+{
+    for (struct origins *origins = l->lists; origins < l->lists + REPORT_LISTS_MAX; origins++) {
+        if (!origins->list)
+            origins->list = list;
+        if (origins->list == list)
+            return origins;
+    }
+    assert(!"fewer lists in the schema");
+    return NULL;
+}
+
+int report_remember(struct loader *l, const struct place *element)
+{
+    struct origins *origins = find_origins(l, element->key);
+    struct origin *items = array_grow(origins->items, &origins->capacity, origins->count + 1, sizeof *items);
+
+    if (!items)
+        return -ENOMEM;
+    origins->items = items;
+    items[origins->count++] = (struct origin){element->setting, l->path, l->rank, element->index};
+    return 0;
+}
+
+/* What a check is told of. */
+struct checked {
+    struct loader *loader;
+    struct origins *origins;
+};
+
+/* A key of an element, or the element where it has no such key. */
+static struct config_setting_t *key_or_element(const struct origin *origin, const char *name)
+{
+    struct config_setting_t *member = config_setting_get_member(origin->setting, name);
+
+    return member ? member : origin->setting;
+}
+
+__attribute__((format(printf, 4, 5))) static void report_check(void *arg, size_t item, const char *name,
+                                                               const char *format, ...)
+{
+    struct checked *checked = arg;
+    struct loader *l = checked->loader;
+    const struct origin *origin = &checked->origins->items[item];
+    const struct place list = {.name = checked->origins->list->name};
+    const struct place element = {.setting = origin->setting, .parent = &list, .index = origin->index};
+    const struct place place = {key_or_element(origin, name), NULL, &element, name, 0};
+    char what[WHAT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    text_vformat(what, sizeof what, format, args); /* cut on purpose */
+    va_end(args);
+    l->rank = origin->rank;
+    l->path = origin->path;
+    report_at(l, &place, "%s", what);
+}
+
+static void tell_where(void *arg, const char *list, size_t item, const char *name,
+                       char ret_text[static SCHEMA_STANDS_MAX])
+{
+    const struct checked *checked = arg;
+    const struct origins *origins = checked->loader->lists;
+    const struct config_setting_t *setting;
+    const char *file;
+
+    while (strcmp(origins->list->name, list) != 0)
+        origins++;
+    setting = key_or_element(&origins->items[item], name);
+    file = config_setting_source_file(setting);
+    (void)snprintf(ret_text, SCHEMA_STANDS_MAX, "%.400s:%u", file ? file : origins->items[item].path,
+                   (unsigned)config_setting_source_line(setting));
+}
+
+void report_checks(struct loader *l, const struct schema_key *list)
+{
+    struct checked checked = {l, find_origins(l, list)};
+    const struct schema_reporter reporter = {report_check, tell_where, &checked};
+
+    if (list->check(l->config, &reporter) < 0)
+        error_list_add(&l->errors, l->rank, l->path, 0, list->name, "%s", err_str(-ENOMEM));
+}
+
+void report_done(struct loader *l)
+{
+    for (size_t i = 0; i < REPORT_LISTS_MAX; i++)
+        free(l->lists[i].items);
 }

@@ -12,13 +12,32 @@
 
 struct config_setting_t; /* libconfig's */
 
+/* Where an element of a list stands. */
+struct origin {
+    struct config_setting_t *setting;
+    const char *path;
+    size_t rank; /* for errors */
+    int index;   /* in the list of its file */
+};
+
+/* Those of a list, all files together, by the index of what was read. */
+struct origins {
+    const struct schema_key *list; /* NULL: unused, and all behind it */
+    struct origin *items;          /* owned */
+    size_t count, capacity;
+};
+
+enum { REPORT_LISTS_MAX = 8 }; /* of the schema */
+
 /* A configuration that is being read. */
 struct loader {
     struct config *config;
     struct error_list errors;
-    size_t rank;  /* of the place that is read, for errors */
-    bool partial; /* the parser gave up: what is missing may stand further on */
+    const char *path; /* of the file that is read; keeps */
+    size_t rank;      /* of the place that is read, for errors */
+    bool partial;     /* the parser gave up: what is missing may stand further on */
     struct file_scan scan;
+    struct origins lists[REPORT_LISTS_MAX];
 };
 
 /* A setting, the key it is for, and where it stands. */
@@ -42,5 +61,15 @@ __attribute__((format(printf, 3, 4))) void report_at(struct loader *l, const str
  * value   as the user wrote it
  * error   as parse() of the key returned it */
 void report_value(struct loader *l, const struct place *place, const char *value, int error);
+
+/* Remembers where the next element of a list stands, for what is only found once
+ * all lists were read. Returns 0 or -ENOMEM. */
+int report_remember(struct loader *l, const struct place *element);
+
+/* Reports what the list's check() finds. */
+void report_checks(struct loader *l, const struct schema_key *list);
+
+/* Forgets where the elements stand. */
+void report_done(struct loader *l);
 
 #endif

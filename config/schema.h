@@ -30,6 +30,21 @@ struct schema_key;
 typedef __attribute__((format(printf, 4, 5))) void schema_report_fn(void *arg, size_t index, const char *key,
                                                                     const char *format, ...);
 
+/* With the NUL. */
+#define SCHEMA_STANDS_MAX 512
+
+/* Writes where a key of an element of any list stands, "FILE:LINE", for what is
+ * told of another element: the two may be in different files. */
+typedef void schema_stands_fn(void *arg, const char *list, size_t index, const char *key,
+                              char ret_text[static SCHEMA_STANDS_MAX]);
+
+/* Whom a check() tells, and asks. */
+struct schema_reporter {
+    schema_report_fn *report;
+    schema_stands_fn *stands;
+    void *arg;
+};
+
 /* Stands in what is expected for the bounds of the key, "1-65535". */
 #define SCHEMA_RANGE "{range}"
 
@@ -52,10 +67,10 @@ struct schema_key {
         size_t count;    /* offset of a size_t */
         size_t capacity; /* likewise */
     } list;
-    /* SCHEMA_LIST, after all of it was read: what contradicts in an element, and
-     * with elements before it. Of one element in the order in which it is to be
-     * told; of the list in any order. 0, or -ENOMEM. */
-    int (*check)(const void *base, schema_report_fn *report, void *arg);
+    /* SCHEMA_LIST, after all lists of all files were read: what contradicts in an
+     * element, and with elements before it or in other lists. Of one element in the
+     * order in which it is to be told; of the list in any order. 0, or -ENOMEM. */
+    int (*check)(const void *base, const struct schema_reporter *to);
     size_t enabled_offset; /* SCHEMA_GROUP: a bool set when the group is there; 0 none */
 };
 

@@ -551,9 +551,9 @@ static void refuses_contradictions(void **state)
         {"expect = ( { name = \"a\"; ports = \"80,80\"; } );", "1: expect[0].ports: name a port twice"},
         {"expect = ( { name = \"a\"; ports = \"80-90,90-95\"; } );", "1: expect[0].ports: name a port twice"},
         {"expect = ( { name = \"a\"; port = 1; },\n { name = \"a\"; port = 1; } );",
-         "2: expect[1].name: \"a\" is used before for the same port, expected"},
+         "2: expect[1].name: \"a\" is used before for the same port ("},
         {"expect = ( { name = \"a\"; port = 85; },\n { name = \"b\"; ports = \"80-90\"; } );",
-         "2: expect[1].name: the port is expected before as \"a\", expected"},
+         "2: expect[1].name: the port is expected before as \"a\" ("},
     };
 
     assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
@@ -565,15 +565,27 @@ static void refuses_the_same_address_and_port_under_two_names(void **state)
     static const struct refused cases[] = {
         {"expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },\n"
          "           { name = \"b\"; port = 1; address = \"192.0.2.1\"; } );",
-         "2: expect[1].name: the port is expected before as \"a\", expected an address that tells the two "
-         "apart"},
+         "2: expect[1].name: the port is expected before as \"a\" ("},
         {"expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; },\n"
          "           { name = \"b\"; port = 1; address = \"::ffff:192.0.2.1\"; } );",
-         "2: expect[1].name: the port is expected before as \"a\", expected an address that tells the two "
-         "apart"},
+         "2: expect[1].name: the port is expected before as \"a\" ("},
     };
 
     assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void a_contradiction_names_both_places(void **state)
+{
+    struct fixture *f = *state;
+    char wanted[3 * PATH_TEXT_MAX];
+
+    assert_int_equal(load(f, "expect = (\n{ name = \"a\"; port = 1; },\n{ port = 1; name = \"b\"; } );\n"),
+                     ERR_CONFIG);
+    (void)snprintf(wanted, sizeof wanted,
+                   "%s:3: expect[1].name: the port is expected before as \"a\" (%s:2), expected an address "
+                   "that tells the two apart\n",
+                   f->path, f->path);
+    assert_string_equal(buf_text(&f->errors), wanted);
 }
 
 static void accepts_what_only_looks_like_a_contradiction(void **state)
@@ -1015,6 +1027,7 @@ int main(void)
         WITH_FILES(refuses_entries_without_their_keys),
         WITH_FILES(refuses_contradictions),
         WITH_FILES(refuses_the_same_address_and_port_under_two_names),
+        WITH_FILES(a_contradiction_names_both_places),
         WITH_FILES(accepts_what_only_looks_like_a_contradiction),
         WITH_FILES(reports_all_errors_not_only_the_first),
         WITH_FILES(a_flood_of_errors_has_an_end),
