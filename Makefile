@@ -86,7 +86,7 @@ $(O)/%.o: %.c
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
-RULES := core/rules core/own core/judge_survey core/judge_expect core/judge_other core/uid_counts core/err
+RULES := core/rules core/own core/judge_survey core/judge_roles core/judge_expect core/judge_deny core/judge_other core/uid_counts core/err
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
@@ -124,7 +124,7 @@ NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/load_files config/report config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_error_list := config/error_list core/text core/buf
-NEEDS_test_entry_pairs := config/entry_pairs core/net core/array
+NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
 NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_netlink_parse := collectors/netlink_parse
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array

@@ -7,9 +7,12 @@
 
 enum { WORD_BITS = 64, PORT_WORDS = (UINT16_MAX + 1) / WORD_BITS };
 
-static void check_matcher(const struct matcher *match, size_t index, const struct schema_reporter *to)
+static void check_matcher(const struct matcher *match, const char *list, size_t index,
+                          const struct schema_reporter *to)
 {
-    for (size_t i = 0; match->protocol == PROTOCOL_RAW && i < match->port_count; i++) {
+    char where[SCHEMA_STANDS_MAX];
+
+    for (size_t i = 0; matcher_has_protocol(match, PROTOCOL_RAW) && i < match->port_count; i++) {
         if (match->ports[i].last > UINT8_MAX) {
             to->report(to->arg, index, "port",
                        "is out of range, expected an IP protocol number 1-%d with protocol \"raw\"",
@@ -17,10 +20,13 @@ static void check_matcher(const struct matcher *match, size_t index, const struc
             break;
         }
     }
-    if (match->has_address && match->scope != WANT_ANY &&
-        (match->scope == WANT_LOOPBACK) != ip_addr_is_loopback(match->address))
-        to->report(to->arg, index, "scope",
-                   "contradicts address, expected a scope that the address belongs to, or none");
+    if (match->address_count == 0 || match->scope == WANT_ANY)
+        return;
+    to->stands(to->arg, list, index, "address", where);
+    to->report(
+        to->arg, index, "scope",
+        "contradicts address (%s), expected one of the two: an address is bound there and nowhere else",
+        where);
 }
 
 /* The same port in one entry twice would give one series twice. No port is
@@ -48,20 +54,43 @@ static bool ports_repeat(const struct matcher *match)
     return false;
 }
 
-static void check_expect(const struct expect *e, size_t index, const struct schema_reporter *to)
+static bool has_family(const struct matcher *match, uint8_t version)
 {
-    check_matcher(&e->match, index, to);
-    if (port_ranges_total(e->match.ports, e->match.port_count) > ENTRY_PORTS_MAX)
+    for (size_t i = 0; i < match->address_count; i++)
+        if (match->addresses[i].version == version)
+            return true;
+    return match->address_count == 0;
+}
+
+static void check_sizes(const struct expect *e, size_t index, const struct schema_reporter *to)
+{
+    size_t protocols = (size_t)__builtin_popcount(matcher_protocols(&e->match));
+
+    if (port_ranges_total(e->match.ports, e->match.port_count) * protocols > ENTRY_PORTS_MAX)
         to->report(to->arg, index, "ports",
                    "name more than %d ports, expected fewer: every one of them must listen", ENTRY_PORTS_MAX);
+    else if (e->match.port_count * protocols * e->match.address_count > ENTRY_CLAIMS_MAX)
+        to->report(to->arg, index, "address",
+                   "with ports names more than %d pairs of address and ports, expected fewer, or several "
+                   "entries",
+                   ENTRY_CLAIMS_MAX);
     if (ports_repeat(&e->match))
         to->report(to->arg, index, "ports", "name a port twice, expected each port once");
-    if (e->accept_queue > 0 && e->match.protocol != PROTOCOL_TCP && e->match.protocol != PROTOCOL_SCTP)
+}
+
+static void check_expect(const struct expect *e, size_t index, const struct schema_reporter *to)
+{
+    bool has_queue =
+        matcher_has_protocol(&e->match, PROTOCOL_TCP) || matcher_has_protocol(&e->match, PROTOCOL_SCTP);
+
+    check_matcher(&e->match, "expect", index, to);
+    check_sizes(e, index, to);
+    if (e->accept_queue_given && e->accept_queue > 0 && !has_queue)
         to->report(to->arg, index, "accept_queue",
                    "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");
-    if (e->match.has_address && e->families[e->match.address.version == 4 ? 1 : 0])
+    if ((e->families[0] && !has_family(&e->match, 4)) || (e->families[1] && !has_family(&e->match, 6)))
         to->report(to->arg, index, "families",
-                   "contradict address, expected the family of the address, or none");
+                   "contradict address, expected families of the addresses, or none");
 }
 
 static void report_pair(const struct policy *policy, const struct entry_pair *pair,
@@ -99,38 +128,139 @@ int entry_checks_expects(const void *base, const struct schema_reporter *to)
     return 0;
 }
 
-/* Entries that ask for an address are told apart by it; all others on a port are
- * asked about each listener there. Returns 0 or -ENOMEM. */
-static int check_crowd(const struct policy *policy, const struct schema_reporter *to)
+/* Which space of an index tells how many entries a listener is compared with. */
+typedef uint32_t space_fn(const struct matcher *match);
+
+enum { SPACE_ALL, SPACE_LISTED, SPACE_NONE };
+
+/* Entries that ask for one address are told apart by it; all others on a port
+ * are asked about each listener there. */
+static uint32_t space_of_allow(const struct matcher *match)
 {
-    struct port_index index = {.count = 0};
+    return match->address_count == 0 ? SPACE_ALL : match->address_count > 1 ? SPACE_LISTED : SPACE_NONE;
+}
+
+static int add_to_crowd(struct port_index *index, uint32_t space, const struct matcher *match)
+{
+    return port_index_add(index, space, matcher_protocols(match), match->ports,
+                          space == SPACE_NONE ? 0 : match->port_count);
+}
+
+/* Seals the index, which is done away with, and reports a crowd. Returns whether
+ * there was none, or -ENOMEM. */
+static int check_crowd(struct port_index *index, const char *which, const struct schema_reporter *to)
+{
     size_t entry = 0;
-    int r = 0;
+    int r;
 
-    for (size_t i = 0; r == 0 && i < policy->allow_count; i++) {
-        const struct matcher *match = &policy->allows[i].match;
-
-        r = port_index_add(&index, 0, match->protocol, match->ports,
-                           match->has_address ? 0 : match->port_count);
-    }
-    port_index_seal(&index);
-    if (r == 0)
-        r = port_index_crowd(&index, ALLOWS_OF_PORT_MAX, &entry);
+    port_index_seal(index);
+    r = port_index_crowd(index, ALLOWS_OF_PORT_MAX, &entry);
     if (r > 0)
         to->report(to->arg, entry, "ports",
-                   "are those of more than %d entries without an address, expected fewer: each listener is "
-                   "compared with "
-                   "them all",
-                   ALLOWS_OF_PORT_MAX);
-    port_index_done(&index);
-    return r < 0 ? r : 0;
+                   "are those of more than %d %s, expected fewer: each listener is compared with them all",
+                   ALLOWS_OF_PORT_MAX, which);
+    return r < 0 ? r : r == 0;
 }
 
 int entry_checks_allows(const void *base, const struct schema_reporter *to)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
+    struct port_index index = {.count = 0};
+    int r = 0;
 
-    for (size_t i = 0; i < policy->allow_count; i++) /* which may repeat each other */
-        check_matcher(&policy->allows[i].match, i, to);
-    return check_crowd(policy, to);
+    for (size_t i = 0; r == 0 && i < policy->allow_count; i++) { /* which may repeat each other */
+        const struct matcher *match = &policy->allows[i].match;
+
+        check_matcher(match, "allow", i, to);
+        r = add_to_crowd(&index, space_of_allow(match), match);
+    }
+    if (r == 0)
+        r = check_crowd(&index, "entries without an address, or with several", to);
+    port_index_done(&index);
+    return r < 0 ? r : 0;
+}
+
+/* Whether a part of an owner that is denied is the one that is expected. */
+static bool covers_text(const char *denied, const char *expected)
+{
+    return !denied || (expected && strcmp(denied, expected) == 0);
+}
+
+static bool covers_owner(const struct owner_pattern *denied, const struct owner_pattern *expected)
+{
+    return covers_text(denied->unit, expected->unit) && covers_text(denied->user, expected->user) &&
+           covers_text(denied->exe, expected->exe) && covers_text(denied->process, expected->process);
+}
+
+/* Whether wherever the one may be the other is, too. */
+static bool covers_place(const struct matcher *denied, const struct matcher *expected)
+{
+    bool loopback = matcher_scope(expected) == WANT_LOOPBACK, all_asked_for = expected->address_count > 0;
+    bool beyond = expected->address_count > 0 ? !loopback : expected->scope == WANT_PUBLIC;
+
+    for (size_t i = 0; i < expected->address_count; i++) {
+        all_asked_for &= matcher_asks_for(denied, &expected->addresses[i]);
+        beyond &= !ip_addr_is_loopback(expected->addresses[i]);
+    }
+    if (denied->address_count > 0)
+        return all_asked_for;
+    return denied->scope == WANT_ANY || (denied->scope == WANT_LOOPBACK ? loopback : beyond);
+}
+
+/* The first deny entry that leaves an expected service no place on a port. */
+static const struct deny *find_denial(const struct policy *policy, const struct port_index *denies,
+                                      const struct expect *e, enum protocol protocol, uint16_t port)
+{
+    struct port_walk walk;
+    size_t i;
+
+    port_walk_begin(&walk, denies, 0, protocol, port);
+    while (port_walk_next(&walk, denies, &i)) {
+        const struct deny *d = &policy->denies[i];
+
+        if (covers_place(&d->match, &e->match) && covers_owner(&d->match.owner, &e->match.owner))
+            return d;
+    }
+    return NULL;
+}
+
+static void check_denial(const struct policy *policy, const struct port_index *denies, size_t expect,
+                         const struct schema_reporter *to)
+{
+    const struct expect *e = &policy->expects[expect];
+    const struct deny *d = NULL;
+    char where[SCHEMA_STANDS_MAX];
+
+    for (int p = -1; !d && (p = matcher_next_protocol(&e->match, p)) < PROTOCOL_COUNT;) {
+        struct port_cursor cursor = {0};
+        uint16_t port;
+
+        while (!d && port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port))
+            d = find_denial(policy, denies, e, (enum protocol)p, port);
+    }
+    if (!d)
+        return;
+    to->stands(to->arg, "expect", expect, "name", where);
+    to->report(to->arg, (size_t)(d - policy->denies), "ports",
+               "deny a port on which \"%s\" is expected (%s), expected one of the two", e->name, where);
+}
+
+int entry_checks_denies(const void *base, const struct schema_reporter *to)
+{
+    const struct policy *policy = &((const struct config *)base)->policy;
+    struct port_index index = {.count = 0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < policy->deny_count; i++) {
+        const struct matcher *match = &policy->denies[i].match;
+
+        check_matcher(match, "deny", i, to);
+        r = add_to_crowd(&index, SPACE_ALL, match);
+    }
+    if (r == 0)
+        r = check_crowd(&index, "entries", to);
+    for (size_t i = 0; r > 0 && policy->deny_count > 0 && i < policy->expect_count; i++)
+        check_denial(policy, &index, i, to);
+    port_index_done(&index);
+    return r < 0 ? r : 0;
 }

@@ -3,15 +3,24 @@
 #include "core/ref.h"
 #include "core/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PORT_MIN = 1, PORT_MAX = UINT16_MAX };
 
-#define FOR_MAX_MS        (INT64_C(30) * 24 * 3600 * 1000)
+enum { FLAPPING_MAX = 1000, DROPS_MAX = 1000000000 };
+
+/* Of the labels of an entry, and of each in bytes. */
+enum { LABELS_MAX = 16, LABEL_NAME_MAX = 64, LABEL_VALUE_MAX = 255 };
+
+#define DAY_MS            (INT64_C(24) * 3600 * 1000)
+#define FOR_MAX_MS        (30 * DAY_MS)
+#define WINDOW_MIN_MS     1000
+#define WINDOW_MAX_MS     (30 * DAY_MS)
 #define EXPECTED_FOR      "a duration " SCHEMA_RANGE " such as \"10s\""
-#define EXPECTED_SEVERITY "\"warning\" or \"critical\""
+#define EXPECTED_SEVERITY "\"info\", \"warning\" or \"critical\""
 
 /* A text that stands in one line of every output. */
 static int parse_text(char *field, size_t size, const char *text)
@@ -126,14 +135,37 @@ static void print_port(const void *field, struct buf *out)
     buf_fmt(out, "%u", ((const struct matcher *)field)->ports[0].first);
 }
 
-static int parse_protocol(void *field, const char *text)
+static void clear_protocols(void *field)
 {
-    return protocol_parse(text, field);
+    *(unsigned *)field = 0;
 }
 
-static void print_protocol(const void *field, struct buf *out)
+static int parse_protocol(void *field, const char *text)
 {
-    schema_quote(out, protocol_name(*(const enum protocol *)field));
+    unsigned *mask = field;
+    enum protocol protocol;
+    int r = protocol_parse(text, &protocol);
+
+    if (r < 0)
+        return r;
+    if (*mask >> protocol & 1)
+        return -EEXIST;
+    *mask |= 1u << protocol;
+    return 0;
+}
+
+/* One is written without brackets. */
+static void print_protocols(const void *field, struct buf *out)
+{
+    const struct matcher match = {.protocols = *(const unsigned *)field};
+    bool several = __builtin_popcount(match.protocols) > 1;
+    const char *between = several ? "[ " : "";
+
+    for (int p = -1; (p = matcher_next_protocol(&match, p)) < PROTOCOL_COUNT; between = ", ") {
+        buf_str(out, between);
+        schema_quote(out, protocol_name((enum protocol)p));
+    }
+    buf_str(out, several ? " ]" : "");
 }
 
 static int parse_scope(void *field, const char *text)
@@ -168,33 +200,59 @@ static void print_severity(const void *field, struct buf *out)
     schema_quote(out, severity_name(*(const enum severity *)field));
 }
 
+static void clear_addresses(void *field)
+{
+    struct matcher *match = field;
+
+    free(match->addresses);
+    match->addresses = NULL;
+    match->address_count = 0;
+}
+
 static int parse_address(void *field, const char *text)
 {
     struct matcher *match = field;
-    struct ip_addr address;
+    struct ip_addr address, *all;
+    size_t at = match->address_count;
     int r = ip_addr_parse(text, &address);
 
     if (r < 0)
         return r;
     if (ip_addr_is_any(address))
         return -ERANGE;
-    match->address = ip_addr_unmap(address);
-    match->has_address = true;
+    address = ip_addr_unmap(address);
+    if (matcher_asks_for(match, &address))
+        return -EEXIST;
+    if (match->address_count == MATCHER_ADDRESSES_MAX)
+        return -E2BIG;
+    all = reallocarray(match->addresses, match->address_count + 1, sizeof *all);
+    if (!all)
+        return -ENOMEM;
+    for (; at > 0 && ip_addr_compare(&all[at - 1], &address) > 0; at--)
+        all[at] = all[at - 1];
+    all[at] = address;
+    match->addresses = all;
+    match->address_count++;
     return 0;
 }
 
-static void print_address(const void *field, struct buf *out)
+static void print_addresses(const void *field, struct buf *out)
 {
     const struct matcher *match = field;
+    bool several = match->address_count > 1;
     char text[IP_ADDR_TEXT_MAX];
 
-    ip_addr_format(&match->address, text);
-    schema_quote(out, text);
+    for (size_t i = 0; i < match->address_count; i++) {
+        ip_addr_format(&match->addresses[i], text);
+        buf_str(out, i > 0 ? ", " : several ? "[ " : "");
+        schema_quote(out, text);
+    }
+    buf_str(out, several ? " ]" : "");
 }
 
-static bool address_is_set(const void *field)
+static bool addresses_are_set(const void *field)
 {
-    return ((const struct matcher *)field)->has_address;
+    return ((const struct matcher *)field)->address_count > 0;
 }
 
 /* Owner patterns. What is wanted of a pattern is checked as far as it can be,
@@ -220,9 +278,26 @@ static int parse_unit(void *field, const char *text)
     return strpbrk(text, ".*") ? parse_own_text(field, UNIT_TEXT_MAX, text) : -EINVAL;
 }
 
+static void store_accept_queue(void *field, double value)
+{
+    struct expect *e = field;
+
+    e->accept_queue = value;
+    e->accept_queue_given = true;
+}
+
+static void print_accept_queue(const void *field, struct buf *out)
+{
+    const struct expect *e = field;
+
+    schema_print_real(e->accept_queue_given ? e->accept_queue : ACCEPT_QUEUE_DEFAULT, out);
+}
+
 static bool accept_queue_is_set(const void *field)
 {
-    return *(const double *)field > 0;
+    const struct expect *e = field;
+
+    return e->accept_queue_given || matcher_has_protocol(&e->match, PROTOCOL_TCP);
 }
 
 static void clear_families(void *field)
@@ -260,7 +335,80 @@ static bool families_are_set(const void *field)
     return families[0] || families[1];
 }
 
-/* Of the same struct matcher in entries of both kinds. */
+/* Labels: names as Prometheus wants them, but those that alerts have anyway. */
+
+static bool is_label_name(const char *name)
+{
+    static const char *const taken[] = {"address",   "alertname", "family", "instance",
+                                        "interface", "job",       "name",   "netns",
+                                        "port",      "protocol",  "rule",   "severity"};
+
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return false;
+    for (const char *p = name; *p; p++)
+        if (!isascii(*p) || (!isalnum(*p) && *p != '_'))
+            return false;
+    return strlen(name) <= LABEL_NAME_MAX && strncmp(name, "__", 2) != 0 && !isdigit(*name);
+}
+
+/* In the order of their names. */
+static int insert_label(struct expect *e, const struct entry_label *label)
+{
+    struct entry_label *all = reallocarray(e->labels, e->label_count + 1, sizeof *all);
+    size_t at = e->label_count;
+
+    if (!all)
+        return -ENOMEM;
+    for (; at > 0 && strcmp(all[at - 1].name, label->name) > 0; at--)
+        all[at] = all[at - 1];
+    all[at] = *label;
+    e->labels = all;
+    e->label_count++;
+    return 0;
+}
+
+static int put_label(void *field, const char *name, const char *text)
+{
+    char bounded[LABEL_VALUE_MAX + 1];
+    struct entry_label label;
+    struct expect *e = field;
+    int r = parse_text(bounded, sizeof bounded, text);
+
+    if (!is_label_name(name))
+        return -ENOENT;
+    if (r < 0)
+        return r;
+    if (e->label_count == LABELS_MAX)
+        return -E2BIG;
+    label = (struct entry_label){strdup(name), strdup(text)};
+    r = label.name && label.value ? insert_label(e, &label) : -ENOMEM;
+    if (r < 0) {
+        free(ref_unseal(label.name));
+        free(ref_unseal(label.value));
+    }
+    return r;
+}
+
+static void print_labels(const void *field, struct buf *out)
+{
+    const struct expect *e = field;
+
+    buf_str(out, "{ ");
+    for (size_t i = 0; i < e->label_count; i++) {
+        buf_fmt(out, "%s = ", e->labels[i].name);
+        schema_quote(out, e->labels[i].value);
+        buf_str(out, "; ");
+    }
+    buf_char(out, '}');
+}
+
+static bool labels_are_set(const void *field)
+{
+    return ((const struct expect *)field)->label_count > 0;
+}
+
+/* Of the same struct matcher in entries of all kinds. */
 static const struct schema_key matcher_keys[] = {
     {.name = "port",
      .type = SCHEMA_INT,
@@ -279,12 +427,14 @@ static const struct schema_key matcher_keys[] = {
      .parse = parse_ports,
      .print = print_ports},
     {.name = "protocol",
-     .type = SCHEMA_TEXT,
-     .offset = offsetof(struct matcher, protocol),
+     .type = SCHEMA_TEXTS,
+     .offset = offsetof(struct matcher, protocols),
      .initial = "tcp",
-     .expected = "\"tcp\", \"udp\", \"udplite\", \"sctp\" or \"raw\"",
+     .expected = "\"tcp\", \"udp\", \"udplite\", \"sctp\" or \"raw\", or a list such as [ \"tcp\", \"udp\" ]",
+     .one_will_do = true,
+     .clear = clear_protocols,
      .parse = parse_protocol,
-     .print = print_protocol},
+     .print = print_protocols},
     {.name = "scope",
      .type = SCHEMA_TEXT,
      .offset = offsetof(struct matcher, scope),
@@ -293,11 +443,14 @@ static const struct schema_key matcher_keys[] = {
      .parse = parse_scope,
      .print = print_scope},
     {.name = "address",
-     .type = SCHEMA_TEXT,
-     .expected = "one address such as \"192.0.2.10\" or \"2001:db8::1\"; leave the key out for any",
+     .type = SCHEMA_TEXTS,
+     .expected = "an address such as \"192.0.2.10\" or \"2001:db8::1\", or a list of up to 64, each once; "
+                 "leave the key out for any",
+     .one_will_do = true,
+     .clear = clear_addresses,
      .parse = parse_address,
-     .print = print_address,
-     .is_set = address_is_set},
+     .print = print_addresses,
+     .is_set = addresses_are_set},
     {.name = "unit",
      .type = SCHEMA_TEXT,
      .offset = offsetof(struct matcher, owner.unit),
@@ -326,6 +479,42 @@ static const struct schema_key matcher_keys[] = {
      .parse = parse_process,
      .print = print_own_text,
      .is_set = own_text_is_set},
+    {0},
+};
+
+#define EXPECTED_WINDOW "a duration " SCHEMA_RANGE " such as \"10m\""
+
+static const struct schema_key flapping_keys[] = {
+    {.name = "max",
+     .type = SCHEMA_INT,
+     .offset = offsetof(struct allowed_rate, max),
+     .max = FLAPPING_MAX,
+     .initial = "3",
+     .expected = "a number of interruptions " SCHEMA_RANGE "; 0 for any"},
+    {.name = "window",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct allowed_rate, window_ms),
+     .min = WINDOW_MIN_MS,
+     .max = WINDOW_MAX_MS,
+     .initial = "10m",
+     .expected = EXPECTED_WINDOW},
+    {0},
+};
+
+static const struct schema_key drops_keys[] = {
+    {.name = "max",
+     .type = SCHEMA_INT,
+     .offset = offsetof(struct allowed_rate, max),
+     .max = DROPS_MAX,
+     .required = "",
+     .expected = "a number of drops " SCHEMA_RANGE},
+    {.name = "window",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct allowed_rate, window_ms),
+     .min = WINDOW_MIN_MS,
+     .max = WINDOW_MAX_MS,
+     .initial = "1m",
+     .expected = EXPECTED_WINDOW},
     {0},
 };
 
@@ -366,11 +555,28 @@ const struct schema_key entry_keys_expect[] = {
      .print = print_severity},
     {.name = "accept_queue",
      .type = SCHEMA_REAL,
-     .offset = offsetof(struct expect, accept_queue),
-     .min = 1,
      .max = 1000,
-     .expected = "a ratio " SCHEMA_RANGE " such as 0.8",
+     .initial = "0.8", /* which ACCEPT_QUEUE_DEFAULT is */
+     .expected = "a ratio " SCHEMA_RANGE " such as 0.8; 0 for any",
+     .store_real = store_accept_queue,
+     .print = print_accept_queue,
      .is_set = accept_queue_is_set},
+    {.name = "flapping",
+     .type = SCHEMA_GROUP,
+     .offset = offsetof(struct expect, flapping),
+     .children = flapping_keys},
+    {.name = "drops",
+     .type = SCHEMA_GROUP,
+     .offset = offsetof(struct expect, drops),
+     .children = drops_keys,
+     .enabled_offset = offsetof(struct expect, drops_limited)},
+    {.name = "labels",
+     .type = SCHEMA_PAIRS,
+     .expected = "up to 16 labels such as { team = \"db\"; }, named as Prometheus names labels but none "
+                 "that alerts have anyway, their texts of up to 255 bytes in one line",
+     .put = put_label,
+     .print = print_labels,
+     .is_set = labels_are_set},
     {0},
 };
 
@@ -379,6 +585,21 @@ const struct schema_key entry_keys_allow[] = {
      .type = SCHEMA_INCLUDE,
      .offset = offsetof(struct allow, match),
      .children = matcher_keys},
+    {0},
+};
+
+const struct schema_key entry_keys_deny[] = {
+    {.name = "match",
+     .type = SCHEMA_INCLUDE,
+     .offset = offsetof(struct deny, match),
+     .children = matcher_keys},
+    {.name = "severity",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct deny, severity),
+     .initial = "critical",
+     .expected = EXPECTED_SEVERITY,
+     .parse = parse_severity,
+     .print = print_severity},
     {0},
 };
 

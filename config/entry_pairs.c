@@ -1,4 +1,5 @@
 #include "config/entry_pairs.h"
+#include "config/entry_checks.h"
 #include "core/array.h"
 
 #include <errno.h>
@@ -12,27 +13,36 @@ struct claim {
     uint32_t entry;
 };
 
+/* What ports are claimed for: the name of an entry, or one of its addresses. */
+struct claimer {
+    uint32_t entry;
+    uint32_t address; /* index; 0 also where the entry has none */
+};
+
 struct finder {
     const struct policy *policy;
-    uint32_t *order;      /* the entries, by what they claim ports for */
-    struct claim *claims; /* room for all ranges of all entries */
+    struct claimer *claimers; /* room for all addresses of all entries */
+    size_t claimer_count;
+    struct claim *claims; /* room for all that they claim */
     size_t claim_count;
     struct entry_pair *pairs;
     size_t pair_count, pair_capacity;
 };
 
-typedef int compare_fn(const struct expect *a, const struct expect *b);
+typedef int compare_fn(const struct expect *expects, struct claimer a, struct claimer b);
 
-static int compare_names(const struct expect *a, const struct expect *b)
+static int compare_names(const struct expect *expects, struct claimer a, struct claimer b)
 {
-    return strcmp(a->name, b->name);
+    return strcmp(expects[a.entry].name, expects[b.entry].name);
 }
 
-static int compare_addresses(const struct expect *a, const struct expect *b)
+static int compare_addresses(const struct expect *expects, struct claimer a, struct claimer b)
 {
-    if (a->match.has_address != b->match.has_address)
-        return a->match.has_address ? 1 : -1;
-    return ip_addr_compare(&a->match.address, &b->match.address);
+    const struct matcher *x = &expects[a.entry].match, *y = &expects[b.entry].match;
+
+    if (x->address_count == 0 || y->address_count == 0)
+        return (x->address_count > 0) - (y->address_count > 0);
+    return ip_addr_compare(&x->addresses[a.address], &y->addresses[b.address]);
 }
 
 struct sorting {
@@ -40,11 +50,11 @@ struct sorting {
     compare_fn *compare;
 };
 
-static int compare_entries(const void *a, const void *b, void *arg)
+static int compare_claimers(const void *a, const void *b, void *arg)
 {
     const struct sorting *sorting = arg;
 
-    return sorting->compare(&sorting->expects[*(const uint32_t *)a], &sorting->expects[*(const uint32_t *)b]);
+    return sorting->compare(sorting->expects, *(const struct claimer *)a, *(const struct claimer *)b);
 }
 
 static int compare_claims(const void *a, const void *b)
@@ -75,27 +85,58 @@ static size_t join_claims(struct claim *claims, size_t count)
 static void add_claims(struct finder *f, uint32_t claimed_for, uint32_t entry)
 {
     const struct matcher *match = &f->policy->expects[entry].match;
-    uint64_t base = (uint64_t)claimed_for << 32 | (uint64_t)match->protocol << 16;
     struct claim *claims = f->claims + f->claim_count;
+    size_t made = 0;
 
-    for (size_t i = 0; i < match->port_count; i++)
-        claims[i] = (struct claim){base | match->ports[i].first, base | match->ports[i].last, entry};
-    f->claim_count += join_claims(claims, match->port_count);
+    for (int p = -1; (p = matcher_next_protocol(match, p)) < PROTOCOL_COUNT;) {
+        uint64_t base = (uint64_t)claimed_for << 32 | (uint64_t)p << 16;
+
+        for (size_t i = 0; i < match->port_count; i++)
+            claims[made++] = (struct claim){base | match->ports[i].first, base | match->ports[i].last, entry};
+    }
+    f->claim_count += join_claims(claims, made);
+}
+
+/* How much an entry may claim, for each of its names and addresses; one that
+ * claims too much was told so, and claims nothing. */
+static size_t claims_of(const struct matcher *match, size_t for_each)
+{
+    size_t claims = match->port_count * (size_t)__builtin_popcount(matcher_protocols(match)) * for_each;
+
+    return claims > ENTRY_CLAIMS_MAX && for_each > 1 ? 0 : claims;
+}
+
+static size_t addresses_of(const struct matcher *match)
+{
+    return match->address_count > 0 ? match->address_count : 1;
+}
+
+static void collect_claimers(struct finder *f, bool of_addresses)
+{
+    f->claimer_count = 0;
+    for (size_t i = 0; i < f->policy->expect_count; i++) {
+        const struct matcher *match = &f->policy->expects[i].match;
+        size_t count = of_addresses ? addresses_of(match) : 1;
+
+        for (size_t k = 0; k < count && claims_of(match, count) > 0; k++)
+            f->claimers[f->claimer_count++] = (struct claimer){(uint32_t)i, (uint32_t)k};
+    }
 }
 
 /* Numbers the names, or the addresses, and lets each entry claim its ports. */
-static void make_claims(struct finder *f, compare_fn *compare)
+static void make_claims(struct finder *f, bool of_addresses)
 {
-    const struct expect *expects = f->policy->expects;
-    struct sorting sorting = {expects, compare};
+    compare_fn *compare = of_addresses ? compare_addresses : compare_names;
+    struct sorting sorting = {f->policy->expects, compare};
     uint32_t claimed_for = 0;
 
-    qsort_r(f->order, f->policy->expect_count, sizeof *f->order, compare_entries, &sorting);
+    collect_claimers(f, of_addresses);
+    qsort_r(f->claimers, f->claimer_count, sizeof *f->claimers, compare_claimers, &sorting);
     f->claim_count = 0;
-    for (size_t i = 0; i < f->policy->expect_count; i++) {
-        if (i > 0 && compare(&expects[f->order[i - 1]], &expects[f->order[i]]) != 0)
+    for (size_t i = 0; i < f->claimer_count; i++) {
+        if (i > 0 && compare(sorting.expects, f->claimers[i - 1], f->claimers[i]) != 0)
             claimed_for++;
-        add_claims(f, claimed_for, f->order[i]);
+        add_claims(f, claimed_for, f->claimers[i].entry);
     }
     if (f->claim_count > 0)
         qsort(f->claims, f->claim_count, sizeof *f->claims, compare_claims);
@@ -155,13 +196,11 @@ static int find_all(struct finder *f)
 {
     int r;
 
-    for (uint32_t i = 0; i < f->policy->expect_count; i++)
-        f->order[i] = i;
-    make_claims(f, compare_names);
+    make_claims(f, false);
     r = find_overlaps(f);
     if (r < 0)
         return r;
-    make_claims(f, compare_addresses);
+    make_claims(f, true);
     r = find_overlaps(f);
     sort_pairs(f);
     return r;
@@ -170,16 +209,21 @@ static int find_all(struct finder *f)
 int entry_pairs_find(const struct policy *policy, struct entry_pair **ret_pairs, size_t *ret_count)
 {
     struct finder f = {.policy = policy};
-    size_t ranges = 0;
+    size_t claimers = 0, claims = 0;
     int r = -ENOMEM;
 
-    for (size_t i = 0; i < policy->expect_count; i++)
-        ranges += policy->expects[i].match.port_count;
-    f.order = calloc(policy->expect_count + 1, sizeof *f.order);
-    f.claims = calloc(ranges + 1, sizeof *f.claims);
-    if (f.order && f.claims)
+    for (size_t i = 0; i < policy->expect_count; i++) {
+        const struct matcher *match = &policy->expects[i].match;
+        size_t by_address = claims_of(match, addresses_of(match)), by_name = claims_of(match, 1);
+
+        claimers += addresses_of(match);
+        claims += by_address > by_name ? by_address : by_name;
+    }
+    f.claimers = calloc(claimers + 1, sizeof *f.claimers);
+    f.claims = calloc(claims + 1, sizeof *f.claims);
+    if (f.claimers && f.claims)
         r = find_all(&f);
-    free(f.order);
+    free(f.claimers);
     free(f.claims);
     if (r < 0) {
         free(f.pairs);

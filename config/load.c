@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WHAT_MAX = 1024, QUOTED_MAX = 100 };
+enum { WHAT_MAX = 1024, QUOTED_MAX = 100, QUOTED_TEXT_MAX = QUOTED_MAX + sizeof "\"\"" };
 
 static const char *type_text(const config_setting_t *setting)
 {
@@ -33,17 +33,20 @@ static bool is_number(const config_setting_t *setting)
     return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 }
 
-static bool has_type(const config_setting_t *setting, enum schema_type type)
+static bool has_type(const config_setting_t *setting, const struct schema_key *key)
 {
     int have = config_setting_type(setting);
 
-    switch (type) {
+    switch (key->type) {
     case SCHEMA_BOOL: return have == CONFIG_TYPE_BOOL;
     case SCHEMA_INT: return is_number(setting);
     case SCHEMA_REAL: return is_number(setting) || have == CONFIG_TYPE_FLOAT;
     case SCHEMA_DURATION:
     case SCHEMA_TEXT: return have == CONFIG_TYPE_STRING;
-    case SCHEMA_TEXTS: return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST;
+    case SCHEMA_TEXTS:
+        return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST ||
+               (key->one_will_do && have == CONFIG_TYPE_STRING);
+    case SCHEMA_PAIRS:
     case SCHEMA_GROUP: return have == CONFIG_TYPE_GROUP;
     case SCHEMA_LIST: return have == CONFIG_TYPE_LIST;
     case SCHEMA_INCLUDE: break; /* no key has it */
@@ -85,7 +88,10 @@ static void load_real(struct loader *l, const struct place *place, void *field)
     char text[32];
 
     if (value * 1000 >= (double)place->key->min && value * 1000 <= (double)place->key->max) {
-        *(double *)field = value;
+        if (place->key->store_real)
+            place->key->store_real(field, value);
+        else
+            *(double *)field = value;
         return;
     }
     if (is_misread(l, place->setting))
@@ -94,11 +100,22 @@ static void load_real(struct loader *l, const struct place *place, void *field)
     report_value(l, place, text, -ERANGE);
 }
 
-static void load_string(struct loader *l, const struct place *place, const char *value, void *field)
+/* As much of a text as an error shows, in one line. */
+static void quote(const char *value, char ret_quoted[static QUOTED_TEXT_MAX])
 {
     size_t length = strlen(value);
+
+    length = length > QUOTED_MAX ? text_cut(value, QUOTED_MAX) : length;
+    (void)snprintf(ret_quoted, QUOTED_TEXT_MAX, "\"%.*s\"", (int)length, value);
+    for (char *p = ret_quoted; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+}
+
+static void load_string(struct loader *l, const struct place *place, const char *value, void *field)
+{
+    char quoted[QUOTED_TEXT_MAX];
     int64_t ms;
-    char quoted[QUOTED_MAX + sizeof "\"\""];
     int r;
 
     if (place->key->type == SCHEMA_DURATION) {
@@ -112,11 +129,7 @@ static void load_string(struct loader *l, const struct place *place, const char 
     }
     if (r == 0)
         return;
-    length = length > QUOTED_MAX ? text_cut(value, QUOTED_MAX) : length;
-    (void)snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)length, value);
-    for (char *p = quoted; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?'; /* an error is one line */
+    quote(value, quoted);
     report_value(l, place, quoted, r);
 }
 
@@ -137,6 +150,12 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
 
     schema_expected(place->key, expected);
     place->key->clear(field);
+    if (config_setting_type(place->setting) == CONFIG_TYPE_STRING) {
+        load_string(l, place, config_setting_get_string(place->setting), field);
+        return;
+    }
+    if (count == 0 && place->key->one_will_do)
+        report_at(l, place, "is empty, expected %s", expected);
     for (int i = 0; i < count; i++) {
         const struct place element = element_of(place, i);
 
@@ -144,6 +163,43 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
             report_at(l, &element, "is %s, expected a string: %s", type_text(element.setting), expected);
         else
             load_string(l, &element, config_setting_get_string(element.setting), field);
+    }
+}
+
+/* A pair may have any name that its put() takes. */
+static void load_pair(struct loader *l, const struct place *pair, void *field)
+{
+    const char *value = config_setting_get_string(pair->setting);
+    char quoted[QUOTED_TEXT_MAX];
+    int r;
+
+    if (!value) {
+        report_at(l, pair, "is %s, expected a string", type_text(pair->setting));
+        return;
+    }
+    r = pair->key->put(field, pair->name, value);
+    if (r == 0)
+        return;
+    quote(value, quoted);
+    if (r == -ENOMEM)
+        report_at(l, pair, "%s", err_str(r));
+    else
+        report_at(l, pair, "%s%s, expected %s", r == -EINVAL ? quoted : "",
+                  r == -EINVAL  ? " is not valid"
+                  : r == -E2BIG ? "is one too many"
+                                : "is not a name that a label may have",
+                  pair->key->expected);
+}
+
+static void load_pairs(struct loader *l, const struct place *place, void *field)
+{
+    int count = config_setting_length(place->setting);
+
+    for (int i = 0; i < count; i++) {
+        config_setting_t *setting = config_setting_get_elem(place->setting, (unsigned)i);
+        const struct place pair = {setting, place->key, place, config_setting_name(setting), i};
+
+        load_pair(l, &pair, field);
     }
 }
 
@@ -188,7 +244,7 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     void *field = schema_field(place->key, base);
     char expected[SCHEMA_EXPECTED_MAX];
 
-    if (!has_type(place->setting, place->key->type)) {
+    if (!has_type(place->setting, place->key)) {
         schema_expected(place->key, expected);
         if (!l->partial || config_setting_type(place->setting) != CONFIG_TYPE_NONE)
             report_at(l, place, "is %s, expected %s", type_text(place->setting), expected);
@@ -201,6 +257,7 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     case SCHEMA_DURATION:
     case SCHEMA_TEXT: load_string(l, place, config_setting_get_string(place->setting), field); break;
     case SCHEMA_TEXTS: load_strings(l, place, field); break;
+    case SCHEMA_PAIRS: load_pairs(l, place, field); break;
     case SCHEMA_GROUP:
         if (place->key->enabled_offset != 0)
             *(bool *)((char *)base + place->key->enabled_offset) = true;

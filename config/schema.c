@@ -121,6 +121,14 @@ static const struct schema_key root_keys[] = {
               .count = offsetof(struct config, policy.allow_count),
               .capacity = offsetof(struct config, policy.allow_capacity)},
      .check = entry_checks_allows},
+    {.name = "deny",
+     .type = SCHEMA_LIST,
+     .offset = offsetof(struct config, policy.denies),
+     .children = entry_keys_deny,
+     .list = {.size = sizeof(struct deny),
+              .count = offsetof(struct config, policy.deny_count),
+              .capacity = offsetof(struct config, policy.deny_capacity)},
+     .check = entry_checks_denies},
     {.name = "unexpected",
      .type = SCHEMA_GROUP,
      .offset = offsetof(struct config, policy.unexpected),
@@ -179,6 +187,10 @@ static void set_default(const struct schema_key *key, void *field)
     case SCHEMA_TEXT: r = key->parse(field, key->initial); break;
     case SCHEMA_REAL: *(double *)field = strtod(key->initial, NULL); break;
     case SCHEMA_TEXTS:
+        if (key->one_will_do)
+            r = key->parse(field, key->initial);
+        break;
+    case SCHEMA_PAIRS:
     case SCHEMA_GROUP:
     case SCHEMA_LIST:
     case SCHEMA_INCLUDE: break;
@@ -244,6 +256,17 @@ void schema_expected(const struct schema_key *key, char ret_text[static SCHEMA_E
     }
     assert(length >= 0 && length < SCHEMA_EXPECTED_MAX); /* the table is ours */
     (void)length;
+}
+
+void schema_print_real(double value, struct buf *out)
+{
+    char text[32];
+    int digits = 1;
+
+    do
+        (void)snprintf(text, sizeof text, "%.*f", digits, value);
+    while (strtod(text, NULL) != value && ++digits <= 17);
+    buf_str(out, text);
 }
 
 void schema_quote(struct buf *out, const char *text)

@@ -19,6 +19,7 @@ enum schema_type {
     SCHEMA_DURATION, /* field: int64_t, milliseconds */
     SCHEMA_TEXT,     /* a string; parse() writes the field */
     SCHEMA_TEXTS,    /* an array of strings; clear() then parse() for each */
+    SCHEMA_PAIRS,    /* { NAME = "TEXT"; ... } with any names; put() for each */
     SCHEMA_GROUP,    /* { ... } with the keys of the struct that is the field */
     SCHEMA_LIST,     /* ( { ... }, ... ); field: a pointer to the elements, see list */
     SCHEMA_INCLUDE,  /* no key: those of the struct that is the field stand in its place */
@@ -56,7 +57,10 @@ struct schema_key {
     const char *initial; /* the default as text; NULL: what zeroed memory means */
     const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
     const char *expected; /* what a valid value looks like; for messages see schema_expected() */
-    int (*store)(void *field, int64_t value); /* SCHEMA_INT; NULL: field is an int64_t */
+    bool one_will_do;     /* SCHEMA_TEXTS: a string alone is a list of one, and there must be one */
+    int (*store)(void *field, int64_t value);                    /* SCHEMA_INT; NULL: field is an int64_t */
+    void (*store_real)(void *field, double value);               /* SCHEMA_REAL; NULL: field is a double */
+    int (*put)(void *field, const char *name, const char *text); /* -ENOENT: the name is not valid */
     void (*clear)(void *field);
     int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -EEXIST, -E2BIG, -ENOMEM */
     void (*print)(const void *field, struct buf *out); /* NULL: not shown */
@@ -95,10 +99,14 @@ void *schema_append(const struct schema_key *list, void *base);
 const void *schema_at(const struct schema_key *list, const void *base, size_t index);
 
 /* With the NUL. */
-#define SCHEMA_EXPECTED_MAX 128
+#define SCHEMA_EXPECTED_MAX 192
 
 /* Writes what a valid value of a key looks like, its bounds included. */
 void schema_expected(const struct schema_key *key, char ret_text[static SCHEMA_EXPECTED_MAX]);
+
+/* Writes a number with a point in it, without which libconfig would take it for an
+ * integer: the shortest text that is read back as the same number. */
+void schema_print_real(double value, struct buf *out);
 
 /* Writes a string as libconfig reads it. */
 void schema_quote(struct buf *out, const char *text);

@@ -3,22 +3,8 @@
 #include "config/schema.h"
 #include "core/duration.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* With a point in it, without which libconfig would take it for an integer;
- * the shortest text that is read back as the same number. */
-static void print_real(double value, struct buf *out)
-{
-    char text[32];
-    int digits = 1;
-
-    do
-        (void)snprintf(text, sizeof text, "%.*f", digits, value);
-    while (strtod(text, NULL) != value && ++digits <= 17);
-    buf_str(out, text);
-}
 
 static void print_value(const struct schema_key *key, const void *field, struct buf *out)
 {
@@ -31,13 +17,14 @@ static void print_value(const struct schema_key *key, const void *field, struct 
     switch (key->type) {
     case SCHEMA_BOOL: buf_str(out, *(const bool *)field ? "true" : "false"); break;
     case SCHEMA_INT: buf_fmt(out, "%lld", (long long)*(const int64_t *)field); break;
-    case SCHEMA_REAL: print_real(*(const double *)field, out); break;
+    case SCHEMA_REAL: schema_print_real(*(const double *)field, out); break;
     case SCHEMA_DURATION:
         duration_format(*(const int64_t *)field, text);
         buf_fmt(out, "\"%s\"", text);
         break;
     case SCHEMA_TEXT:
     case SCHEMA_TEXTS:
+    case SCHEMA_PAIRS:
     case SCHEMA_GROUP:
     case SCHEMA_LIST:
     case SCHEMA_INCLUDE: break;
@@ -67,13 +54,14 @@ static void print_list(const struct schema_key *key, const void *base, struct bu
     buf_str(out, "\n);\n");
 }
 
-static void print_group(const struct schema_key *key, const void *base, struct buf *out)
+/* A group stands at the top or in an element of a list. */
+static void print_group(const struct schema_key *key, const void *base, const char *indent, struct buf *out)
 {
     if (is_absent(key, base))
         return;
-    buf_fmt(out, "%s: {\n", key->name);
-    print_keys(key->children, (const char *)base + key->offset, "  ", out);
-    buf_str(out, "};\n");
+    buf_fmt(out, "%s%s: {\n", indent, key->name);
+    print_keys(key->children, (const char *)base + key->offset, *indent ? "      " : "  ", out);
+    buf_fmt(out, "%s};\n", indent);
 }
 
 static void print_keys(const struct schema_key *keys, const void *base, const char *indent, struct buf *out)
@@ -85,7 +73,7 @@ static void print_keys(const struct schema_key *keys, const void *base, const ch
         if (is_alias || (key->is_set && !key->is_set(field)))
             continue;
         if (key->type == SCHEMA_GROUP) {
-            print_group(key, base, out);
+            print_group(key, base, indent, out);
         } else if (key->type == SCHEMA_LIST) {
             print_list(key, base, out);
         } else if (key->type == SCHEMA_INCLUDE) {
@@ -123,13 +111,18 @@ static void brief_group(const struct schema_key *keys, const void *base, struct 
 static void brief_named_group(const struct schema_key *key, const void *base, struct brief *b)
 {
     size_t before = b->out->len;
+    bool begun = b->begun;
 
     if (is_absent(key, base))
         return;
-    buf_fmt(b->out, "%s:", key->name);
+    buf_fmt(b->out, "%s%s:", begun ? ";" : "", key->name);
     brief_group(key->children, (const char *)base + key->offset, b);
-    if (!b->begun && key->enabled_offset == 0)
+    if (!b->begun && key->enabled_offset == 0) {
         buf_truncate(b->out, before);
+        b->begun = begun;
+    } else {
+        b->begun = false; /* nothing need stand between its end and another key */
+    }
 }
 
 static void brief_list(const struct schema_key *key, const void *base, struct brief *b)
@@ -225,7 +218,7 @@ void config_show_settings(const struct config *config, struct buf *out)
 {
     for (const struct schema_key *key = schema_root(); key->name; key++)
         if (key->type == SCHEMA_GROUP)
-            print_group(key, config, out);
+            print_group(key, config, "", out);
 }
 
 void config_show(const struct config *config, struct buf *out)

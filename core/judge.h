@@ -24,6 +24,8 @@ struct note {
     enum role role : 8; /* for the entry being judged, which is on its port */
     bool has_open;      /* an entry on its port asks for no address */
     bool covered;       /* an expect entry answers for it */
+    bool awaited;       /* whether it is of that entry's service hangs on an owner that is looked for */
+    bool denied;        /* a deny entry answers for it */
     bool crowded;       /* a great many entries are about its port */
 };
 
@@ -55,22 +57,69 @@ void judge_survey(struct evaluation *ev);
  * ev->site. Returns 0 or -ENOMEM. */
 int judge_gather(struct evaluation *ev, const struct expect *e, const struct listener *l, size_t count);
 
-/* Judges an expected service on one of its ports, whose class was read. */
+/* An entry on one of its ports, the listeners there that concern it, and what
+ * holds for those together that are the service. */
+struct site {
+    const struct expect *entry;
+    enum protocol protocol;
+    uint16_t port;
+    enum want_scope want;
+    const struct listener *const *listeners; /* borrowed */
+    struct note *notes;                      /* of all listeners, by their index */
+    size_t count;
+    size_t found, loopback;
+    uint64_t missing; /* mask of the entry's addresses by their index: those that are not served */
+};
+
+/* Fills in what each of the site's listeners is for the entry, and what holds for
+ * them together. */
+void judge_assign_roles(struct site *site);
+
+/* Whether a listener of the service reaches further than it should. One on
+ * loopback beside an address does not, and one on another address that has taken
+ * the place of an expected one is at the wrong address. */
+bool judge_is_exposed(const struct site *site, const struct listener *l);
+
+/* A listener on an expected port is the entry's matter, unless the entry wants
+ * addresses, has them, and this is another one that is not exposed. */
+void judge_cover(struct site *site);
+
+/* Judges an expected service on one of its ports, by ev->service's protocol, whose
+ * class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
-/* Judges a listener that no expect entry may answer for, and notes whether it is
- * sockwatch's own. */
-int judge_other(struct evaluation *ev, const struct listener *l);
+/* Whether the sockets of which a listener is one were read to the end. */
+bool judge_was_read(const struct evaluation *ev, const struct listener *l);
 
-/* What the allow entries say to a listener. */
+/* Whether a scope is one that an entry asks for. */
+bool judge_scope_matches(enum want_scope want, enum scope scope);
+
+/* What the allow or the deny entries say to a listener. */
 struct objection {
-    enum rule rule;                 /* Exposed, UnexpectedListener, or RULE_COUNT for nothing */
+    enum rule rule;   /* Exposed, UnexpectedListener, or RULE_COUNT for nothing */
+    const char *what; /* what is said behind "tcp 0.0.0.0:80 ", static */
+    enum severity severity;
+    int64_t for_ms;
     bool untold;                    /* it hangs on an owner that is not told */
     bool unseen;                    /* and nobody is looking for that one any more */
     const struct owner_set *owners; /* of the socket that it is about; may be NULL */
 };
 
 struct objection judge_by_allows(const struct policy *policy, const struct listener *l);
+
+/* Adds what is said to a listener, if there is room. Returns 0 or -ENOMEM. */
+int judge_object(struct evaluation *ev, const struct listener *l, const struct objection *objection);
+
+/* Judges a listener by the deny entries, and notes whether it is sockwatch's own,
+ * which is never denied. Returns 0 or -ENOMEM. */
+int judge_denied(struct evaluation *ev, const struct listener *l);
+
+/* Whether a deny entry could be about a listener of which nothing is known but
+ * where it is bound. */
+bool judge_could_deny(const struct policy *policy, const struct listener *l);
+
+/* Judges a listener that neither an expect nor a deny entry answers for. */
+int judge_other(struct evaluation *ev, const struct listener *l);
 
 /* Judges what could not be seen of a class, after all its listeners. */
 int judge_class(struct evaluation *ev, enum protocol protocol);

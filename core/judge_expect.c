@@ -3,101 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* An entry on a listener's port with an address owns the listener that is bound
- * to exactly that address. */
-static bool asks_for(const struct expect *e, const struct listener *l)
-{
-    return e->match.has_address && ip_addr_compare(&e->match.address, &l->address) == 0;
-}
-
-/* An entry on one of its ports, the listeners there that concern it, and what
- * holds for those together that are the service. */
-struct site {
-    const struct expect *entry;
-    uint16_t port;
-    enum want_scope want;
-    const struct listener *const *listeners; /* borrowed */
-    struct note *notes;                      /* of all listeners, by their index */
-    size_t count;
-    size_t found, loopback;
-    bool serves_address;
-};
-
-/* A listener that another entry asks for by its address is not the service, but
- * where the service should be public and this one is on loopback, it is what
- * the operator must be told about. One that nobody asks for is the matter of
- * the entry that asks for no address, if there is one; a wildcard serves them
- * all, but where the entry has its own address bound, that gets the
- * connections, and the wildcard is left to the entry that it has of its own.
- * What sits on a port that the kernel chose is nobody's service.
- *
- * has_bound   something on the port is bound to the entry's address */
-static enum role role_of(const struct site *site, const struct listener *l, const struct note *note,
-                         bool has_bound)
-{
-    const struct matcher *match = &site->entry->match;
-    bool unwanted_loopback = !match->has_address && match->scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
-
-    if (l->auto_port)
-        return ROLE_NONE;
-    if (asks_for(site->entry, l))
-        return ROLE_BOUND;
-    if (note->askers > 0)
-        return unwanted_loopback ? ROLE_BESIDE : ROLE_NONE;
-    if (!match->has_address)
-        return ROLE_SERVES;
-    if (note->has_open && (has_bound || !ip_addr_is_any(l->address)))
-        return ROLE_NONE;
-    return has_bound ? ROLE_BESIDE : ROLE_SERVES;
-}
-
-/* Whether connections to the address reach the listener. */
-static bool serves_address(const struct listener *l, const struct ip_addr *address)
-{
-    if (l->scope == SCOPE_LOOPBACK && !ip_addr_is_loopback(*address))
-        return false; /* also where it is bound to the address, but to the loopback device */
-    return ip_addr_is_any(l->address) ? family_serves(l->family, address->version)
-                                      : ip_addr_compare(&l->address, address) == 0;
-}
-
-static void assign_roles(struct site *site)
-{
-    const struct matcher *match = &site->entry->match;
-    bool has_bound = false;
-
-    for (size_t i = 0; match->has_address && i < site->count; i++)
-        has_bound |= asks_for(site->entry, site->listeners[i]);
-    for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = site->listeners[i];
-
-        struct note *note = &site->notes[l->index];
-
-        note->role = role_of(site, l, note, has_bound);
-        if (note->role == ROLE_NONE)
-            continue;
-        site->found++;
-        site->loopback += l->scope == SCOPE_LOOPBACK;
-        site->serves_address |= match->has_address && serves_address(l, &match->address);
-    }
-}
-
-/* A listener on an expected port is the entry's matter, unless the entry wants
- * one address, has it, and this is another one that is not exposed. */
-static void cover(struct site *site)
-{
-    const struct matcher *match = &site->entry->match;
-
-    for (size_t i = 0; i < site->count; i++) {
-        const struct listener *l = site->listeners[i];
-        enum role role = site->notes[l->index].role;
-        bool exposed = site->want == WANT_LOOPBACK && l->scope != SCOPE_LOOPBACK;
-
-        if (role != ROLE_NONE && (role == ROLE_BOUND || !match->has_address || !site->serves_address ||
-                                  exposed || serves_address(l, &match->address)))
-            site->notes[l->index].covered = true;
-    }
-}
-
 /* "web: tcp port 80 " */
 static void begin_summary(struct evaluation *ev, const struct site *site)
 {
@@ -106,14 +11,14 @@ static void begin_summary(struct evaluation *ev, const struct site *site)
     buf_truncate(out, 0);
     buf_str(out, site->entry->name);
     buf_str(out, ": ");
-    buf_str(out, protocol_name(site->entry->match.protocol));
+    buf_str(out, protocol_name(site->protocol));
     buf_str(out, " port ");
     judge_describe_number(out, site->port);
     buf_char(out, ' ');
 }
 
-/* Names the service's listeners, all or only those bound beyond loopback, and
- * marks them as breaking the rule. */
+/* Names the service's listeners, all or only those that are exposed, and marks
+ * them as breaking the rule. */
 static void name_listeners(struct evaluation *ev, const struct site *site, bool only_exposed, enum rule rule)
 {
     size_t named = 0;
@@ -121,7 +26,7 @@ static void name_listeners(struct evaluation *ev, const struct site *site, bool 
     for (size_t i = 0; i < site->count; i++) {
         const struct listener *l = site->listeners[i];
 
-        if (site->notes[l->index].role == ROLE_NONE || (only_exposed && l->scope == SCOPE_LOOPBACK))
+        if (site->notes[l->index].role == ROLE_NONE || (only_exposed && !judge_is_exposed(site, l)))
             continue;
         judge_mark(ev, l, rule, site->entry->severity);
         if (named++ >= JUDGE_ENDPOINTS)
@@ -142,7 +47,7 @@ static int add_finding(struct evaluation *ev, const struct site *site, enum rule
     if (!f)
         return -ENOMEM;
     f->key.rule = rule;
-    f->key.protocol = e->match.protocol;
+    f->key.protocol = site->protocol;
     f->key.has_port = true;
     f->key.port = site->port;
     memcpy(f->key.name, e->name, sizeof f->key.name);
@@ -161,17 +66,62 @@ static int find_not_listening(struct evaluation *ev, const struct site *site)
     return add_finding(ev, site, RULE_NOT_LISTENING, !ev->service->seen);
 }
 
-/* LoopbackOnly or Exposed: the service is bound to another scope than it
- * should be. */
-static int find_wrong_scope(struct evaluation *ev, const struct site *site, enum rule rule)
+static int find_loopback_only(struct evaluation *ev, const struct site *site)
 {
-    bool exposed = rule == RULE_EXPOSED;
-
     begin_summary(ev, site);
-    buf_str(&ev->text, exposed ? "is bound beyond loopback (" : "is bound only to loopback (");
-    name_listeners(ev, site, exposed, rule);
-    buf_str(&ev->text, exposed ? "), expected only on loopback" : "), expected beyond it");
-    return add_finding(ev, site, rule, false);
+    buf_str(&ev->text, "is bound only to loopback (");
+    name_listeners(ev, site, false, RULE_LOOPBACK_ONLY);
+    buf_str(&ev->text, "), expected beyond it");
+    return add_finding(ev, site, RULE_LOOPBACK_ONLY, false);
+}
+
+/* "192.0.2.10, 192.0.2.11", of a mask of the entry's addresses. */
+static void name_addresses(struct buf *out, const struct matcher *match, uint64_t mask)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    size_t named = 0;
+
+    for (size_t i = 0; i < match->address_count; i++) {
+        if (!(mask >> i & 1) || named++ >= JUDGE_ENDPOINTS)
+            continue;
+        ip_addr_format(&match->addresses[i], text);
+        buf_str(out, named > 1 ? ", " : "");
+        buf_str(out, text);
+    }
+    if (named > JUDGE_ENDPOINTS)
+        buf_fmt(out, " and %zu more", named - JUDGE_ENDPOINTS);
+}
+
+static void name_where_expected(struct buf *out, const struct site *site)
+{
+    if (site->entry->match.address_count > 0)
+        name_addresses(out, &site->entry->match, UINT64_MAX);
+    else
+        buf_str(out, "loopback");
+}
+
+/* The service is bound beyond where it should be. */
+static int find_exposed(struct evaluation *ev, const struct site *site)
+{
+    bool exposed = false, told = false;
+
+    for (size_t i = 0; i < site->count; i++) {
+        bool is = judge_is_exposed(site, site->listeners[i]);
+
+        exposed |= is;
+        told |= is && !site->notes[site->listeners[i]->index].awaited;
+    }
+    if (!exposed)
+        return 0;
+    begin_summary(ev, site);
+    buf_str(&ev->text, "is bound beyond ");
+    name_where_expected(&ev->text, site);
+    buf_str(&ev->text, " (");
+    if (told)
+        name_listeners(ev, site, true, RULE_EXPOSED);
+    buf_str(&ev->text, "), expected ");
+    buf_str(&ev->text, site->entry->match.address_count > 0 ? "there and nowhere else" : "only on loopback");
+    return add_finding(ev, site, RULE_EXPOSED, !told);
 }
 
 /* Whether an IP version is served. Where the service must be reachable from
@@ -193,21 +143,18 @@ static bool serves_version(const struct site *site, uint8_t version)
 static int find_wrong_address(struct evaluation *ev, const struct site *site)
 {
     const struct expect *e = site->entry;
-    bool wrong_address = e->match.has_address && !site->serves_address;
+    bool wrong_address = site->missing != 0;
     bool wrong_ipv4 = e->families[0] && !serves_version(site, 4);
     bool wrong_ipv6 = e->families[1] && !serves_version(site, 6);
-    char text[IP_ADDR_TEXT_MAX];
 
     if (!wrong_address && !wrong_ipv4 && !wrong_ipv6)
         return 0;
     begin_summary(ev, site);
     buf_str(&ev->text, "is not served on ");
-    if (wrong_address) {
-        ip_addr_format(&e->match.address, text);
-        buf_str(&ev->text, text);
-    } else {
+    if (wrong_address)
+        name_addresses(&ev->text, &e->match, site->missing);
+    else
         buf_str(&ev->text, wrong_ipv4 ? wrong_ipv6 ? "IPv4 and IPv6" : "IPv4" : "IPv6");
-    }
     buf_str(&ev->text, ", bound to ");
     name_listeners(ev, site, false, RULE_WRONG_ADDRESS);
     return add_finding(ev, site, RULE_WRONG_ADDRESS, false);
@@ -287,17 +234,18 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
 static int find_saturated(struct evaluation *ev, const struct site *site)
 {
     const struct expect *e = site->entry;
+    double too_much = expect_accept_queue(e, site->protocol);
     const struct listener *fullest = NULL;
     struct buf *out = &ev->text;
     struct queue queue;
 
-    if (e->accept_queue <= 0)
+    if (too_much <= 0)
         return 0;
     for (size_t i = 0; i < site->count; i++) {
         const struct listener *l = site->listeners[i];
 
         if (site->notes[l->index].role < ROLE_SERVES || !l->queue.known ||
-            queue_saturation(l->queue.fullest) < e->accept_queue)
+            queue_saturation(l->queue.fullest) < too_much)
             continue;
         judge_mark(ev, l, RULE_ACCEPT_QUEUE_SATURATED, e->severity);
         if (!fullest || queue_saturation(l->queue.fullest) > queue_saturation(fullest->queue.fullest))
@@ -312,23 +260,21 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
     if (fullest->sockets > 1)
         buf_fmt(out, ", the fullest of %u sockets", fullest->sockets);
     buf_fmt(out, ": %u waiting, limit %u), expected less than %.0f %%", queue.length, queue.limit,
-            e->accept_queue * 100);
+            too_much * 100);
     return add_finding(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
 }
 
 /* Judges a service that is there. */
 static int judge_site(struct evaluation *ev, const struct site *site)
 {
-    bool loopback_only = site->want == WANT_PUBLIC && site->loopback == site->found;
     int r = 0;
 
-    if (loopback_only)
-        r = find_wrong_scope(ev, site, RULE_LOOPBACK_ONLY);
-    /* An address that is not served because all is on loopback was just said. */
-    if (r == 0 && !(loopback_only && site->entry->match.has_address))
+    if (site->want == WANT_PUBLIC && site->loopback == site->found)
+        r = find_loopback_only(ev, site);
+    if (r == 0)
         r = find_wrong_address(ev, site);
-    if (r == 0 && site->want == WANT_LOOPBACK && site->loopback < site->found)
-        r = find_wrong_scope(ev, site, RULE_EXPOSED);
+    if (r == 0)
+        r = find_exposed(ev, site);
     if (r == 0)
         r = find_wrong_owner(ev, site);
     if (r == 0)
@@ -339,18 +285,20 @@ static int judge_site(struct evaluation *ev, const struct site *site)
 /* Nothing was found. Where there was no room for all sockets that says nothing. */
 static int find_nothing(struct evaluation *ev, const struct site *site)
 {
-    enum protocol protocol = site->entry->match.protocol;
-
-    ev->service->seen = ev->inv->classes[protocol].unread == 0;
-    ev->classes[protocol].unsure |= !ev->service->seen;
+    ev->service->seen = ev->inv->classes[site->protocol].unread == 0;
+    ev->classes[site->protocol].unsure |= !ev->service->seen;
     return find_not_listening(ev, site);
 }
 
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
 {
-    struct site site = {.entry = e, .port = port, .want = matcher_scope(&e->match), .notes = ev->notes};
+    struct site site = {.entry = e,
+                        .protocol = ev->service->protocol,
+                        .port = port,
+                        .want = matcher_scope(&e->match),
+                        .notes = ev->notes};
     size_t count;
-    const struct listener *l = inventory_port(ev->inv, e->match.protocol, port, &count);
+    const struct listener *l = inventory_port(ev->inv, site.protocol, port, &count);
 
     if (!l)
         return find_nothing(ev, &site);
@@ -358,10 +306,10 @@ int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
         return -ENOMEM;
     site.listeners = ev->site;
     site.count = ev->site_count;
-    assign_roles(&site);
+    judge_assign_roles(&site);
     ev->service->found = (uint32_t)site.found;
     if (site.found == 0)
         return find_nothing(ev, &site);
-    cover(&site);
+    judge_cover(&site);
     return judge_site(ev, &site);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool scope_matches(enum want_scope want, enum scope scope)
+bool judge_scope_matches(enum want_scope want, enum scope scope)
 {
     switch (want) {
     case WANT_ANY: return true;
@@ -16,31 +16,39 @@ static bool scope_matches(enum want_scope want, enum scope scope)
 }
 
 /* How the allow entries stand to a socket, from good to bad. */
-enum standing { STANDING_ALLOWED, STANDING_UNTOLD, STANDING_EXPOSED, STANDING_UNKNOWN };
+enum standing {
+    STANDING_ALLOWED,
+    STANDING_UNTOLD,
+    STANDING_EXPOSED, /* beyond loopback */
+    STANDING_BEYOND,  /* beyond the addresses at which it is allowed */
+    STANDING_UNKNOWN
+};
 
-/* The entry is about the listener's port, and about its address if about one. */
+/* By an entry that is about the listener's port and, if about any, its address. */
 static enum standing allow_standing(const struct allow *a, const struct listener *l,
                                     const struct owner_set *owners)
 {
     enum owner_match owner;
 
+    if (a->match.address_count > 1 && !matcher_asks_for(&a->match, &l->address))
+        return STANDING_UNKNOWN;
     owner = owner_match(&a->match.owner, owners);
     if (owner == OWNER_DIFFERS)
         return STANDING_UNKNOWN;
-    if (!scope_matches(a->match.scope, l->scope))
+    if (!judge_scope_matches(a->match.scope, l->scope))
         return a->match.scope == WANT_LOOPBACK ? STANDING_EXPOSED : STANDING_UNKNOWN;
     return owner == OWNER_UNTOLD ? STANDING_UNTOLD : STANDING_ALLOWED;
 }
 
-/* By the entries that ask for an address, or for none where it is NULL. */
-static enum standing standing_by(const struct policy *policy, const struct listener *l,
-                                 const struct ip_addr *address, const struct owner_set *owners)
+/* By the entries of one kind. */
+static enum standing standing_by(const struct policy *policy, const struct listener *l, enum allow_kind kind,
+                                 const struct owner_set *owners)
 {
     enum standing best = STANDING_UNKNOWN;
     const struct allow *a;
     struct port_walk walk;
 
-    policy_walk_allows(policy, l->protocol, l->port, address, &walk);
+    policy_walk_allows(policy, l->protocol, l->port, kind, &l->address, &walk);
     while (best > STANDING_ALLOWED && (a = policy_next_allow(policy, &walk))) {
         enum standing standing = allow_standing(a, l, owners);
 
@@ -50,15 +58,39 @@ static enum standing standing_by(const struct policy *policy, const struct liste
     return best;
 }
 
+/* As many entries for other addresses as are looked at; where there are more,
+ * one of them is taken to be its owner's. */
+enum { ADDRESSED_LOOKED_AT = 100 };
+
+/* Whether it is a wildcard, and an entry allows it at an address of that only. */
+static bool is_beyond_allowed(const struct policy *policy, const struct listener *l,
+                              const struct owner_set *owners)
+{
+    const struct allow *a;
+    struct port_walk walk;
+    size_t looked_at = 0;
+
+    if (l->scope == SCOPE_LOOPBACK || !ip_addr_is_any(l->address))
+        return false;
+    policy_walk_allows(policy, l->protocol, l->port, ALLOW_ADDRESSED, NULL, &walk);
+    while ((a = policy_next_allow(policy, &walk)))
+        if (looked_at++ == ADDRESSED_LOOKED_AT || owner_match(&a->match.owner, owners) != OWNER_DIFFERS)
+            return true;
+    return false;
+}
+
 static enum standing best_standing(const struct policy *policy, const struct listener *l,
                                    const struct owner_set *owners)
 {
-    enum standing of_all = standing_by(policy, l, NULL, owners), of_address;
+    static const enum allow_kind kinds[] = {ALLOW_OPEN, ALLOW_OF, ALLOW_LISTED};
+    enum standing best = STANDING_UNKNOWN;
 
-    if (of_all == STANDING_ALLOWED)
-        return of_all;
-    of_address = standing_by(policy, l, &l->address, owners);
-    return of_address < of_all ? of_address : of_all;
+    for (size_t i = 0; best > STANDING_ALLOWED && i < sizeof kinds / sizeof *kinds; i++) {
+        enum standing standing = standing_by(policy, l, kinds[i], owners);
+
+        best = standing < best ? standing : best;
+    }
+    return best == STANDING_UNKNOWN && is_beyond_allowed(policy, l, owners) ? STANDING_BEYOND : best;
 }
 
 /* The standing of the socket that is worst off, of several the first, and in
@@ -88,15 +120,20 @@ static enum standing worst_standing(const struct policy *policy, const struct li
 /* Each of the sockets must be allowed. */
 struct objection judge_by_allows(const struct policy *policy, const struct listener *l)
 {
-    struct objection objection = {.rule = RULE_COUNT};
+    struct objection objection = {
+        .rule = RULE_COUNT, .severity = policy->unexpected.severity, .for_ms = policy->unexpected.for_ms};
     enum standing worst = worst_standing(policy, l, &objection);
     bool judges_all =
         policy->unexpected.enabled && !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
 
-    if (worst == STANDING_EXPOSED)
+    if (worst == STANDING_EXPOSED || worst == STANDING_BEYOND) {
         objection.rule = RULE_EXPOSED;
-    else if (worst != STANDING_ALLOWED && judges_all)
+        objection.what = worst == STANDING_EXPOSED ? "is bound beyond loopback, allowed only on loopback"
+                                                   : "is bound beyond the addresses at which it is allowed";
+    } else if (worst != STANDING_ALLOWED && judges_all) {
         objection.rule = RULE_UNEXPECTED_LISTENER;
+        objection.what = "listens, but is neither expected nor allowed";
+    }
     objection.untold = worst == STANDING_UNTOLD;
     return objection;
 }
@@ -112,8 +149,8 @@ static void describe_objection(const struct listener *l, const struct objection 
         buf_str(out, l->service_name);
         buf_char(out, ')');
     }
-    buf_str(out, objection->rule == RULE_EXPOSED ? " is bound beyond loopback, allowed only on loopback"
-                                                 : " listens, but is neither expected nor allowed");
+    buf_char(out, ' ');
+    buf_str(out, objection->what);
     if (!objection->owners)
         return;
     buf_str(out, " (");
@@ -153,9 +190,8 @@ static int has_room(struct evaluation *ev, const struct listener *l, const struc
     return r == 0 && bounds->was_true ? bounds->was_true(bounds->arg, key) : r;
 }
 
-static int raise_objection(struct evaluation *ev, const struct listener *l, const struct objection *objection)
+int judge_object(struct evaluation *ev, const struct listener *l, const struct objection *objection)
 {
-    const struct unexpected *how = &ev->policy->unexpected;
     const struct alert_key key = key_of(l, objection->rule);
     struct finding *f;
     int r;
@@ -163,7 +199,7 @@ static int raise_objection(struct evaluation *ev, const struct listener *l, cons
     if (objection->untold && objection->unseen)
         judge_note_untold(ev, l);
     if (!objection->untold)
-        judge_mark(ev, l, objection->rule, how->severity);
+        judge_mark(ev, l, objection->rule, objection->severity);
     r = has_room(ev, l, &key);
     if (r <= 0) {
         ev->verdict->left_out += r == 0;
@@ -175,13 +211,12 @@ static int raise_objection(struct evaluation *ev, const struct listener *l, cons
         return -ENOMEM;
     f->key = key;
     f->undetermined = objection->untold;
-    f->severity = how->severity;
-    f->for_ms = how->for_ms;
+    f->severity = objection->severity;
+    f->for_ms = objection->for_ms;
     return 0;
 }
 
-/* Whether the sockets of which it is one were read to the end. */
-static bool was_read(const struct evaluation *ev, const struct listener *l)
+bool judge_was_read(const struct evaluation *ev, const struct listener *l)
 {
     const struct class_view *view = &ev->inv->classes[l->protocol];
 
@@ -190,15 +225,14 @@ static bool was_read(const struct evaluation *ev, const struct listener *l)
 
 int judge_other(struct evaluation *ev, const struct listener *l)
 {
-    bool is_own = own_has(ev->own, l);
+    const struct note *note = &ev->notes[l->index];
     struct objection objection;
 
-    ev->verdict->listeners[l->index].own = is_own;
-    if (is_own || !was_read(ev, l) || !ev->classes[l->protocol].others || ev->notes[l->index].covered ||
-        l->auto_port)
+    if (ev->verdict->listeners[l->index].own || !judge_was_read(ev, l) || !ev->classes[l->protocol].others ||
+        note->covered || note->denied || l->auto_port)
         return 0;
     objection = judge_by_allows(ev->policy, l);
-    return objection.rule == RULE_COUNT ? 0 : raise_objection(ev, l, &objection);
+    return objection.rule == RULE_COUNT ? 0 : judge_object(ev, l, &objection);
 }
 
 /* Why it cannot be seen who holds the sockets of a listener: a mask of 1 << sight. */

@@ -63,9 +63,9 @@ static void survey_port(struct evaluation *ev, const struct listener *l, size_t 
 
     policy_walk_expects(ev->policy, l->protocol, l->port, &walk);
     for (; (e = policy_next_expect(ev->policy, &walk)); entries++) {
-        if (e->match.has_address)
-            each_bound(ev, l, count, &e->match.address, note_asker);
-        has_open |= !e->match.has_address;
+        for (size_t i = 0; i < e->match.address_count; i++)
+            each_bound(ev, l, count, &e->match.addresses[i], note_asker);
+        has_open |= e->match.address_count == 0;
     }
     for (size_t i = 0; entries > 0 && i < count; i++) {
         ev->notes[l[i].index].has_open = has_open;
@@ -107,7 +107,7 @@ static void add_unless_first(struct evaluation *ev, const struct listener *l)
 static void gather(struct evaluation *ev, const struct expect *e, const struct listener *l, size_t count)
 {
     static const struct ip_addr any4 = {.version = 4}, any6 = {.version = 6};
-    bool all = count <= CROWD || !e->match.has_address || !ev->notes[l->index].crowded;
+    bool all = count <= CROWD || e->match.address_count == 0 || !ev->notes[l->index].crowded;
 
     ev->site_count = 0;
     ev->site_first = l->index;
@@ -117,8 +117,9 @@ static void gather(struct evaluation *ev, const struct expect *e, const struct l
         return;
     each_bound(ev, l, count, &any4, add_unless_first);
     each_bound(ev, l, count, &any6, add_unless_first);
-    if (!ip_addr_is_any(e->match.address))
-        each_bound(ev, l, count, &e->match.address, add_unless_first);
+    for (size_t i = 0; i < e->match.address_count; i++)
+        if (!ip_addr_is_any(e->match.addresses[i]))
+            each_bound(ev, l, count, &e->match.addresses[i], add_unless_first);
 }
 
 static int make_room_for_site(struct evaluation *ev, size_t count)

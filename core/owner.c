@@ -178,15 +178,25 @@ static enum owner_match worse(enum owner_match a, enum owner_match b)
     return a > b ? a : b;
 }
 
+/* Whether it is the program, or only passes for it. */
+static enum owner_match passes_for(const char *pattern, const struct program *program)
+{
+    if (!program)
+        return OWNER_UNTOLD;
+    return strcmp(pattern, program->path) == 0 ||
+                   fnmatch(pattern, program->path, FNM_NOESCAPE | FNM_PATHNAME) == 0
+               ? OWNER_MATCHES
+               : OWNER_DIFFERS;
+}
+
 /* A path that leads to another file, or to none, is only what the process makes
  * it look like. */
 static enum owner_match program_match(const char *pattern, const struct program *program)
 {
-    if (!program)
-        return OWNER_UNTOLD;
-    if (strcmp(pattern, program->path) != 0 &&
-        fnmatch(pattern, program->path, FNM_NOESCAPE | FNM_PATHNAME) != 0)
-        return OWNER_DIFFERS;
+    enum owner_match match = passes_for(pattern, program);
+
+    if (match != OWNER_MATCHES)
+        return match;
     switch (program->standing) {
     case PROGRAM_UNVERIFIED: return OWNER_UNTOLD;
     case PROGRAM_VERIFIED: return OWNER_MATCHES;
@@ -195,8 +205,10 @@ static enum owner_match program_match(const char *pattern, const struct program 
     return OWNER_DIFFERS;
 }
 
+typedef enum owner_match program_fn(const char *pattern, const struct program *program);
+
 static enum owner_match holder_match(const struct owner_pattern *pattern, const struct owner_set *set,
-                                     const struct holder *holder)
+                                     const struct holder *holder, program_fn *match_program)
 {
     enum owner_match match = OWNER_MATCHES;
 
@@ -209,7 +221,7 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
         !unit_matches(pattern->unit, set->unit))
         match = worse(match, holder->unit_known ? OWNER_DIFFERS : OWNER_UNTOLD);
     if (is_given(pattern->exe))
-        match = worse(match, program_match(pattern->exe, holder->program));
+        match = worse(match, match_program(pattern->exe, holder->program));
     return match;
 }
 
@@ -238,10 +250,23 @@ static enum owner_match activated_match(const struct owner_pattern *pattern, con
     return match == OWNER_UNTOLD && !awaits_name ? OWNER_MATCHES : match;
 }
 
+/* Of all the holders the one that fits best. */
+static enum owner_match best_match(const struct owner_pattern *pattern, const struct owner_set *set,
+                                   program_fn *match_program)
+{
+    enum owner_match best = set->unlisted > 0 ? OWNER_UNTOLD : OWNER_DIFFERS;
+
+    for (size_t i = 0; i < set->count; i++) {
+        enum owner_match match = holder_match(pattern, set, set->holders[i], match_program);
+
+        if (match < best)
+            best = match;
+    }
+    return best;
+}
+
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set)
 {
-    enum owner_match best;
-
     if (!owner_pattern_is_set(pattern))
         return OWNER_MATCHES;
     if (!set)
@@ -250,14 +275,16 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
         return socket_match(pattern, set);
     if (owner_set_is_only_activated(set))
         return activated_match(pattern, set);
-    best = set->unlisted > 0 ? OWNER_UNTOLD : OWNER_DIFFERS;
-    for (size_t i = 0; i < set->count; i++) {
-        enum owner_match match = holder_match(pattern, set, set->holders[i]);
+    return best_match(pattern, set, program_match);
+}
 
-        if (match < best)
-            best = match;
-    }
-    return best;
+enum owner_match owner_match_unwanted(const struct owner_pattern *pattern, const struct owner_set *set)
+{
+    if (!owner_pattern_is_set(pattern))
+        return OWNER_MATCHES;
+    if (!set)
+        return OWNER_UNTOLD;
+    return set->count == 0 ? socket_match(pattern, set) : best_match(pattern, set, passes_for);
 }
 
 static const char *holder_name(const struct holder *holder, enum owner_name which)

@@ -117,6 +117,11 @@ enum owner_match {
  * set   NULL: nobody looks */
 enum owner_match owner_match(const struct owner_pattern *pattern, const struct owner_set *set);
 
+/* Likewise, of somebody who is not wanted: it is enough that a program passes
+ * for the one that is named, and an activator is whom it is, not whom it will
+ * start. */
+enum owner_match owner_match_unwanted(const struct owner_pattern *pattern, const struct owner_set *set);
+
 /* Which of an owner's names. */
 enum owner_name { OWNER_PROCESS, OWNER_USER, OWNER_UNIT };
 

@@ -9,21 +9,36 @@
 static void matcher_done(const struct matcher *match)
 {
     free(match->ports);
+    free(match->addresses);
     free(ref_unseal(match->owner.process));
     free(ref_unseal(match->owner.exe));
     free(ref_unseal(match->owner.user));
     free(ref_unseal(match->owner.unit));
 }
 
+static void labels_done(const struct expect *e)
+{
+    for (size_t i = 0; i < e->label_count; i++) {
+        free(ref_unseal(e->labels[i].name));
+        free(ref_unseal(e->labels[i].value));
+    }
+    free(e->labels);
+}
+
 void policy_done(struct policy *policy)
 {
     policy_unseal(policy);
-    for (size_t i = 0; i < policy->expect_count; i++)
+    for (size_t i = 0; i < policy->expect_count; i++) {
         matcher_done(&policy->expects[i].match);
+        labels_done(&policy->expects[i]);
+    }
     for (size_t i = 0; i < policy->allow_count; i++)
         matcher_done(&policy->allows[i].match);
+    for (size_t i = 0; i < policy->deny_count; i++)
+        matcher_done(&policy->denies[i].match);
     free(policy->expects);
     free(policy->allows);
+    free(policy->denies);
     *policy = (struct policy){0};
 }
 
@@ -32,7 +47,7 @@ static int compare_addresses(const void *a, const void *b)
     return ip_addr_compare(a, b);
 }
 
-/* Collects the addresses that allow entries ask for, each once. */
+/* Collects the addresses of which allow entries ask for one alone, each once. */
 static int sort_addresses(struct policy *policy)
 {
     struct ip_addr *addresses = calloc(policy->allow_count + 1, sizeof *addresses);
@@ -41,8 +56,8 @@ static int sort_addresses(struct policy *policy)
     if (!addresses)
         return -ENOMEM;
     for (size_t i = 0; i < policy->allow_count; i++)
-        if (policy->allows[i].match.has_address)
-            addresses[count++] = policy->allows[i].match.address;
+        if (policy->allows[i].match.address_count == 1)
+            addresses[count++] = policy->allows[i].match.addresses[0];
     if (count > 0)
         qsort(addresses, count, sizeof *addresses, compare_addresses);
     for (size_t i = 0; i < count; i++)
@@ -53,30 +68,47 @@ static int sort_addresses(struct policy *policy)
     return 0;
 }
 
-/* The space of the entries that ask for an address: 0 for none, UINT32_MAX where
- * no entry asks for it. */
-static uint32_t space_of(const struct policy *policy, const struct ip_addr *address)
+static const struct ip_addr *find_address(const struct ip_addr *addresses, size_t count,
+                                          const struct ip_addr *address)
 {
-    const struct ip_addr *found = NULL;
-
-    if (!address)
-        return 0;
-    if (policy->allow_address_count > 0)
-        found = bsearch(address, policy->allow_addresses, policy->allow_address_count, sizeof *found,
-                        compare_addresses);
-    return found ? (uint32_t)(found - policy->allow_addresses) + 1 : UINT32_MAX;
+    return count > 0 ? bsearch(address, addresses, count, sizeof *addresses, compare_addresses) : NULL;
 }
 
-static int add_expect(struct policy *policy, const struct matcher *match)
+/* The spaces of allow entries: of each kind one, but one for each address. */
+enum { SPACE_OPEN, SPACE_LISTED, SPACE_ADDRESSED, SPACE_OF_ADDRESS };
+
+/* UINT32_MAX where no entry asks for that address alone. */
+static uint32_t space_of(const struct policy *policy, enum allow_kind kind, const struct ip_addr *address)
 {
-    return port_index_add(&policy->by_port.expects, 0, match->protocol, match->ports, match->port_count);
+    const struct ip_addr *found;
+
+    switch (kind) {
+    case ALLOW_OPEN: return SPACE_OPEN;
+    case ALLOW_LISTED: return SPACE_LISTED;
+    case ALLOW_ADDRESSED: return SPACE_ADDRESSED;
+    case ALLOW_OF: break;
+    }
+    found = find_address(policy->allow_addresses, policy->allow_address_count, address);
+    return found ? (uint32_t)(found - policy->allow_addresses) + SPACE_OF_ADDRESS : UINT32_MAX;
+}
+
+static int add_entry(struct port_index *index, uint32_t space, const struct matcher *match)
+{
+    return port_index_add(index, space, matcher_protocols(match), match->ports, match->port_count);
 }
 
 static int add_allow(struct policy *policy, const struct matcher *match)
 {
-    uint32_t space = space_of(policy, match->has_address ? &match->address : NULL);
+    struct port_index *index = &policy->by_port.allows;
+    enum allow_kind kind = match->address_count == 0   ? ALLOW_OPEN
+                           : match->address_count == 1 ? ALLOW_OF
+                                                       : ALLOW_LISTED;
+    int r = add_entry(index, space_of(policy, kind, match->addresses), match);
 
-    return port_index_add(&policy->by_port.allows, space, match->protocol, match->ports, match->port_count);
+    if (r == 0 && kind != ALLOW_OPEN)
+        r = port_index_extend(index, SPACE_ADDRESSED, matcher_protocols(match), match->ports,
+                              match->port_count);
+    return r;
 }
 
 static int compare_names(const void *a, const void *b, void *arg)
@@ -108,9 +140,11 @@ int policy_seal(struct policy *policy)
     policy_unseal(policy);
     r = sort_addresses(policy);
     for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
-        r = add_expect(policy, &policy->expects[i].match);
+        r = add_entry(&policy->by_port.expects, 0, &policy->expects[i].match);
     for (size_t i = 0; r == 0 && i < policy->allow_count; i++)
         r = add_allow(policy, &policy->allows[i].match);
+    for (size_t i = 0; r == 0 && i < policy->deny_count; i++)
+        r = add_entry(&policy->by_port.denies, 0, &policy->denies[i].match);
     if (r == 0)
         r = sort_names(policy);
     if (r < 0) {
@@ -119,6 +153,7 @@ int policy_seal(struct policy *policy)
     }
     port_index_seal(&policy->by_port.expects);
     port_index_seal(&policy->by_port.allows);
+    port_index_seal(&policy->by_port.denies);
     return 0;
 }
 
@@ -126,6 +161,7 @@ void policy_unseal(struct policy *policy)
 {
     port_index_done(&policy->by_port.expects);
     port_index_done(&policy->by_port.allows);
+    port_index_done(&policy->by_port.denies);
     free(policy->allow_addresses);
     policy->allow_addresses = NULL;
     policy->allow_address_count = 0;
@@ -136,12 +172,14 @@ void policy_unseal(struct policy *policy)
 bool policy_is_sealed(const struct policy *policy)
 {
     return policy->by_port.expects.entries == policy->expect_count &&
-           policy->by_port.allows.entries == policy->allow_count;
+           policy->by_port.allows.entries == policy->allow_count &&
+           policy->by_port.denies.entries == policy->deny_count;
 }
 
 const char *severity_name(enum severity severity)
 {
     switch (severity) {
+    case SEVERITY_INFO: return "info";
     case SEVERITY_WARNING: return "warning";
     case SEVERITY_CRITICAL: return "critical";
     case SEVERITY_COUNT: break;
@@ -187,10 +225,17 @@ void policy_walk_expects(const struct policy *policy, enum protocol protocol, ui
 }
 
 void policy_walk_allows(const struct policy *policy, enum protocol protocol, uint16_t port,
-                        const struct ip_addr *address, struct port_walk *ret_walk)
+                        enum allow_kind kind, const struct ip_addr *address, struct port_walk *ret_walk)
 {
     assert(policy_is_sealed(policy));
-    port_walk_begin(ret_walk, &policy->by_port.allows, space_of(policy, address), protocol, port);
+    port_walk_begin(ret_walk, &policy->by_port.allows, space_of(policy, kind, address), protocol, port);
+}
+
+void policy_walk_denies(const struct policy *policy, enum protocol protocol, uint16_t port,
+                        struct port_walk *ret_walk)
+{
+    assert(policy_is_sealed(policy));
+    port_walk_begin(ret_walk, &policy->by_port.denies, 0, protocol, port);
 }
 
 const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk)
@@ -205,6 +250,13 @@ const struct allow *policy_next_allow(const struct policy *policy, struct port_w
     size_t entry;
 
     return port_walk_next(walk, &policy->by_port.allows, &entry) ? &policy->allows[entry] : NULL;
+}
+
+const struct deny *policy_next_deny(const struct policy *policy, struct port_walk *walk)
+{
+    size_t entry;
+
+    return port_walk_next(walk, &policy->by_port.denies, &entry) ? &policy->denies[entry] : NULL;
 }
 
 bool policy_expects_port(const struct policy *policy, enum protocol protocol, uint16_t port)
@@ -255,5 +307,39 @@ size_t policy_expected_ranges(const struct policy *policy, enum protocol protoco
 
 enum want_scope matcher_scope(const struct matcher *match)
 {
-    return match->has_address && ip_addr_is_loopback(match->address) ? WANT_LOOPBACK : match->scope;
+    for (size_t i = 0; i < match->address_count; i++)
+        if (!ip_addr_is_loopback(match->addresses[i]))
+            return match->scope;
+    return match->address_count > 0 ? WANT_LOOPBACK : match->scope;
+}
+
+unsigned matcher_protocols(const struct matcher *match)
+{
+    return match->protocols ? match->protocols : 1u << PROTOCOL_TCP;
+}
+
+bool matcher_has_protocol(const struct matcher *match, enum protocol protocol)
+{
+    return matcher_protocols(match) >> protocol & 1;
+}
+
+bool matcher_asks_for(const struct matcher *match, const struct ip_addr *address)
+{
+    return find_address(match->addresses, match->address_count, address);
+}
+
+int matcher_next_protocol(const struct matcher *match, int before)
+{
+    unsigned left = matcher_protocols(match) >> (before + 1);
+
+    return left ? before + 1 + __builtin_ctz(left) : PROTOCOL_COUNT;
+}
+
+double expect_accept_queue(const struct expect *e, enum protocol protocol)
+{
+    if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_SCTP)
+        return 0;
+    if (e->accept_queue_given)
+        return e->accept_queue;
+    return protocol == PROTOCOL_TCP ? ACCEPT_QUEUE_DEFAULT : 0;
 }

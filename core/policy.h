@@ -11,20 +11,34 @@
 /* With the NUL. */
 #define EXPECT_NAME_MAX 65
 
-enum severity { SEVERITY_WARNING, SEVERITY_CRITICAL, SEVERITY_COUNT };
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL, SEVERITY_COUNT };
 
 enum want_scope { WANT_ANY, WANT_PUBLIC, WANT_LOOPBACK };
 
-/* Which sockets an entry is about; shared by expect and allow. */
+/* Which sockets an entry is about; shared by expect, allow and deny. */
 struct matcher {
-    enum protocol protocol;
+    unsigned protocols;       /* mask of 1 << protocol; 0 stands for tcp alone */
     struct port_range *ports; /* owned */
     size_t port_count;
     enum want_scope scope;
-    bool has_address;
-    struct ip_addr address;
+    struct ip_addr *addresses; /* owned; each once, in order; none: any */
+    size_t address_count;
     struct owner_pattern owner; /* its texts are owned */
 };
+
+/* What an entry's alerts carry, as people and routers of alerts use it. */
+struct entry_label {
+    const char *name, *value; /* both owned */
+};
+
+/* How often something may happen within a time. */
+struct allowed_rate {
+    int64_t max;
+    int64_t window_ms;
+};
+
+/* Addresses of one entry. */
+enum { MATCHER_ADDRESSES_MAX = 64 };
 
 /* A service that must be there, on every one of its ports. */
 struct expect {
@@ -33,12 +47,24 @@ struct expect {
     bool families[2]; /* [0] IPv4, [1] IPv6: each of these must be served */
     int64_t for_ms;
     enum severity severity;
-    double accept_queue; /* saturation ratio that is too much; 0 for any is fine */
+    bool accept_queue_given;
+    double accept_queue;          /* if given; see expect_accept_queue() */
+    struct allowed_rate flapping; /* interruptions; max 0: as many as they like */
+    bool drops_limited;
+    struct allowed_rate drops;  /* connection attempts or datagrams, if limited */
+    struct entry_label *labels; /* owned; in the order of their names */
+    size_t label_count;
 };
 
 /* Listeners that are fine but not required. */
 struct allow {
     struct matcher match;
+};
+
+/* Listeners that are never wanted, whatever else says so. */
+struct deny {
+    struct matcher match;
+    enum severity severity;
 };
 
 struct unexpected {
@@ -53,11 +79,14 @@ struct policy {
     size_t expect_count, expect_capacity;
     struct allow *allows; /* owned */
     size_t allow_count, allow_capacity;
+    struct deny *denies; /* owned */
+    size_t deny_count, deny_capacity;
     struct unexpected unexpected;
     struct {
-        struct port_index expects, allows;
+        struct port_index expects, allows, denies;
     } by_port;                       /* owned; of all entries once sealed */
-    struct ip_addr *allow_addresses; /* owned; those that allow entries ask for, in order, once sealed */
+    struct ip_addr *allow_addresses; /* owned; those of which allow entries ask for one alone, in order, once
+                                        sealed */
     size_t allow_address_count;
     uint32_t *by_name; /* owned; of all expect entries once sealed, in the order of their names */
 };
@@ -96,20 +125,47 @@ size_t policy_expected_ranges(const struct policy *policy, enum protocol protoco
  * Returns NULL after the last; otherwise valid as long as the policy. */
 const struct expect *policy_named(const struct policy *policy, const char *name, size_t index);
 
+/* Which of the allow entries on a port. */
+enum allow_kind {
+    ALLOW_OPEN,      /* those that ask for no address */
+    ALLOW_LISTED,    /* those that ask for several */
+    ALLOW_OF,        /* those that ask for one, which is given */
+    ALLOW_ADDRESSED, /* those that ask for one or several */
+};
+
 /* Begin a walk over the entries that are about a port, each once, in no
  * particular order.
  *
- * address   of allow entries those that ask for it; NULL: those that ask for none */
+ * address   of ALLOW_OF; otherwise not looked at */
 void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,
                          struct port_walk *ret_walk);
 void policy_walk_allows(const struct policy *policy, enum protocol protocol, uint16_t port,
-                        const struct ip_addr *address, struct port_walk *ret_walk);
+                        enum allow_kind kind, const struct ip_addr *address, struct port_walk *ret_walk);
+void policy_walk_denies(const struct policy *policy, enum protocol protocol, uint16_t port,
+                        struct port_walk *ret_walk);
 
 /* Steps on. NULL at the end; otherwise valid as long as the policy. */
 const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk);
 const struct allow *policy_next_allow(const struct policy *policy, struct port_walk *walk);
+const struct deny *policy_next_deny(const struct policy *policy, struct port_walk *walk);
 
-/* The scope the entry really asks for: a loopback address asks for loopback. */
+/* The scope the entry really asks for: loopback addresses ask for loopback. */
 enum want_scope matcher_scope(const struct matcher *match);
+
+/* Which protocols it is about, as a mask that is never 0. */
+unsigned matcher_protocols(const struct matcher *match);
+bool matcher_has_protocol(const struct matcher *match, enum protocol protocol);
+
+/* Whether it asks for this address, among others or alone. */
+bool matcher_asks_for(const struct matcher *match, const struct ip_addr *address);
+
+/* Steps through its protocols: the first is that after -1. Returns PROTOCOL_COUNT
+ * after the last. */
+int matcher_next_protocol(const struct matcher *match, int before);
+
+/* The saturation ratio of an accept queue that is too much; 0: any is fine. Of
+ * tcp that is ACCEPT_QUEUE_DEFAULT, unless the entry says otherwise. */
+#define ACCEPT_QUEUE_DEFAULT 0.8
+double expect_accept_queue(const struct expect *e, enum protocol protocol);
 
 #endif

@@ -38,26 +38,43 @@ static size_t join_spans(struct port_span *spans, size_t count)
     return left;
 }
 
-int port_index_add(struct port_index *index, uint32_t space, enum protocol protocol,
-                   const struct port_range *ranges, size_t count)
+/* Adds the spans of the entry with that number. Returns 0 or -ENOMEM. */
+static int add_spans(struct port_index *index, size_t entry, uint32_t space, unsigned protocols,
+                     const struct port_range *ranges, size_t count)
 {
+    size_t most = count * (size_t)__builtin_popcount(protocols), made = 0;
     struct port_span *spans =
-        array_grow(index->spans, &index->capacity, index->count + count + 1, sizeof *spans);
-    uint32_t entry = (uint32_t)index->entries;
+        array_grow(index->spans, &index->capacity, index->count + most + 1, sizeof *spans);
 
     if (!spans)
         return -ENOMEM;
     index->spans = spans;
     spans += index->count;
-    for (size_t i = 0; i < count; i++)
-        spans[i] = (struct port_span){
-            .first = point_of(space, protocol, ranges[i].first),
-            .last = point_of(space, protocol, ranges[i].last),
-            .entry = entry,
-        };
-    index->count += join_spans(spans, count);
-    index->entries++;
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        for (size_t i = 0; protocols & 1u << protocol && i < count; i++)
+            spans[made++] = (struct port_span){
+                .first = point_of(space, (enum protocol)protocol, ranges[i].first),
+                .last = point_of(space, (enum protocol)protocol, ranges[i].last),
+                .entry = (uint32_t)entry,
+            };
+    index->count += join_spans(spans, made);
     return 0;
+}
+
+int port_index_add(struct port_index *index, uint32_t space, unsigned protocols,
+                   const struct port_range *ranges, size_t count)
+{
+    int r = add_spans(index, index->entries, space, protocols, ranges, count);
+
+    index->entries += r == 0;
+    return r;
+}
+
+int port_index_extend(struct port_index *index, uint32_t space, unsigned protocols,
+                      const struct port_range *ranges, size_t count)
+{
+    assert(index->entries > 0);
+    return add_spans(index, index->entries - 1, space, protocols, ranges, count);
 }
 
 static uint32_t middle_of(uint32_t from, uint32_t to)

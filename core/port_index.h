@@ -25,10 +25,17 @@ struct port_index {
     size_t entries; /* how many were added */
 };
 
-/* Adds the next entry; entries are numbered from 0. Returns 0, or -ENOMEM: the
- * index is then as before. */
-int port_index_add(struct port_index *index, uint32_t space, enum protocol protocol,
+/* Adds the next entry; entries are numbered from 0.
+ *
+ * protocols   mask of 1 << protocol
+ *
+ * Returns 0, or -ENOMEM: the index is then as before. */
+int port_index_add(struct port_index *index, uint32_t space, unsigned protocols,
                    const struct port_range *ranges, size_t count);
+
+/* Adds to the last entry what it is about in another space. Likewise. */
+int port_index_extend(struct port_index *index, uint32_t space, unsigned protocols,
+                      const struct port_range *ranges, size_t count);
 
 /* To be called once, after the last entry. */
 void port_index_seal(struct port_index *index);

@@ -16,6 +16,8 @@ const char *rule_name(enum rule rule)
     case RULE_LOOPBACK_ONLY: return "LoopbackOnly";
     case RULE_EXPOSED: return "Exposed";
     case RULE_WRONG_ADDRESS: return "WrongAddress";
+    case RULE_FLAPPING: return "Flapping";
+    case RULE_DROPPING: return "Dropping";
     case RULE_WRONG_OWNER: return "WrongOwner";
     case RULE_UNEXPECTED_LISTENER: return "UnexpectedListener";
     case RULE_ACCEPT_QUEUE_SATURATED: return "AcceptQueueSaturated";
@@ -146,44 +148,61 @@ static void need_class(struct class_verdict *class, enum severity severity)
     class->needed = true;
 }
 
-/* Which classes some rule needs. A protocol that the kernel does not have
- * cannot hide an unexpected listener. */
+/* A rule is about listeners that no entry expects. A protocol that the kernel
+ * does not have cannot hide one. */
+static void need_others(struct evaluation *ev, const struct matcher *match, enum severity severity)
+{
+    for (int p = -1; (p = matcher_next_protocol(match, p)) < PROTOCOL_COUNT;) {
+        ev->classes[p].others = true;
+        if (ev->inv->classes[p].visibility != VISIBILITY_ABSENT)
+            need_class(&ev->verdict->classes[p], severity);
+    }
+}
+
+/* Which classes some rule needs. */
 static void find_needs(struct evaluation *ev)
 {
     const struct policy *policy = ev->policy;
     struct class_verdict *classes = ev->verdict->classes;
 
     for (size_t i = 0; i < policy->expect_count; i++)
-        need_class(&classes[policy->expects[i].match.protocol], policy->expects[i].severity);
+        for (int p = -1; (p = matcher_next_protocol(&policy->expects[i].match, p)) < PROTOCOL_COUNT;)
+            need_class(&classes[p], policy->expects[i].severity);
     for (size_t i = 0; i < policy->allow_count; i++)
-        ev->classes[policy->allows[i].match.protocol].others |=
-            policy->allows[i].match.scope == WANT_LOOPBACK;
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-        bool absent = ev->inv->classes[i].visibility == VISIBILITY_ABSENT;
+        if (policy->allows[i].match.scope == WANT_LOOPBACK || policy->allows[i].match.address_count > 0)
+            need_others(ev, &policy->allows[i].match, SEVERITY_WARNING);
+    for (size_t i = 0; i < policy->deny_count; i++)
+        need_others(ev, &policy->denies[i].match, policy->denies[i].severity);
+    for (int p = 0; policy->unexpected.enabled && p < PROTOCOL_COUNT; p++) {
+        const struct matcher all = {.protocols = 1u << p};
 
-        ev->classes[i].others |= policy->unexpected.enabled;
-        if (ev->classes[i].others && !absent)
-            need_class(&classes[i],
-                       policy->unexpected.enabled ? policy->unexpected.severity : SEVERITY_WARNING);
+        need_others(ev, &all, policy->unexpected.severity);
     }
 }
 
-static uint32_t rules_used(const struct expect *e)
+static uint32_t rules_used(const struct expect *e, enum protocol protocol)
 {
     uint32_t mask = 1u << RULE_NOT_LISTENING;
     enum want_scope want = matcher_scope(&e->match);
 
     if (want == WANT_PUBLIC)
         mask |= 1u << RULE_LOOPBACK_ONLY;
-    if (want == WANT_LOOPBACK)
+    if (want == WANT_LOOPBACK || e->match.address_count > 0)
         mask |= 1u << RULE_EXPOSED;
-    if (e->match.has_address || e->families[0] || e->families[1])
+    if (e->match.address_count > 0 || e->families[0] || e->families[1])
         mask |= 1u << RULE_WRONG_ADDRESS;
     if (owner_pattern_is_set(&e->match.owner))
         mask |= 1u << RULE_WRONG_OWNER;
-    if (e->accept_queue > 0)
+    if (expect_accept_queue(e, protocol) > 0)
         mask |= 1u << RULE_ACCEPT_QUEUE_SATURATED;
     return mask;
+}
+
+/* Its ports, once for each protocol. */
+static size_t matcher_services(const struct matcher *match)
+{
+    return port_ranges_total(match->ports, match->port_count) *
+           (size_t)__builtin_popcount(matcher_protocols(match));
 }
 
 /* What is known before any rule is looked at. Returns 0 or -ENOMEM. */
@@ -194,7 +213,7 @@ static int begin_verdict(struct evaluation *ev)
     size_t services = 0;
 
     for (size_t i = 0; i < policy->expect_count; i++)
-        services += port_ranges_total(policy->expects[i].match.ports, policy->expects[i].match.port_count);
+        services += matcher_services(&policy->expects[i].match);
     v->services = calloc(services + 1, sizeof *v->services);
     v->listeners = calloc(ev->inv->total + 1, sizeof *v->listeners);
     ev->notes = calloc(ev->inv->total + 1, sizeof *ev->notes);
@@ -212,28 +231,43 @@ static int begin_verdict(struct evaluation *ev)
     return 0;
 }
 
-/* Judges all ports of an expected service. */
-static int judge_ports(struct evaluation *ev, size_t expect)
+/* Judges all ports of an expected service by one of its protocols. */
+static int judge_ports(struct evaluation *ev, size_t expect, enum protocol protocol)
 {
     const struct expect *e = &ev->policy->expects[expect];
     struct verdict *v = ev->verdict;
     struct port_cursor cursor = {0};
-    uint32_t used = rules_used(e);
+    uint32_t used = rules_used(e, protocol);
     uint16_t port;
     int r = 0;
 
     while (r == 0 && port_ranges_next(e->match.ports, e->match.port_count, &cursor, &port)) {
         ev->service = &v->services[v->service_count++];
-        *ev->service = (struct service_verdict){
-            .expect = expect, .port = port, .seen = v->classes[e->match.protocol].seen, .used = used};
+        *ev->service = (struct service_verdict){.expect = expect,
+                                                .protocol = protocol,
+                                                .port = port,
+                                                .seen = v->classes[protocol].seen,
+                                                .used = used};
         if (ev->service->seen)
             r = judge_expect(ev, e, port);
     }
     return r;
 }
 
-/* Judges the listeners that no entry answers for: first those that are chosen. */
-static int judge_others(struct evaluation *ev)
+static int judge_services(struct evaluation *ev)
+{
+    const struct policy *policy = ev->policy;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
+        for (int p = -1;
+             r == 0 && (p = matcher_next_protocol(&policy->expects[i].match, p)) < PROTOCOL_COUNT;)
+            r = judge_ports(ev, i, (enum protocol)p);
+    return r;
+}
+
+/* Lets a judge look at each listener: first at those that are chosen. */
+static int judge_each(struct evaluation *ev, int (*judge)(struct evaluation *ev, const struct listener *l))
 {
     int r = 0;
 
@@ -243,7 +277,7 @@ static int judge_others(struct evaluation *ev)
 
         while (r == 0 && (l = inventory_next(ev->inv, &cursor)))
             if (l->chosen == chosen)
-                r = judge_other(ev, l);
+                r = judge(ev, l);
     }
     return r;
 }
@@ -260,10 +294,13 @@ const struct verdict *rules_judge(const struct inventory *inv, const struct poli
         return NULL;
     ref_init(&verdict->ref);
     r = begin_verdict(&ev);
-    for (size_t i = 0; r == 0 && i < policy->expect_count; i++)
-        r = judge_ports(&ev, i);
     if (r == 0)
-        r = judge_others(&ev);
+        r = judge_services(&ev);
+    /* What is denied comes first, so that nothing else takes its room. */
+    if (r == 0)
+        r = judge_each(&ev, judge_denied);
+    if (r == 0)
+        r = judge_each(&ev, judge_other);
     for (size_t i = 0; r == 0 && i < PROTOCOL_COUNT; i++)
         r = judge_class(&ev, (enum protocol)i);
     free(ev.notes);
@@ -343,12 +380,13 @@ bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
         return true; /* about what was seen just now, in any case */
     if (key->has_endpoint) {
         l = key_listener(key);
-        return judge_by_allows(policy, &l).rule == key->rule;
+        return judge_by_allows(policy, &l).rule == key->rule ||
+               (key->rule == RULE_UNEXPECTED_LISTENER && judge_could_deny(policy, &l));
     }
     for (size_t i = 0; (e = policy_named(policy, key->name, i)); i++)
-        if (e->match.protocol == key->protocol &&
+        if (matcher_has_protocol(&e->match, key->protocol) &&
             port_ranges_contain(e->match.ports, e->match.port_count, key->port) &&
-            rules_used(e) & 1u << key->rule)
+            rules_used(e, key->protocol) & 1u << key->rule)
             return true;
     return false;
 }

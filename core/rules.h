@@ -19,6 +19,8 @@ enum rule {
     RULE_LOOPBACK_ONLY,
     RULE_EXPOSED,
     RULE_WRONG_ADDRESS,
+    RULE_FLAPPING,
+    RULE_DROPPING,
     RULE_WRONG_OWNER,
     RULE_UNEXPECTED_LISTENER,
     RULE_ACCEPT_QUEUE_SATURATED,
@@ -52,9 +54,10 @@ struct finding {
     char summary[SUMMARY_MAX];
 };
 
-/* What was found of an expected service on one of its ports. */
+/* What was found of an expected service on one of its ports, by one of its protocols. */
 struct service_verdict {
     size_t expect; /* index of the policy's entry */
+    enum protocol protocol;
     uint16_t port;
     bool seen;       /* its class of sockets was read; the next two are told only then */
     uint32_t found;  /* how many listeners are the service; 0: NotListening */
@@ -82,7 +85,7 @@ struct verdict {
     struct ref ref;
     struct finding *findings; /* owned */
     size_t count, capacity;
-    struct service_verdict *services; /* owned; in the order of entries and ports */
+    struct service_verdict *services; /* owned; in the order of entries, protocols and ports */
     size_t service_count;
     struct listener_verdict *listeners; /* owned; one per listener, by its index */
     struct class_verdict classes[PROTOCOL_COUNT];

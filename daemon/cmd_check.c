@@ -18,7 +18,7 @@ static int compare_badness(const void *a, const void *b)
 }
 
 /* Something critical that was seen outweighs that something was not seen; that
- * outweighs a warning. */
+ * outweighs a warning. What is only for information is no reason to alarm. */
 static int status_of(const struct alert *const *sorted, size_t count)
 {
     int status = CHECK_OK;
@@ -29,7 +29,7 @@ static int status_of(const struct alert *const *sorted, size_t count)
             blind = true;
         else if (sorted[i]->severity == SEVERITY_CRITICAL)
             return CHECK_CRITICAL;
-        else
+        else if (sorted[i]->severity == SEVERITY_WARNING)
             status = CHECK_WARNING;
     }
     return blind ? CHECK_UNKNOWN : status;

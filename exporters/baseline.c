@@ -234,9 +234,10 @@ static void print_entry(const struct group *g, const char *name, struct list *li
     }
     buf_fmt(out, " port = %u;", l->port);
     print_text("protocol", protocol_name(l->protocol), out);
-    print_text("scope", scope_of_group(g), out);
     if (g->by_address)
         print_text("address", address, out);
+    else
+        print_text("scope", scope_of_group(g), out);
     print_text("process", owner.process, out);
     print_text("user", owner.user, out);
     print_text("unit", owner.unit, out);

@@ -131,7 +131,7 @@ static void render_expected(struct prom *p)
             continue;
         exposition_begin_essential(&p->x);
         exposition_label(&p->x, "name", e->name);
-        exposition_label(&p->x, "protocol", protocol_name(e->match.protocol));
+        exposition_label(&p->x, "protocol", protocol_name(service->protocol));
         exposition_label_number(&p->x, "port", service->port);
         exposition_count(&p->x, service->found > 0);
     }

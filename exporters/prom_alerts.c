@@ -44,7 +44,7 @@ static struct service *sort_services(const struct view *view)
         const struct expect *e = &view->policy->expects[s->expect];
 
         services[i] = (struct service){
-            .key = {.name = e->name, .protocol = e->match.protocol, .has_port = true, .port = s->port},
+            .key = {.name = e->name, .protocol = s->protocol, .has_port = true, .port = s->port},
             .severity = e->severity,
             .rules = s->used,
         };

@@ -105,10 +105,9 @@ void prom_render_connections(struct prom *p)
         return;
     }
     for (size_t i = 0; i < v->service_count; i++) {
-        const struct expect *e = &p->view->policy->expects[v->services[i].expect];
         uint16_t port = v->services[i].port;
 
-        expected->words[e->match.protocol][port / 64] |= UINT64_C(1) << port % 64;
+        expected->words[v->services[i].protocol][port / 64] |= UINT64_C(1) << port % 64;
     }
     expected_samples(p, expected);
     free(expected);

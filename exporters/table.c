@@ -247,7 +247,7 @@ static void fill_cells(struct table *t)
 static bool breaks_only_warnings(const struct listener_verdict *v)
 {
     for (int rule = 0; rule < RULE_COUNT; rule++)
-        if (v->rules & 1u << rule && v->severities[rule] != SEVERITY_WARNING)
+        if (v->rules & 1u << rule && v->severities[rule] > SEVERITY_WARNING)
             return false;
     return true;
 }

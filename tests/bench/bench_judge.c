@@ -66,6 +66,14 @@ static struct ip_addr address_of(const struct bench_case *c, size_t i)
                             .bytes = {c->network, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
 }
 
+static struct ip_addr *address(struct ip_addr value)
+{
+    struct ip_addr *copy = must(malloc(sizeof *copy));
+
+    *copy = value;
+    return copy;
+}
+
 /* One port an entry; beyond those all wildcards are allowed, and nothing else. */
 static void make_policy(struct policy *policy, const struct bench_case *c)
 {
@@ -81,13 +89,15 @@ static void make_policy(struct policy *policy, const struct bench_case *c)
         if (c->one_port)
             e->match = (struct matcher){.ports = ports(FIRST_PORT, FIRST_PORT),
                                         .port_count = 1,
-                                        .has_address = true,
-                                        .address = address_of(c, i)};
+                                        .address_count = 1,
+                                        .addresses = address(address_of(c, i))};
         else
             e->match = (struct matcher){.scope = WANT_PUBLIC, .ports = ports(port, port), .port_count = 1};
     }
-    policy->allows[0].match = (struct matcher){
-        .ports = ports(1, UINT16_MAX), .port_count = 1, .has_address = true, .address.version = 4};
+    policy->allows[0].match = (struct matcher){.ports = ports(1, UINT16_MAX),
+                                               .port_count = 1,
+                                               .address_count = 1,
+                                               .addresses = address((struct ip_addr){.version = 4})};
     policy->unexpected.enabled = true;
     if (policy_seal(policy) < 0)
         die("policy");

@@ -21,12 +21,14 @@ static inline struct policy policy_unsealed(const char *services)
     (void)snprintf(copy, sizeof copy, "%s", services);
     for (char *text = strtok_r(copy, " ", &rest); text; text = strtok_r(NULL, " ", &rest)) {
         struct expect *e = &policy.expects[policy.expect_count++];
+        enum protocol protocol;
         char *name = strchr(text, '=') ? strsep(&text, "=") : text, *ports = strchr(text, '/');
 
         assert_non_null(ports);
         (void)snprintf(e->name, sizeof e->name, "%s", name);
         *ports++ = '\0';
-        assert_int_equal(protocol_parse(text, &e->match.protocol), 0);
+        assert_int_equal(protocol_parse(text, &protocol), 0);
+        e->match.protocols = 1u << protocol;
         assert_int_equal(port_ranges_parse(ports, &e->match.ports, &e->match.port_count), 0);
     }
     return policy;

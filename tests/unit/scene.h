@@ -72,7 +72,8 @@ static inline struct expect *scene_expect(struct scene *s, const char *name, enu
     struct expect *e = &s->policy.expects[s->policy.expect_count++];
 
     assert_in_range(s->policy.expect_count, 1, SCENE_EXPECTS_MAX);
-    *e = (struct expect){.match = {.protocol = protocol, .scope = scope}, .severity = SEVERITY_CRITICAL};
+    *e = (struct expect){.match = {.protocols = 1u << protocol, .scope = scope},
+                         .severity = SEVERITY_CRITICAL};
     (void)snprintf(e->name, sizeof e->name, "%s", name);
     assert_int_equal(port_ranges_parse(ports, &e->match.ports, &e->match.port_count), 0);
     return e;

@@ -167,10 +167,10 @@ static void programs_on_several_addresses_of_a_port_get_an_entry_each(void **sta
                "  { name = \"domain\"; port = 53; protocol = \"tcp\"; scope = \"public\"; process = "
                "\"named\"; user = \"bind\"; unit = \"named.service\"; },"
                "\n  # tcp 127.0.0.53:53\n"
-               "  { name = \"domain-127.0.0.53\"; port = 53; protocol = \"tcp\"; scope = \"loopback\"; "
+               "  { name = \"domain-127.0.0.53\"; port = 53; protocol = \"tcp\"; "
                "address = \"127.0.0.53\"; process = \"systemd-resolve\"; user = \"resolve\"; },"
                "\n  # tcp 127.0.0.54:53\n"
-               "  { name = \"domain-127.0.0.54\"; port = 53; protocol = \"tcp\"; scope = \"loopback\"; "
+               "  { name = \"domain-127.0.0.54\"; port = 53; protocol = \"tcp\"; "
                "address = \"127.0.0.54\"; process = \"systemd-resolve\"; user = \"resolve\"; }" ALLOW END);
 }
 

@@ -350,17 +350,26 @@ static void entry_of_address(struct buf *text, size_t n)
     buf_fmt(text, "{port=53;address=\"10.0.%zu.%zu\"}", n / 250, 1 + n % 250);
 }
 
+static void entry_of_addresses(struct buf *text, size_t n)
+{
+    buf_fmt(text, "{port=53;address=[\"10.0.%zu.%zu\",\"::1\"]}", n / 250, 1 + n % 250);
+}
+
 /* Each listener is compared with all entries about its port, but for those of
- * other addresses. */
+ * one other address. */
 static void few_allow_entries_without_an_address_share_a_port(void **state)
 {
     struct fixture *f = *state;
 
     assert_int_equal(load_groups(f, "allow=(", 100, entry_of_range, ",", ");"), 0);
     assert_int_equal(load_groups(f, "allow=(", 20000, entry_of_address, ",", ");"), 0);
+    assert_int_equal(load_groups(f, "allow=(", 100, entry_of_addresses, ",", ");"), 0);
+    assert_int_equal(load_groups(f, "allow=(", 101, entry_of_addresses, ",", ");"), ERR_CONFIG);
+    assert_int_equal(load_groups(f, "deny=(", 101, entry_of_address, ",", ");"), ERR_CONFIG);
     assert_int_equal(load_groups(f, "allow=(", 101, entry_of_range, ",", ");"), ERR_CONFIG);
-    assert_non_null(strstr(buf_text(&f->errors),
-                           "ports: are those of more than 100 entries without an address, expected fewer"));
+    assert_non_null(strstr(
+        buf_text(&f->errors),
+        "ports: are those of more than 100 entries without an address, or with several, expected fewer"));
 }
 
 int main(void)

@@ -4,12 +4,13 @@
 
 #include <stdio.h>
 
-enum { ENTRIES_MAX = 12, RANGES_MAX = 4 };
+enum { ENTRIES_MAX = 12, RANGES_MAX = 4, ADDRESSES_MAX = 3 };
 
 /* A policy on the test's own memory. */
 struct sample {
     struct expect expects[ENTRIES_MAX];
     struct port_range ranges[ENTRIES_MAX][RANGES_MAX];
+    struct ip_addr addresses[ENTRIES_MAX][ADDRESSES_MAX];
     struct policy policy;
 };
 
@@ -22,11 +23,13 @@ static void make_sample(struct sample *s, uint32_t *seed)
 
         (void)snprintf(s->expects[i].name, sizeof s->expects[i].name, "%.*s",
                        (int)(next_random(seed) % 5 > 0), &"abcdef"[next_random(seed) % 6]);
-        match->protocol = next_random(seed) % 2 ? PROTOCOL_UDP : PROTOCOL_TCP;
-        match->has_address = next_random(seed) % 2;
-        if (match->has_address)
-            match->address =
-                (struct ip_addr){.version = 4, .bytes = {192, 0, 2, (uint8_t)(next_random(seed) % 3)}};
+        match->protocols = next_random(seed) % 4; /* of tcp and udp */
+        match->addresses = s->addresses[i];
+        match->address_count = next_random(seed) % (ADDRESSES_MAX + 1);
+        for (size_t k = 0, last = 0; k < match->address_count; k++) {
+            last += 1 + next_random(seed) % 3;
+            s->addresses[i][k] = (struct ip_addr){.version = 4, .bytes = {192, 0, 2, (uint8_t)last}};
+        }
         match->ports = s->ranges[i];
         match->port_count = next_random(seed) % (RANGES_MAX + 1);
         for (size_t k = 0; k < match->port_count; k++) {
@@ -39,7 +42,7 @@ static void make_sample(struct sample *s, uint32_t *seed)
 
 static bool ports_overlap(const struct matcher *a, const struct matcher *b)
 {
-    for (size_t i = 0; a->protocol == b->protocol && i < a->port_count; i++)
+    for (size_t i = 0; matcher_protocols(a) & matcher_protocols(b) && i < a->port_count; i++)
         for (size_t k = 0; k < b->port_count; k++)
             if (a->ports[i].first <= b->ports[k].last && b->ports[k].first <= a->ports[i].last)
                 return true;
@@ -49,8 +52,10 @@ static bool ports_overlap(const struct matcher *a, const struct matcher *b)
 /* As it is meant, each with each. */
 static bool is_pair(const struct expect *earlier, const struct expect *later)
 {
-    bool same_address = earlier->match.has_address == later->match.has_address &&
-                        ip_addr_compare(&earlier->match.address, &later->match.address) == 0;
+    bool same_address = earlier->match.address_count == 0 && later->match.address_count == 0;
+
+    for (size_t i = 0; i < earlier->match.address_count; i++)
+        same_address |= matcher_asks_for(&later->match, &earlier->match.addresses[i]);
 
     return *later->name && ports_overlap(&earlier->match, &later->match) &&
            (same_address || strcmp(earlier->name, later->name) == 0);

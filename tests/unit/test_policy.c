@@ -35,10 +35,10 @@ static void expects_the_ports_of_every_entry_and_protocol(void **state)
 {
     struct port_range web[] = {{80, 80}, {8000, 8100}}, dns[] = {{53, 53}};
     struct expect expects[] = {
-        {.match = {.protocol = PROTOCOL_TCP, .ports = web, .port_count = 2}},
-        {.match = {.protocol = PROTOCOL_UDP, .ports = dns, .port_count = 1}},
+        {.match = {.protocols = 1u << PROTOCOL_TCP, .ports = web, .port_count = 2}},
+        {.match = {.protocols = 1u << PROTOCOL_UDP, .ports = dns, .port_count = 1}},
     };
-    struct allow allows[] = {{.match = {.protocol = PROTOCOL_TCP, .ports = dns, .port_count = 1}}};
+    struct allow allows[] = {{.match = {.protocols = 1u << PROTOCOL_TCP, .ports = dns, .port_count = 1}}};
     struct policy policy = {
         .expects = expects, .expect_count = 2, .allows = allows, .allow_count = 1, .unexpected = {0}};
     static const struct {
@@ -82,10 +82,10 @@ static void a_walk_yields_the_entries_of_a_port(void **state)
     assert_null(policy_next_expect(&policy, &walk));
     policy_walk_expects(&policy, PROTOCOL_UDP, 80, &walk);
     assert_null(policy_next_expect(&policy, &walk));
-    policy_walk_allows(&policy, PROTOCOL_TCP, 53, NULL, &walk);
+    policy_walk_allows(&policy, PROTOCOL_TCP, 53, ALLOW_OPEN, NULL, &walk);
     assert_ptr_equal(policy_next_allow(&policy, &walk), &allows[0]);
     assert_null(policy_next_allow(&policy, &walk));
-    policy_walk_allows(&policy, PROTOCOL_TCP, 80, NULL, &walk);
+    policy_walk_allows(&policy, PROTOCOL_TCP, 80, ALLOW_OPEN, NULL, &walk);
     assert_null(policy_next_allow(&policy, &walk));
     policy_unseal(&policy);
 }
@@ -173,10 +173,15 @@ static void a_loopback_address_asks_for_loopback(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct matcher match = {.scope = cases[i].scope, .has_address = cases[i].address != NULL};
+        struct matcher match = {.scope = cases[i].scope};
 
-        if (cases[i].address)
-            match.address = address_of(cases[i].address);
+        struct ip_addr address;
+
+        if (cases[i].address) {
+            address = address_of(cases[i].address);
+            match.addresses = &address;
+            match.address_count = 1;
+        }
         assert_int_equal(matcher_scope(&match), cases[i].wanted);
     }
 }

@@ -12,7 +12,7 @@ struct plain {
 
 static void add(struct port_index *index, const struct plain *entry)
 {
-    assert_int_equal(port_index_add(index, 0, entry->protocol, entry->ranges, entry->count), 0);
+    assert_int_equal(port_index_add(index, 0, 1u << entry->protocol, entry->ranges, entry->count), 0);
 }
 
 /* How often each entry is found on a port. */
@@ -179,11 +179,11 @@ static void many_entries_are_each_found_where_they_are(void **state)
     const struct port_range all = {0, UINT16_MAX};
 
     (void)state;
-    assert_int_equal(port_index_add(&index, 0, PROTOCOL_TCP, &all, 1), 0);
+    assert_int_equal(port_index_add(&index, 0, 1u << PROTOCOL_TCP, &all, 1), 0);
     for (unsigned port = 0; port <= UINT16_MAX; port++) {
         const struct port_range one = {(uint16_t)port, (uint16_t)port};
 
-        assert_int_equal(port_index_add(&index, 0, PROTOCOL_TCP, &one, 1), 0);
+        assert_int_equal(port_index_add(&index, 0, 1u << PROTOCOL_TCP, &one, 1), 0);
     }
     port_index_seal(&index);
     for (unsigned port = 0; port <= UINT16_MAX; port++) {
@@ -225,9 +225,9 @@ static void spaces_have_nothing_to_do_with_each_other(void **state)
     size_t entry;
 
     (void)state;
-    assert_int_equal(port_index_add(&index, 7, PROTOCOL_TCP, &all, 1), 0);
-    assert_int_equal(port_index_add(&index, 0, PROTOCOL_TCP, &one, 1), 0);
-    assert_int_equal(port_index_add(&index, 8, PROTOCOL_RAW, &all, 1), 0);
+    assert_int_equal(port_index_add(&index, 7, 1u << PROTOCOL_TCP, &all, 1), 0);
+    assert_int_equal(port_index_add(&index, 0, 1u << PROTOCOL_TCP, &one, 1), 0);
+    assert_int_equal(port_index_add(&index, 8, 1u << PROTOCOL_RAW, &all, 1), 0);
     port_index_seal(&index);
     for (uint32_t space = 0; space < 10; space++) {
         port_walk_begin(&walk, &index, space, PROTOCOL_TCP, 80);
@@ -250,8 +250,8 @@ static void a_crowd_is_more_entries_about_one_port(void **state)
     (void)state;
     assert_int_equal(port_index_crowd(&index, 0, &entry), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(ranges); i++) /* five of them have port 10 */
-        assert_int_equal(port_index_add(&index, 3, PROTOCOL_UDP, &ranges[i], 1), 0);
-    assert_int_equal(port_index_add(&index, 4, PROTOCOL_UDP, &ranges[2], 1), 0);
+        assert_int_equal(port_index_add(&index, 3, 1u << PROTOCOL_UDP, &ranges[i], 1), 0);
+    assert_int_equal(port_index_add(&index, 4, 1u << PROTOCOL_UDP, &ranges[2], 1), 0);
     port_index_seal(&index);
     assert_int_equal(port_index_crowd(&index, 5, &entry), 0);
     assert_int_equal(entry, 42);

@@ -179,8 +179,10 @@ static void entries_that_share_a_port_give_no_series_twice(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct expect *expect = scene_expect(&s, i ? "b" : "a", PROTOCOL_TCP, "80,81-82", WANT_ANY);
 
-        expect->match.has_address = true;
-        expect->match.address = address_of(i ? "192.0.2.2" : "192.0.2.1");
+        expect->match.address_count = 1;
+        expect->match.addresses = calloc(1, sizeof *expect->match.addresses);
+        assert_non_null(expect->match.addresses);
+        expect->match.addresses[0] = address_of(i ? "192.0.2.2" : "192.0.2.1");
     }
     scene_listen(&s, "192.0.2.1:80", "0/5");
     scene_count(&s, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 1);

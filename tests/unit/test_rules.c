@@ -1,4 +1,5 @@
 #include "core/rules.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -13,10 +14,12 @@ static const struct own_sockets no_own;
 
 static struct matcher on_ports(struct port_range *ports, enum want_scope scope, const char *address)
 {
-    struct matcher match = {.ports = ports, .port_count = 1, .scope = scope, .has_address = address != NULL};
+    struct matcher match = {.ports = ports, .port_count = 1, .scope = scope};
 
-    if (address)
-        match.address = ip_addr_unmap(address_of(address));
+    if (address) {
+        match.address_count = 1;
+        match.addresses = kept_address(ip_addr_unmap(address_of(address)));
+    }
     return match;
 }
 
@@ -182,19 +185,18 @@ static void wrong_address_means_that_the_address_is_not_served(void **state)
 {
     static const struct expect_case cases[] = {
         {"192.0.2.10:80", WANT_ANY, "192.0.2.10", "", ""},
-        {"192.0.2.10:80", WANT_PUBLIC, "192.0.2.10", "", ""},
         {"[::ffff:192.0.2.10]:80", WANT_ANY, "192.0.2.10", "", ""},
         {"192.0.2.10:80", WANT_ANY, "::ffff:192.0.2.10", "", ""},
-        {"0.0.0.0:80", WANT_ANY, "192.0.2.10", "", ""},
-        {"*:80", WANT_ANY, "192.0.2.10", "", ""},
-        {"192.0.2.11:80 0.0.0.0:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"0.0.0.0:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
+        {"*:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
+        {"192.0.2.11:80 0.0.0.0:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
         {"192.0.2.11:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
         {"127.0.0.1:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
-        {"[::]:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"[::]:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80) Exposed(web:80)"},
         {"0.0.0.0%1:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
-        {"*:80", WANT_ANY, "2001:db8::1", "", ""},
-        {"[::]:80", WANT_ANY, "2001:db8::1", "", ""},
-        {"0.0.0.0:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80)"},
+        {"*:80", WANT_ANY, "2001:db8::1", "", "Exposed(web:80)"},
+        {"[::]:80", WANT_ANY, "2001:db8::1", "", "Exposed(web:80)"},
+        {"0.0.0.0:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80) Exposed(web:80)"},
         {"[2001:db8::2]:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80)"},
         {"127.0.0.2:80", WANT_ANY, "127.0.0.1", "", "WrongAddress(web:80)"},
         {"[::1]:80", WANT_ANY, "127.0.0.1", "", "WrongAddress(web:80)"},
@@ -232,11 +234,17 @@ static void wrong_address_also_means_that_a_family_is_not_served(void **state)
 }
 
 /* That nothing is bound beyond loopback says already that the address is not. */
-static void an_address_not_served_is_not_reported_beside_loopback_only(void **state)
+/* There and nowhere else. */
+static void an_address_is_where_the_service_is_bound_and_nowhere_else(void **state)
 {
     static const struct expect_case cases[] = {
-        {"127.0.0.1:80", WANT_PUBLIC, "192.0.2.10", "", "LoopbackOnly(web:80)"},
-        {"127.0.0.1:80 192.0.2.11:80", WANT_PUBLIC, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"192.0.2.10:80 192.0.2.11:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
+        {"192.0.2.10:80 0.0.0.0:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
+        {"192.0.2.10:80 [::]:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
+        {"192.0.2.10:80 [fe80::1%2]:80", WANT_ANY, "192.0.2.10", "", "Exposed(web:80)"},
+        {"192.0.2.10:80 127.0.0.1:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.10:80 0.0.0.0%1:80", WANT_ANY, "192.0.2.10", "", ""},
+        {"192.0.2.10:80 0.0.0.0:81", WANT_ANY, "192.0.2.10", "", ""},
     };
 
     (void)state;
@@ -270,7 +278,7 @@ static void the_highest_port_ends_a_range(void **state)
 static void two_entries_share_a_port_by_their_addresses(void **state)
 {
     const struct matcher inner = on_ports(port_80, WANT_ANY, "127.0.0.1");
-    const struct matcher outer = on_ports(port_80, WANT_PUBLIC, "192.0.2.10");
+    const struct matcher outer = on_ports(port_80, WANT_ANY, "192.0.2.10");
     struct expect expects[] = {expect_of("inner", &inner), expect_of("outer", &outer)};
     struct policy policy = {.expects = expects, .expect_count = 2, .unexpected.enabled = true};
 
@@ -279,8 +287,8 @@ static void two_entries_share_a_port_by_their_addresses(void **state)
     assert_findings("127.0.0.1:80", &policy, "NotListening(outer:80)");
     assert_findings("192.0.2.10:80", &policy, "NotListening(inner:80)");
     assert_findings("", &policy, "NotListening(inner:80) NotListening(outer:80)");
-    /* One wildcard serves both, which exposes the inner one. */
-    assert_findings("0.0.0.0:80", &policy, "Exposed(inner:80)");
+    /* One wildcard serves both, which exposes both. */
+    assert_findings("0.0.0.0:80", &policy, "Exposed(inner:80) Exposed(outer:80)");
 }
 
 static void an_entry_with_an_address_leaves_the_others_to_one_without(void **state)
@@ -319,8 +327,7 @@ static void an_address_on_the_loopback_device_is_not_served(void **state)
 {
     static const struct expect_case cases[] = {
         {"192.0.2.10%1:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
-        {"192.0.2.10%1:80", WANT_PUBLIC, "192.0.2.10", "", "LoopbackOnly(web:80)"},
-        {"192.0.2.10%1:80 192.0.2.11:80", WANT_PUBLIC, "192.0.2.10", "", "WrongAddress(web:80)"},
+        {"192.0.2.10%1:80 192.0.2.11:80", WANT_ANY, "192.0.2.10", "", "WrongAddress(web:80)"},
         {"[2001:db8::1%1]:80", WANT_ANY, "2001:db8::1", "", "WrongAddress(web:80)"},
         {"192.0.2.10%1:80 192.0.2.10:80", WANT_ANY, "192.0.2.10", "", ""},
         {"192.0.2.10%2:80", WANT_ANY, "192.0.2.10", "", ""},
@@ -366,9 +373,9 @@ static void an_expected_address_does_not_cover_another_one(void **state)
     struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
 
     (void)state;
-    assert_findings("192.0.2.10:80 192.0.2.11:80", &policy, "UnexpectedListener(tcp/192.0.2.11:80)");
     assert_findings("192.0.2.10:80 127.0.0.1:80", &policy, "UnexpectedListener(tcp/127.0.0.1:80)");
-    assert_findings("192.0.2.10:80 0.0.0.0:80", &policy, "");
+    assert_findings("192.0.2.10:80 127.0.0.1:80 192.0.2.11:80", &policy,
+                    "Exposed(web:80) UnexpectedListener(tcp/127.0.0.1:80)");
 }
 
 static void one_condition_never_has_two_alerts(void **state)
@@ -384,7 +391,8 @@ static void one_condition_never_has_two_alerts(void **state)
         {"127.0.0.1:80 10.0.0.1:80", WANT_ANY, "127.0.0.1", "Exposed(web:80)"},
         {"127.0.0.1:80 10.0.0.1:80", WANT_LOOPBACK, "127.0.0.1", "Exposed(web:80)"},
         {"192.0.2.11:80", WANT_ANY, "192.0.2.10", "WrongAddress(web:80)"},
-        {"127.0.0.1:80", WANT_PUBLIC, "192.0.2.10", "LoopbackOnly(web:80)"},
+        {"127.0.0.1:80", WANT_ANY, "192.0.2.10", "WrongAddress(web:80)"},
+        {"0.0.0.0:80", WANT_ANY, "192.0.2.10", "Exposed(web:80)"},
     };
 
     (void)state;
@@ -418,7 +426,9 @@ static void allowed_listeners_are_fine_within_their_scope(void **state)
         {"127.0.0.1:80", WANT_PUBLIC, NULL, "UnexpectedListener(tcp/127.0.0.1:80)"},
         {"10.1.1.1:80 [::ffff:10.1.1.1]:81", WANT_ANY, "10.1.1.1", ""},
         {"10.1.1.2:80 0.0.0.0:81", WANT_ANY, "10.1.1.1",
-         "UnexpectedListener(tcp/10.1.1.2:80) UnexpectedListener(tcp/0.0.0.0:81)"},
+         "UnexpectedListener(tcp/10.1.1.2:80) Exposed(tcp/0.0.0.0:81)"},
+        {"0.0.0.0:83 0.0.0.0%1:81", WANT_ANY, "10.1.1.1",
+         "UnexpectedListener(tcp/0.0.0.0%if1:81) UnexpectedListener(tcp/0.0.0.0:83)"},
     };
 
     (void)state;
@@ -525,7 +535,7 @@ static void a_class_that_was_not_read_yields_no_findings_but_blind(void **state)
         struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
         struct listener_builder *b;
 
-        e.match.protocol = PROTOCOL_UDP;
+        e.match.protocols = 1u << PROTOCOL_UDP;
         b = builder("udp/0.0.0.0:54");
         listener_builder_end(b, PROTOCOL_UDP, PART_ALL, cases[i].visibility, -EIO);
         assert_judged(b, &policy, &no_own, cases[i].findings);
@@ -937,16 +947,14 @@ static void an_entry_uses_the_rules_that_can_fire_for_it(void **state)
         bool ipv4, ipv6;
         uint32_t used;
     } cases[] = {
-        {WANT_ANY, NULL, false, false, 1u << RULE_NOT_LISTENING},
-        {WANT_PUBLIC, NULL, false, false, 1u << RULE_NOT_LISTENING | 1u << RULE_LOOPBACK_ONLY},
-        {WANT_LOOPBACK, NULL, false, false, 1u << RULE_NOT_LISTENING | 1u << RULE_EXPOSED},
-        {WANT_ANY, NULL, true, false, 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS},
-        {WANT_ANY, NULL, false, true, 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS},
-        {WANT_ANY, "192.0.2.1", false, false, 1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS},
-        {WANT_ANY, "127.0.0.1", false, false,
-         1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS | 1u << RULE_EXPOSED},
-        {WANT_PUBLIC, "192.0.2.1", true, false,
-         1u << RULE_NOT_LISTENING | 1u << RULE_WRONG_ADDRESS | 1u << RULE_LOOPBACK_ONLY},
+        {WANT_ANY, NULL, false, false, 0},
+        {WANT_PUBLIC, NULL, false, false, 1u << RULE_LOOPBACK_ONLY},
+        {WANT_LOOPBACK, NULL, false, false, 1u << RULE_EXPOSED},
+        {WANT_ANY, NULL, true, false, 1u << RULE_WRONG_ADDRESS},
+        {WANT_ANY, NULL, false, true, 1u << RULE_WRONG_ADDRESS},
+        {WANT_ANY, "192.0.2.1", false, false, 1u << RULE_WRONG_ADDRESS | 1u << RULE_EXPOSED},
+        {WANT_ANY, "127.0.0.1", false, false, 1u << RULE_WRONG_ADDRESS | 1u << RULE_EXPOSED},
+        {WANT_PUBLIC, NULL, true, false, 1u << RULE_WRONG_ADDRESS | 1u << RULE_LOOPBACK_ONLY},
     };
 
     (void)state;
@@ -960,7 +968,8 @@ static void an_entry_uses_the_rules_that_can_fire_for_it(void **state)
         e.families[1] = cases[i].ipv6;
         v = judge(builder(""), &policy, &no_own);
         assert_int_equal(v->service_count, 1);
-        assert_int_equal(v->services[0].used, cases[i].used);
+        assert_int_equal(v->services[0].used,
+                         cases[i].used | 1u << RULE_NOT_LISTENING | 1u << RULE_ACCEPT_QUEUE_SATURATED);
         verdict_unref(v);
     }
 }
@@ -1007,7 +1016,7 @@ static void an_expected_service_needs_its_class_only(void **state)
     expects[0].severity = SEVERITY_WARNING;
     expects[2].severity = SEVERITY_WARNING;
     expects[3].severity = SEVERITY_WARNING;
-    expects[3].match.protocol = PROTOCOL_UDP;
+    expects[3].match.protocols = 1u << PROTOCOL_UDP;
     assert_needs(&policy, cases, ARRAY_LENGTH(cases));
 }
 
@@ -1087,7 +1096,7 @@ static void a_policy_can_produce_what_its_entries_use(void **state)
     static const struct policy empty;
 
     (void)state;
-    expects[1].match.protocol = PROTOCOL_UDP;
+    expects[1].match.protocols = 1u << PROTOCOL_UDP;
     assert_int_equal(policy_seal(&policy), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const struct alert_key key = key_of(cases[i].rule, cases[i].name, cases[i].protocol, cases[i].port);
@@ -1138,16 +1147,18 @@ static void every_finding_can_be_produced(void **state)
 {
     static const char *const sockets[] = {"", "127.0.0.1:80", "0.0.0.0:80 127.0.0.1:53",
                                           "192.0.2.2:80 10.0.0.1:53 0.0.0.0:54 udp/0.0.0.0:53"};
-    const struct matcher web = on_ports(port_80, WANT_PUBLIC, "192.0.2.1");
+    const struct matcher web = on_ports(port_80, WANT_PUBLIC, NULL);
     const struct matcher dns = on_ports(port_53, WANT_LOOPBACK, NULL);
-    struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns)};
+    const struct matcher alone = on_ports(port_80, WANT_ANY, "192.0.2.1");
+    struct expect expects[] = {expect_of("web", &web), expect_of("dns", &dns), expect_of("alone", &alone)};
     struct port_range port_54[] = {{54, 54}};
     struct allow a = {.match = on_ports(port_54, WANT_LOOPBACK, NULL)};
     struct policy policy = {
-        .expects = expects, .expect_count = 2, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
+        .expects = expects, .expect_count = 3, .allows = &a, .allow_count = 1, .unexpected.enabled = true};
     uint32_t rules = 0;
 
     (void)state;
+    expects[0].families[1] = true;
     for (size_t i = 0; i < ARRAY_LENGTH(sockets); i++) {
         struct listener_builder *b = builder(sockets[i]);
         const struct verdict *v;
@@ -1163,8 +1174,9 @@ static void every_finding_can_be_produced(void **state)
         verdict_unref(v);
     }
     /* all of them were there, but for those of the other file */
-    assert_int_equal(rules, ((1u << RULE_COUNT) - 1) &
-                                ~(1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED));
+    assert_int_equal(rules,
+                     ((1u << RULE_COUNT) - 1) & ~(1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED |
+                                                  1u << RULE_FLAPPING | 1u << RULE_DROPPING));
 }
 
 static void a_service_is_found_or_not_listening(void **state)
@@ -1211,7 +1223,7 @@ int main(void)
         cmocka_unit_test(exposed_means_that_something_is_bound_beyond_loopback),
         cmocka_unit_test(wrong_address_means_that_the_address_is_not_served),
         cmocka_unit_test(wrong_address_also_means_that_a_family_is_not_served),
-        cmocka_unit_test(an_address_not_served_is_not_reported_beside_loopback_only),
+        cmocka_unit_test(an_address_is_where_the_service_is_bound_and_nowhere_else),
         cmocka_unit_test(every_port_of_an_entry_must_listen),
         cmocka_unit_test(the_highest_port_ends_a_range),
         cmocka_unit_test(two_entries_share_a_port_by_their_addresses),

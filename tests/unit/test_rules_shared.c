@@ -1,5 +1,6 @@
 /* What holds for any entries that share ports, whatever they ask for. */
 #include "core/rules.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
@@ -38,16 +39,18 @@ static enum protocol some_protocol(uint32_t *seed)
 
 static struct expect some_expect(uint32_t *seed, size_t number)
 {
-    struct expect e = {.match = {.protocol = some_protocol(seed),
-                                 .scope = (enum want_scope)(next_random(seed) % 3),
-                                 .has_address = next_random(seed) % 2 == 0},
-                       .families = {next_random(seed) % 4 == 0, next_random(seed) % 4 == 0},
-                       .severity = (enum severity)(next_random(seed) % SEVERITY_COUNT),
-                       .accept_queue = next_random(seed) % 2 ? 0.5 : 0};
+    struct expect e = {
+        .match = {.protocols = 1u << some_protocol(seed), .scope = (enum want_scope)(next_random(seed) % 3)},
+        .families = {next_random(seed) % 4 == 0, next_random(seed) % 4 == 0},
+        .severity = (enum severity)(next_random(seed) % SEVERITY_COUNT),
+        .accept_queue_given = true,
+        .accept_queue = next_random(seed) % 2 ? 0.5 : 0};
 
     (void)snprintf(e.name, sizeof e.name, "entry-%zu", number);
-    if (e.match.has_address)
-        e.match.address = some_address(seed);
+    if (next_random(seed) % 2 == 0) {
+        e.match.address_count = 1;
+        e.match.addresses = kept_address(some_address(seed));
+    }
     if (next_random(seed) % 3 == 0)
         e.match.owner.process = next_random(seed) % 2 ? "nginx" : "apache2";
     return e;
@@ -250,7 +253,7 @@ static void what_a_service_breaks_is_what_was_found(void **state)
 
 static bool is_on(const struct world *w, size_t entry, const struct listener *l)
 {
-    return w->expects[entry].match.protocol == l->protocol && l->port >= w->ranges[entry].first &&
+    return matcher_has_protocol(&w->expects[entry].match, l->protocol) && l->port >= w->ranges[entry].first &&
            l->port <= w->ranges[entry].last;
 }
 
@@ -273,7 +276,7 @@ static void a_listener_breaks_rules_of_the_entries_on_its_port(void **state)
 
             for (size_t k = 0; k < w.count; k++) {
                 on |= is_on(&w, k, &l[i]);
-                open |= is_on(&w, k, &l[i]) && !w.expects[k].match.has_address;
+                open |= is_on(&w, k, &l[i]) && w.expects[k].match.address_count == 0;
             }
             assert_int_equal(v->listeners[i].expected, on);
             if (l[i].auto_port)
@@ -332,7 +335,7 @@ static void entries_of_other_ports_change_nothing(void **state)
 
         fewer.count = 0;
         for (size_t i = 0; i < w.count; i++) {
-            if (w.expects[i].match.protocol != PROTOCOL_TCP || w.ranges[i].first > 80)
+            if (!matcher_has_protocol(&w.expects[i].match, PROTOCOL_TCP) || w.ranges[i].first > 80)
                 continue;
             fewer.expects[fewer.count] = w.expects[i];
             fewer.ranges[fewer.count++] = (struct port_range){80, 80};
@@ -364,6 +367,8 @@ static void an_entry_alone_on_its_port_has_all_that_listens_there(void **state)
 
         w.count = 1;
         w.ranges[0].last = w.ranges[0].first;
+        if (w.expects[0].match.address_count > 0)
+            w.expects[0].match.owner.process = NULL; /* what is beside the address may be another's */
         v = judge(&w, &table);
         l = listener_table_all(table, &count);
         for (size_t i = 0; i < count; i++)
@@ -398,8 +403,8 @@ static void make_crowd(struct policy *policy, struct port_range *ports)
         struct expect *e = &policy->expects[i];
 
         (void)snprintf(e->name, sizeof e->name, "s%zu", i);
-        e->match = (struct matcher){.ports = ports, .port_count = 1, .has_address = true};
-        e->match.address = row_at(10, i, 0).address;
+        e->match = (struct matcher){.ports = ports, .port_count = 1, .address_count = 1};
+        e->match.addresses = kept_address(row_at(10, i, 0).address);
     }
     assert_int_equal(policy_seal(policy), 0);
 }

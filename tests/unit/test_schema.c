@@ -5,19 +5,22 @@
 static void assert_key_is_complete(const struct schema_key *key)
 {
     bool is_tree = key->type == SCHEMA_GROUP || key->type == SCHEMA_LIST || key->type == SCHEMA_INCLUDE;
-    bool is_text = key->type == SCHEMA_TEXT || key->type == SCHEMA_TEXTS;
+    bool is_text = key->type == SCHEMA_TEXT || key->type == SCHEMA_TEXTS,
+         is_pairs = key->type == SCHEMA_PAIRS;
 
     assert_int_equal(key->children != NULL, is_tree);
     assert_int_equal(key->expected != NULL, !is_tree);
     assert_int_equal(key->parse != NULL, is_text);
-    assert_int_equal(key->print != NULL, is_text || key->store);
+    assert_int_equal(key->put != NULL, is_pairs);
+    assert_int_equal(key->print != NULL, is_text || is_pairs || key->store || key->store_real);
     assert_int_equal(key->clear != NULL, key->type == SCHEMA_TEXTS);
     assert_int_equal(key->check != NULL, key->type == SCHEMA_LIST);
     assert_int_equal(key->list.size > 0, key->type == SCHEMA_LIST);
     assert_int_equal(key->list.count > 0 && key->list.capacity > 0, key->type == SCHEMA_LIST);
     assert_true(key->min <= key->max);
     /* Zeroed memory would mean a poll without pause, or a limit of nothing. */
-    if (key->type == SCHEMA_DURATION || key->type == SCHEMA_BOOL || (key->type == SCHEMA_INT && !key->store))
+    if (key->type == SCHEMA_DURATION || key->type == SCHEMA_BOOL ||
+        (key->type == SCHEMA_INT && !key->store && !key->required))
         assert_non_null(key->initial);
 }
 
@@ -82,9 +85,9 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"", "expect", SCHEMA_LIST},
         {"expect", "name", SCHEMA_TEXT},
         {"expect", "port", SCHEMA_INT},
-        {"expect", "protocol", SCHEMA_TEXT},
+        {"expect", "protocol", SCHEMA_TEXTS},
         {"expect", "scope", SCHEMA_TEXT},
-        {"expect", "address", SCHEMA_TEXT},
+        {"expect", "address", SCHEMA_TEXTS},
         {"expect", "families", SCHEMA_TEXTS},
         {"expect", "for", SCHEMA_DURATION},
         {"expect", "severity", SCHEMA_TEXT},
@@ -97,7 +100,7 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"allow", "unit", SCHEMA_TEXT},
         {"", "allow", SCHEMA_LIST},
         {"allow", "ports", SCHEMA_TEXT},
-        {"allow", "protocol", SCHEMA_TEXT},
+        {"allow", "protocol", SCHEMA_TEXTS},
         {"allow", "scope", SCHEMA_TEXT},
         {"", "unexpected", SCHEMA_GROUP},
         {"unexpected", "severity", SCHEMA_TEXT},
@@ -108,7 +111,14 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"limits", "series", SCHEMA_INT},
         {"expect", "ports", SCHEMA_TEXT},
         {"allow", "port", SCHEMA_INT},
-        {"allow", "address", SCHEMA_TEXT},
+        {"allow", "address", SCHEMA_TEXTS},
+        {"expect", "flapping", SCHEMA_GROUP},
+        {"expect", "drops", SCHEMA_GROUP},
+        {"expect", "labels", SCHEMA_PAIRS},
+        {"", "deny", SCHEMA_LIST},
+        {"deny", "ports", SCHEMA_TEXT},
+        {"deny", "exe", SCHEMA_TEXT},
+        {"deny", "severity", SCHEMA_TEXT},
     };
 
     (void)state;
@@ -172,12 +182,12 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(buf_text(&names), "listeners, connections");
     buf_truncate(&names, 0);
     schema_names(schema_root(), &names);
-    assert_string_equal(buf_text(&names), "poll, web, expect, allow, unexpected, limits");
+    assert_string_equal(buf_text(&names), "poll, web, expect, allow, deny, unexpected, limits");
     buf_truncate(&names, 0);
     schema_names(key_at("", "expect")->children, &names);
     assert_string_equal(buf_text(&names),
                         "name, port, ports, protocol, scope, address, unit, user, exe, process, "
-                        "families, for, severity, accept_queue");
+                        "families, for, severity, accept_queue, flapping, drops, labels");
     buf_truncate(&names, 0);
     schema_names(key_at("", "allow")->children, &names);
     assert_string_equal(buf_text(&names), "port, ports, protocol, scope, address, unit, user, exe, process");
@@ -214,14 +224,14 @@ static void defaults_of_an_entry_are_as_in_the_contract(void **state)
     schema_set_defaults(allow->children, schema_append(allow, &config));
     e = schema_at(expect, &config, 0);
     a = schema_at(allow, &config, 0);
-    assert_int_equal(e->match.protocol, PROTOCOL_TCP);
+    assert_int_equal(e->match.protocols, 1 << PROTOCOL_TCP);
     assert_int_equal(e->match.scope, WANT_ANY);
-    assert_false(e->match.has_address);
+    assert_int_equal(e->match.address_count, 0);
     assert_int_equal(e->match.port_count, 0);
     assert_false(e->families[0] || e->families[1]);
     assert_int_equal(e->for_ms, 0);
     assert_int_equal(e->severity, SEVERITY_CRITICAL);
-    assert_int_equal(a->match.protocol, PROTOCOL_TCP);
+    assert_int_equal(a->match.protocols, 1 << PROTOCOL_TCP);
     assert_int_equal(a->match.scope, WANT_ANY);
     assert_null(schema_at(expect, &config, 1));
     assert_null(schema_at(allow, &config, 1));
@@ -312,7 +322,7 @@ static void ports_add_up_and_print_as_one_text(void **state)
     free(match.ports);
 }
 
-static void addresses_are_one_address_each(void **state)
+static void addresses_are_told_one_by_one(void **state)
 {
     const struct schema_key *key = key_at("expect", "address");
     static const char *const any[] = {"0.0.0.0", "::", "::ffff:0.0.0.0"};
@@ -324,12 +334,24 @@ static void addresses_are_one_address_each(void **state)
         assert_int_equal(key->parse(&match, any[i]), -ERANGE);
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
         assert_int_equal(key->parse(&match, bad[i]), -EINVAL);
-    assert_false(match.has_address);
+    assert_int_equal(match.address_count, 0);
     assert_false(key->is_set(&match));
     assert_int_equal(key->parse(&match, "::ffff:192.0.2.1"), 0);
     assert_true(key->is_set(&match));
-    assert_int_equal(match.address.version, 4);
+    assert_int_equal(match.addresses[0].version, 4);
     assert_prints(key, &match, "\"192.0.2.1\"");
+    assert_int_equal(key->parse(&match, "192.0.2.1"), -EEXIST);
+    assert_int_equal(key->parse(&match, "10.0.0.1"), 0);
+    assert_prints(key, &match, "[ \"10.0.0.1\", \"192.0.2.1\" ]");
+    key->clear(&match);
+    for (unsigned i = 0; i <= MATCHER_ADDRESSES_MAX; i++) {
+        char text[IP_ADDR_TEXT_MAX];
+
+        (void)snprintf(text, sizeof text, "10.0.0.%u", i);
+        assert_int_equal(key->parse(&match, text), i < MATCHER_ADDRESSES_MAX ? 0 : -E2BIG);
+    }
+    key->clear(&match);
+    assert_int_equal(match.address_count, 0);
 }
 
 static void words_parse_back_from_what_is_printed(void **state)
@@ -337,9 +359,8 @@ static void words_parse_back_from_what_is_printed(void **state)
     static const struct {
         const char *name, *words[5];
     } cases[] = {
-        {"protocol", {"tcp", "udp", "udplite", "sctp", "raw"}},
         {"scope", {"any", "public", "loopback"}},
-        {"severity", {"warning", "critical"}},
+        {"severity", {"info", "warning", "critical"}},
     };
 
     (void)state;
@@ -358,6 +379,28 @@ static void words_parse_back_from_what_is_printed(void **state)
             assert_int_equal(field, k);
         }
     }
+}
+
+static void protocols_are_a_set(void **state)
+{
+    static const char *const names[] = {"tcp", "udp", "udplite", "sctp", "raw"};
+    const struct schema_key *key = key_at("expect", "protocol");
+    unsigned mask = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        char quoted[16];
+
+        key->clear(&mask);
+        assert_int_equal(key->parse(&mask, names[i]), 0);
+        assert_int_equal(mask, 1u << i);
+        assert_int_equal(key->parse(&mask, names[i]), -EEXIST);
+        (void)snprintf(quoted, sizeof quoted, "\"%s\"", names[i]);
+        assert_prints(key, &mask, quoted);
+    }
+    assert_int_equal(key->parse(&mask, "tcp"), 0);
+    assert_int_equal(key->parse(&mask, "TCP"), -EINVAL);
+    assert_prints(key, &mask, "[ \"tcp\", \"raw\" ]");
 }
 
 static void families_are_a_set(void **state)
@@ -412,8 +455,9 @@ int main(void)
         cmocka_unit_test(names_are_quoted_and_bounded),
         cmocka_unit_test(names_must_be_utf8),
         cmocka_unit_test(ports_add_up_and_print_as_one_text),
-        cmocka_unit_test(addresses_are_one_address_each),
+        cmocka_unit_test(addresses_are_told_one_by_one),
         cmocka_unit_test(words_parse_back_from_what_is_printed),
+        cmocka_unit_test(protocols_are_a_set),
         cmocka_unit_test(families_are_a_set),
         cmocka_unit_test(listen_addresses_are_given_once_each),
     };

@@ -432,7 +432,7 @@ static void rules_go_on_below_each_other(void **state)
                  "PROTO  ADDRESS:PORT  SCOPE  QUEUE  CONNS  RESTARTS  OWNER\n"
                  "tcp    0.0.0.0:4444  any     0/16      -         -  intruder[64]\n"
                  "       ! NotListening, LoopbackOnly, Exposed, WrongAddress,\n"
-                 "         WrongOwner\n");
+                 "         Flapping\n");
     host_done(&h);
 }
 

@@ -52,7 +52,8 @@ static struct told new_told(int64_t log_lines)
  * entry is about. */
 static void fire(struct told *told, enum rule rule, const char *name, int64_t at_ms)
 {
-    struct alert alert = {.key.rule = rule, .state = ALERT_FIRING, .summary = "what is wrong"};
+    struct alert alert = {
+        .key.rule = rule, .severity = SEVERITY_WARNING, .state = ALERT_FIRING, .summary = "what is wrong"};
     const struct transition t = {.alert = &alert, .before = ALERT_PENDING, .at.mono_ms = at_ms};
 
     (void)snprintf(alert.key.name, sizeof alert.key.name, "%s", name);

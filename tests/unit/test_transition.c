@@ -67,7 +67,7 @@ static void an_expected_service_is_labelled_by_its_name_and_port(void **state)
 
 static void blindness_is_about_no_port(void **state)
 {
-    struct alert a = {.key = {.rule = RULE_BLIND, .protocol = PROTOCOL_UDP}};
+    struct alert a = {.key = {.rule = RULE_BLIND, .protocol = PROTOCOL_UDP}, .severity = SEVERITY_WARNING};
     struct alert_labels labels;
 
     (void)state;
@@ -82,7 +82,8 @@ static void a_listener_is_labelled_by_where_it_listens(void **state)
                               .port = 8080,
                               .has_endpoint = true,
                               .family = FAMILY_IPV6,
-                              .interface = "eth0"}};
+                              .interface = "eth0"},
+                      .severity = SEVERITY_WARNING};
     struct alert_labels labels;
 
     (void)state;
@@ -126,7 +127,8 @@ static void everybody_is_told_in_their_order(void **state)
 {
     struct heard h = {.count = 0};
     struct ear who[] = {{'a', &h}, {'b', &h}, {'c', &h}, {'d', &h}};
-    const struct alert alert = {.key = {.rule = RULE_BLIND}, .state = ALERT_FIRING, .since = at(1)};
+    const struct alert alert = {
+        .key = {.rule = RULE_BLIND}, .severity = SEVERITY_WARNING, .state = ALERT_FIRING, .since = at(1)};
     struct subscribers list = {.count = 0};
 
     (void)state;
@@ -149,7 +151,7 @@ static void everybody_is_told_in_their_order(void **state)
 static void nobody_may_want_to_know(void **state)
 {
     const struct subscribers nobody = {.count = 0};
-    const struct alert alert = {.key = {.rule = RULE_BLIND}};
+    const struct alert alert = {.key = {.rule = RULE_BLIND}, .severity = SEVERITY_WARNING};
 
     (void)state;
     subscribers_tell(NULL, &alert, ALERT_RESOLVED, at(0));

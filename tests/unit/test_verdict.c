@@ -106,8 +106,8 @@ static void a_service_is_found_as_often_as_it_listens(void **state)
     const struct verdict *v;
 
     (void)state;
-    expects[0].match.has_address = true;
-    expects[0].match.address = address_of("127.0.0.1");
+    expects[0].match.address_count = 1;
+    expects[0].match.addresses = (struct ip_addr[]){address_of("127.0.0.1")};
     v = judge("127.0.0.1:80 10.0.0.1:80 10.0.0.2:80 [::1]:80", &policy);
     assert_service(&v->services[0], 0, 80, 1, 0);
     assert_service(&v->services[1], 1, 80, 3, 0);
@@ -130,7 +130,8 @@ static void a_service_breaks_every_rule_that_is_true(void **state)
     e.families[0] = e.families[1] = true;
     v = judge("127.0.0.1:80", &policy);
     assert_service(&v->services[0], 0, 80, 1, wanted);
-    assert_int_equal(v->services[0].used, wanted | MASK(RULE_NOT_LISTENING));
+    assert_int_equal(v->services[0].used,
+                     wanted | MASK(RULE_NOT_LISTENING) | MASK(RULE_ACCEPT_QUEUE_SATURATED));
     assert_int_equal(v->listeners[0].rules, wanted);
     verdict_unref(v);
 }
@@ -167,7 +168,7 @@ static void nothing_is_told_of_a_service_that_could_not_be_seen(void **state)
     assert_int_equal(v->services[0].port, 80);
     assert_int_equal(v->services[0].found, 0);
     assert_int_equal(v->services[0].broken, 0);
-    assert_int_equal(v->services[0].used, MASK(RULE_NOT_LISTENING));
+    assert_int_equal(v->services[0].used, MASK(RULE_NOT_LISTENING) | MASK(RULE_ACCEPT_QUEUE_SATURATED));
     verdict_unref(v);
 }
 
@@ -179,8 +180,8 @@ static void a_listener_is_expected_by_its_port(void **state)
     static const bool expected[] = {false, true, true, false, false};
 
     (void)state;
-    e.match.has_address = true; /* which it need not have */
-    e.match.address = address_of("10.0.0.1");
+    e.match.address_count = 1; /* which it need not have */
+    e.match.addresses = (struct ip_addr[]){address_of("10.0.0.1")};
     v = judge("0.0.0.0:79 10.0.0.1:80 10.0.0.2:81 0.0.0.0:82 udp/0.0.0.0:80", &policy);
     for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
         assert_int_equal(v->listeners[i].expected, expected[i]);
@@ -233,6 +234,7 @@ static void blindness_about_a_listener_has_the_severity_of_its_class(void **stat
 
     (void)state;
     expects[0].match.owner.process = "nginx";
+    expects[0].severity = SEVERITY_INFO;
     for (int i = 0; i < SEVERITY_COUNT; i++) {
         const struct verdict *v;
 
@@ -259,7 +261,7 @@ static void a_class_is_seen_complete_and_needed_or_not(void **state)
     };
     struct expect e = expect_of("web", port_80, SEVERITY_CRITICAL);
     struct policy expecting = {.expects = &e, .expect_count = 1}, empty = {0};
-    struct policy unexpecting = {.unexpected.enabled = true};
+    struct policy unexpecting = {.unexpected = {.enabled = true, .severity = SEVERITY_WARNING}};
     struct policy *const policies[] = {&expecting, &unexpecting, &empty};
 
     (void)state;
