@@ -123,6 +123,7 @@ NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/
 	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 NEEDS_test_config := config/load config/load_files config/report config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+NEEDS_test_entries := $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
 NEEDS_test_error_list := config/error_list core/text core/buf
 NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
 NEEDS_test_config_large := $(NEEDS_test_config)
