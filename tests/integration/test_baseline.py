@@ -219,9 +219,9 @@ class HostTest(BaselineCase):
             '{ name = "redis"; port = 6379; protocol = "tcp"; scope = "loopback"; process = "redis-server"; '
             'user = "root"; }'])
         self.assertEqual(entry_text(self.baseline, 53, "udp"), [
-            '{ name = "domain-127.0.0.1"; port = 53; protocol = "udp"; scope = "loopback"; address = "127.0.0.1"; '
+            '{ name = "domain-127.0.0.1"; port = 53; protocol = "udp"; address = "127.0.0.1"; '
             'process = "resolver"; user = "root"; }',
-            '{ name = "domain-127.0.0.53"; port = 53; protocol = "udp"; scope = "loopback"; address = "127.0.0.53"; '
+            '{ name = "domain-127.0.0.53"; port = 53; protocol = "udp"; address = "127.0.0.53"; '
             'process = "stub"; user = "root"; }'])
         self.assertNotIn("process", entry_text(self.baseline, 4603, "udp")[0])
         self.assertNotIn("user", entry_text(self.baseline, 4603, "udp")[0])

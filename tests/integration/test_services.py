@@ -128,12 +128,13 @@ class AddressTest(TestCase):
                 daemon.wait_firing(set())
                 # An address that only lo has is still reachable from outside.
                 self.assertEqual(daemon.metrics().get("listener_info", address="192.0.2.10", scope="address"), 1)
+        # There and nowhere else.
         with tcp_listener("0.0.0.0", 5432):
-            daemon.wait_firing(set())
+            daemon.wait_firing({("Exposed", "db", 5432)})
         with tcp_listener("::", 5432, v6only=False):
-            daemon.wait_firing(set())
+            daemon.wait_firing({("Exposed", "db", 5432)})
         with tcp_listener("::", 5432, v6only=True):
-            daemon.wait_firing({("WrongAddress", "db", 5432)})
+            daemon.wait_firing({("WrongAddress", "db", 5432), ("Exposed", "db", 5432)})
 
     def test_wildcard_bound_to_the_loopback_device_is_loopback(self):
         config = FAST + 'expect = ( { name = "db"; port = 5432; scope = "public"; } );'
