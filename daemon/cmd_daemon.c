@@ -55,7 +55,8 @@ static void post(struct daemon *d)
     };
 
     board_post(d->board, &posting);
-    d->cycle.status.dropped[DROPPED_PAGE_ROWS] += page_rows_cut(posting.alerts, &d->config->limits);
+    d->cycle.status.dropped[DROPPED_PAGE_ROWS] +=
+        page_rows_cut(posting.alerts, posting.verdict, &d->config->limits);
     tell_status(&d->told, &d->cycle, d->config->policy.expect_count);
 }
 
