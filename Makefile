@@ -155,19 +155,23 @@ NEEDS_test_collectors := collectors/collectors collectors/told collectors/listen
 PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
-NEEDS_test_json := exporters/json exporters/json_write exporters/view core/status core/alert core/transition $(RULES) \
+JSON := exporters/json exporters/json_write exporters/expected
+NEEDS_test_json := $(JSON) exporters/view core/status core/alert core/transition $(RULES) \
 	$(CORE_MODEL)
 NEEDS_test_json_read := exporters/json_read $(NEEDS_test_json)
-NEEDS_test_table := exporters/table exporters/view core/alert core/transition $(RULES) $(CORE_MODEL)
-NEEDS_test_render := exporters/page exporters/table $(PROM) $(NEEDS_test_json_read)
+TABLE := exporters/table exporters/table_expected exporters/grid exporters/grid_fit exporters/expected exporters/service_hint
+NEEDS_test_table := $(TABLE) exporters/view core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_expected := $(NEEDS_test_table)
+NEEDS_test_service_hint := exporters/service_hint exporters/view core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
-NEEDS_test_page := exporters/page exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_page := exporters/page exporters/expected exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
 	core/duration core/status core/alert \
 	core/transition $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf
 NEEDS_test_guests := exporters/guests
-NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page exporters/json exporters/json_write $(NEEDS_test_board)
+NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page $(JSON) $(NEEDS_test_board)
 NEEDS_test_size := $(NEEDS_test_bodies)
 NEEDS_test_threads := $(NEEDS_test_bodies)
 NEEDS_test_http_routes := exporters/http_routes core/net core/array

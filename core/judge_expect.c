@@ -54,8 +54,7 @@ static int add_finding(struct evaluation *ev, const struct site *site, enum rule
     f->undetermined = undetermined;
     f->severity = e->severity;
     f->for_ms = e->for_ms;
-    if (!undetermined)
-        ev->service->broken |= 1u << rule;
+    *(undetermined ? &ev->service->untold : &ev->service->broken) |= 1u << rule;
     return 0;
 }
 

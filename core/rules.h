@@ -62,6 +62,7 @@ struct service_verdict {
     bool seen;       /* its class of sockets was read; the next two are told only then */
     uint32_t found;  /* how many listeners are the service; 0: NotListening */
     uint32_t broken; /* mask of 1 << rule: those that are true */
+    uint32_t untold; /* likewise: those of which it cannot be told now */
     uint32_t used;   /* mask of 1 << rule: those that the entry uses */
 };
 

@@ -6,6 +6,7 @@
 #include "daemon/loop.h"
 #include "daemon/memory.h"
 #include "daemon/notify.h"
+#include "daemon/taken.h"
 #include "daemon/tell.h"
 #include "exporters/http.h"
 #include "exporters/page.h"
@@ -55,7 +56,8 @@ static void post(struct daemon *d)
     };
 
     board_post(d->board, &posting);
-    d->cycle.status.dropped[DROPPED_PAGE_ROWS] += page_rows_cut(posting.alerts, &d->config->limits);
+    d->cycle.status.dropped[DROPPED_PAGE_ROWS] +=
+        page_rows_cut(posting.alerts, posting.verdict, &d->config->limits);
     tell_status(&d->told, &d->cycle, d->config->policy.expect_count);
 }
 
@@ -332,8 +334,16 @@ static void announce(const struct daemon *d)
     }
 }
 
+static void on_taken(void *arg, const struct ip_port *wanted, struct buf *out)
+{
+    struct daemon *d = arg;
+
+    taken_describe(&d->cycle, wanted, out);
+}
+
 static int start(struct daemon *d)
 {
+    const struct http_neighbours neighbours = {.describe = on_taken, .arg = d};
     int r = loop_new(&d->loop);
 
     if (r < 0) {
@@ -350,7 +360,7 @@ static int start(struct daemon *d)
     subscribers_add(&d->subscribers, tell_transition, &d->told);
     d->board = board_new(SOCKWATCH_VERSION, SOCKWATCH_REVISION);
     if (d->board)
-        d->http = http_server_new(d->board);
+        d->http = http_server_new(d->board, &neighbours);
     if (!d->http)
         return -ENOMEM;
     r = listen_on(d, d->config);
@@ -377,6 +387,22 @@ static void stop(struct daemon *d)
     options_done(&d->options);
 }
 
+/* Starts, and goes on until it is told to stop. Returns the exit status. */
+static int serve(struct daemon *d)
+{
+    int r = start(d);
+
+    if (r == 0) {
+        notify_ready();
+        r = loop_run(d->loop);
+        if (r < 0)
+            log_write(LOG_ERR, "event loop: %s", err_str(r));
+    }
+    return r < 0 ? EXIT_ERROR : EXIT_OK;
+}
+
+/* A configuration that is wrong, or is not there, is as wrong at the next start:
+ * systemd is not to try. */
 static int run(const struct command *command, int argc, char **argv)
 {
     struct config *config = NULL;
@@ -389,15 +415,11 @@ static int run(const struct command *command, int argc, char **argv)
     r = load(&d, &config);
     d.config = config;
     if (r == 0)
-        r = start(&d);
-    if (r == 0) {
-        notify_ready();
-        r = loop_run(d.loop);
-        if (r < 0)
-            log_write(LOG_ERR, "event loop: %s", err_str(r));
-    }
+        status = serve(&d);
+    else
+        status = r == -ENOMEM ? EXIT_ERROR : EXIT_WRONG_CONFIG;
     stop(&d);
-    return r < 0 ? EXIT_ERROR : EXIT_OK;
+    return status;
 }
 
 const struct command command_daemon = {
@@ -409,7 +431,8 @@ const struct command command_daemon = {
             "  --help                 print this help\n\n"
             "SIGHUP reloads the configuration; if it is wrong, the old one stays in force.\n"
             "SIGTERM and SIGINT stop the daemon.\n\n"
-            "Exit status: 0 stopped by a signal, 1 cannot start, 2 usage error.\n",
+            "Exit status: 0 stopped by a signal, 1 cannot start, 2 usage error, 78 wrong or missing\n"
+            "configuration, with which another start would end likewise.\n",
     .takes_listen = true,
     .takes_config = true,
     .usage_status = EXIT_USAGE,

@@ -1,3 +1,4 @@
+#include "daemon/clock.h"
 #include "daemon/one_shot.h"
 #include "daemon/running.h"
 #include "exporters/json.h"
@@ -36,26 +37,38 @@ static struct table_style output_style(void)
     return style;
 }
 
+/* What is expected, then what listens. */
+static void write_tables(struct one_shot *o)
+{
+    struct table_style style = output_style();
+
+    style.now_ms = clock_now().wall_ms;
+    if (table_expected(&o->view, &style, &o->out) > 0)
+        buf_char(&o->out, '\n');
+    table_listeners(&o->view, &style, &o->out);
+}
+
 static int list(struct one_shot *o)
 {
-    uint64_t *restarts = running_restarts(o->cycle.host.listeners, o->cycle.verdict);
-    struct table_style style;
+    struct running_answer known;
     struct buf notes;
     int status;
 
+    running_ask(o->cycle.host.listeners, &o->config->policy, o->cycle.verdict, &known);
     buf_init(&notes);
-    o->view.restarts = restarts;
+    o->view.restarts = known.restarts;
+    o->view.since_ms = known.since_ms;
+    o->view.filter = &o->options.filter;
     if (o->options.json) {
         json_listeners(&o->view, &o->out);
     } else {
-        style = output_style();
-        table_listeners(&o->view, &style, &o->out);
+        write_tables(o);
         cycle_describe_blindness(&o->cycle, &notes);
     }
     status = print_out(&o->out);
     (void)fputs(buf_text(&notes), stderr); /* nowhere to say that it failed */
     buf_done(&notes);
-    free(restarts);
+    running_answer_done(&known);
     return status;
 }
 
@@ -66,27 +79,37 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_list = {
     .name = "list",
-    .arguments = "[--json] [--all] [--config FILE]",
-    .summary = "Look at the kernel once and print every listener",
-    .help = "  --json         print JSON instead of a table\n"
-            "  --all          also UDP sockets on ports that the kernel chose, which are clients\n"
-            "                 mostly\n"
-            "  --config FILE  name the rules that each listener breaks\n"
-            "                 (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
-            "  --help         print this help\n\n"
-            "Columns; \"-\" is what does not apply or cannot be told:\n"
+    .arguments = "[--json] [--all] [--port LIST] [--protocol P] [--problems] [--config FILE]",
+    .summary = "Look at the kernel once and print what is expected and every listener",
+    .help = "  --json           print JSON instead of tables\n"
+            "  --all            also sockets on ports that the kernel chose, which are clients\n"
+            "                   mostly\n"
+            "  --port LIST      only what is on these ports, as 22,80,8000-8100\n"
+            "  --protocol P     only tcp, udp, udplite, sctp or raw\n"
+            "  --problems       only what is not as expected, or cannot be told\n"
+            "  --config FILE    what is expected, and which rules each listener breaks\n"
+            "                   (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
+            "  --help           print this help\n\n"
+            "First comes each expected service on each of its ports, the worst on top:\n"
+            "  STATUS        MISSING has no listener, WRONG breaks a rule, UNKNOWN cannot be\n"
+            "                told, or OK\n"
+            "  FOR           how long it has been MISSING or WRONG, as the daemon that runs\n"
+            "                here has seen\n"
+            "  RULES         those that it breaks; with a ?, those of which it cannot be told\n\n"
+            "Then every listener; \"-\" is what does not apply or cannot be told:\n"
             "  ADDRESS:PORT  * serves IPv4 and IPv6; of a raw socket the IP protocol number\n"
             "  SCOPE         what it is bound to: any, address, link-local, loopback; absent is\n"
             "                an address that the host does not have now\n"
             "  CLASS         of the port: well-known, registered, dynamic\n"
-            "  SERVICE       what the port is known for\n"
+            "  SERVICE       what the port is known for; with a ?, although process, program\n"
+            "                and unit are not called so\n"
             "  QUEUE         connections waiting to be accepted/backlog limit; with a B, the\n"
             "                bytes waiting to be read from a UDP or raw socket; summed over\n"
             "                all sockets that share the address\n"
             "  DROPS         connections or datagrams that the sockets had to drop\n"
             "  CONNS         established connections of the port\n"
-            "  RESTARTS      how often sockets were replaced by new ones, as the daemon that\n"
-            "                runs here has counted\n"
+            "  RESTARTS      how often sockets were replaced by new ones, as the daemon has\n"
+            "                counted\n"
             "  OWNER         process[PID], +N for so many more that hold the socket; (user) of\n"
             "                the socket where no process is seen: those of others are seen by\n"
             "                root only. (deleted) stands before one whose program's file was\n"
@@ -95,15 +118,17 @@ const struct command command_list = {
             "  EXE           the file of the process's program; \"not the host's\" where this host\n"
             "                has another one there, or none\n"
             "  RULES         those that the listener breaks; NOTES where a port is marked that\n"
-            "                the kernel chose\n\n"
-            "Where the terminal is too narrow, EXE, UNIT, DROPS and CLASS are left out, in this\n"
-            "order; then RULES go below their row; then USER and SERVICE are left out and\n"
-            "owners are cut. COLUMNS in the environment is the width, if set; a file or a pipe\n"
-            "gets what the table needs.\n"
+            "                the kernel chose, or several sockets share an address\n\n"
+            "Where the terminal is too narrow, the few cells that are much longer than others\n"
+            "are cut, or their row goes on below; then EXE, UNIT, DROPS and CLASS are left out,\n"
+            "in this order; then RULES go below their row; then USER and SERVICE are left out\n"
+            "and owners are cut. COLUMNS in the environment is the width, if set; a file or a\n"
+            "pipe gets what the tables need.\n"
             "A terminal gets colours, unless NO_COLOR is set or TERM is dumb.\n\n"
             "Exit status: 0 done, 1 could not look, 2 usage error.\n",
     .takes_json = true,
     .takes_all = true,
+    .takes_filter = true,
     .takes_config = true,
     .usage_status = EXIT_USAGE,
     .failure_status = EXIT_ERROR,

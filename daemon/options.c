@@ -8,7 +8,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPTION_HELP = 'h', OPTION_CONFIG = 'c', OPTION_LISTEN = 'l', OPTION_JSON = 'j', OPTION_ALL = 'a' };
+enum {
+    OPTION_HELP = 'h',
+    OPTION_CONFIG = 'c',
+    OPTION_LISTEN = 'l',
+    OPTION_JSON = 'j',
+    OPTION_ALL = 'a',
+    OPTION_PORT = 'p',
+    OPTION_PROTOCOL = 'P',
+    OPTION_PROBLEMS = 'w',
+};
 
 int options_usage_error(const struct command *command, const char *format, ...)
 {
@@ -56,6 +65,46 @@ static bool add_listen(const struct command *command, struct options *options, c
     return true;
 }
 
+static bool set_ports(const struct command *command, struct options *options, const char *text,
+                      int *ret_status)
+{
+    int r;
+
+    if (options->ports) {
+        *ret_status =
+            options_usage_error(command, "--port is given twice, expected one list such as 22,80,8000-8100");
+        return false;
+    }
+    r = port_ranges_parse(text, &options->ports, &options->filter.port_count);
+    options->filter.ports = options->ports;
+    if (r == 0)
+        return true;
+    if (r == -ENOMEM) {
+        (void)fprintf(stderr, "sockwatch: %s\n", err_str(r));
+        *ret_status = EXIT_ERROR;
+    } else {
+        *ret_status = options_usage_error(
+            command, "--port: \"%s\" is not valid, expected ports up to 65535 such as 22,80,8000-8100", text);
+    }
+    return false;
+}
+
+static bool set_protocol(const struct command *command, struct options *options, const char *text,
+                         int *ret_status)
+{
+    struct view_filter *filter = &options->filter;
+
+    if (filter->one_protocol) {
+        *ret_status = options_usage_error(command, "--protocol is given twice");
+        return false;
+    }
+    filter->one_protocol = protocol_parse(text, &filter->protocol) == 0;
+    if (!filter->one_protocol)
+        *ret_status = options_usage_error(
+            command, "--protocol: \"%s\" is not valid, expected tcp, udp, udplite, sctp or raw", text);
+    return filter->one_protocol;
+}
+
 /* Handles one option. Returns whether to go on with the next. */
 static bool take_option(const struct command *command, int option, char **argv, struct options *options,
                         int *ret_status)
@@ -69,6 +118,9 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_LISTEN: return add_listen(command, options, optarg, ret_status);
     case OPTION_JSON: options->json = true; return true;
     case OPTION_ALL: options->all = true; return true;
+    case OPTION_PORT: return set_ports(command, options, optarg, ret_status);
+    case OPTION_PROTOCOL: return set_protocol(command, options, optarg, ret_status);
+    case OPTION_PROBLEMS: options->filter.problems = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
     default:
         if (optopt != 0)
@@ -79,21 +131,38 @@ static bool take_option(const struct command *command, int option, char **argv, 
     }
 }
 
+/* Those that a subcommand takes; with the one that ends them there are nine. */
+enum { OPTIONS_MAX = 9 };
+
+static void name_options(const struct command *command, struct option ret[static OPTIONS_MAX])
+{
+    const struct {
+        bool is_taken;
+        struct option option;
+    } all[OPTIONS_MAX - 1] = {
+        {true, {"help", no_argument, NULL, OPTION_HELP}},
+        {command->takes_config, {"config", required_argument, NULL, OPTION_CONFIG}},
+        {command->takes_listen, {"listen", required_argument, NULL, OPTION_LISTEN}},
+        {command->takes_json, {"json", no_argument, NULL, OPTION_JSON}},
+        {command->takes_all, {"all", no_argument, NULL, OPTION_ALL}},
+        {command->takes_filter, {"port", required_argument, NULL, OPTION_PORT}},
+        {command->takes_filter, {"protocol", required_argument, NULL, OPTION_PROTOCOL}},
+        {command->takes_filter, {"problems", no_argument, NULL, OPTION_PROBLEMS}},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i].is_taken)
+            *ret++ = all[i].option;
+    *ret = (struct option){0};
+}
+
 bool options_parse(const struct command *command, int argc, char **argv, struct options *ret, int *ret_status)
 {
-    struct option all[6] = {{"help", no_argument, NULL, OPTION_HELP}};
-    size_t count = 1;
+    struct option all[OPTIONS_MAX];
     int option;
 
     *ret = (struct options){0};
-    if (command->takes_config)
-        all[count++] = (struct option){"config", required_argument, NULL, OPTION_CONFIG};
-    if (command->takes_listen)
-        all[count++] = (struct option){"listen", required_argument, NULL, OPTION_LISTEN};
-    if (command->takes_json)
-        all[count++] = (struct option){"json", no_argument, NULL, OPTION_JSON};
-    if (command->takes_all)
-        all[count++] = (struct option){"all", no_argument, NULL, OPTION_ALL};
+    name_options(command, all);
     opterr = 0;
     optind = 1;
     while ((option = getopt_long(argc, argv, ":h", all, NULL)) != -1) {
@@ -117,6 +186,9 @@ void options_done(struct options *options)
 {
     free(options->listen.items);
     options->listen = (struct ip_ports){0};
+    free(options->ports);
+    options->ports = NULL;
+    options->filter = (struct view_filter){0};
 }
 
 int options_load_config(struct options *options, struct config **ret, struct buf *errors)

@@ -4,11 +4,13 @@
 #define SOCKWATCH_DAEMON_OPTIONS_H
 
 #include "config/config.h"
+#include "exporters/view.h"
 
 enum {
     EXIT_OK = 0,
     EXIT_ERROR = 1,
     EXIT_USAGE = 2,
+    EXIT_WRONG_CONFIG = 78, /* EX_CONFIG of sysexits.h: another start would end likewise */
 };
 
 /* A subcommand. */
@@ -20,6 +22,7 @@ struct command {
     bool takes_listen;
     bool takes_json;
     bool takes_all;
+    bool takes_filter; /* --port, --protocol, --problems */
     bool takes_config;
     int max_operands;
     int usage_status;   /* exit status of a usage error */
@@ -33,6 +36,8 @@ struct options {
     struct ip_ports listen;  /* owned */
     bool json;
     bool all;
+    struct view_filter filter;
+    struct port_range *ports; /* owned; the filter's */
     char **operands;
     int operand_count;
 };

@@ -105,20 +105,48 @@ static int ask_own(const struct listener_table *table, const struct verdict *ver
     return r;
 }
 
-uint64_t *running_restarts(const struct listener_table *table, const struct verdict *verdict)
+static uint64_t *read_restarts(const struct buf *body, const struct listener_table *table)
 {
     uint64_t *restarts;
     size_t count;
-    struct buf body;
 
     (void)listener_table_all(table, &count); /* only their number matters */
     restarts = calloc(count + 1, sizeof *restarts);
-    buf_init(&body);
-    if (restarts && (ask_own(table, verdict, &body) < 0 ||
-                     json_read_restarts(buf_text(&body), body.len, table, restarts) < 0)) {
+    if (restarts && json_read_restarts(buf_text(body), body->len, table, restarts) < 0) {
         free(restarts);
         restarts = NULL;
     }
-    buf_done(&body);
     return restarts;
+}
+
+static int64_t *read_since(const struct buf *body, const struct policy *policy, const struct verdict *verdict)
+{
+    int64_t *since = calloc(verdict->service_count + 1, sizeof *since);
+
+    if (since && json_read_since(buf_text(body), body->len, policy, verdict, since) < 0) {
+        free(since);
+        since = NULL;
+    }
+    return since;
+}
+
+void running_ask(const struct listener_table *table, const struct policy *policy,
+                 const struct verdict *verdict, struct running_answer *ret)
+{
+    struct buf body;
+
+    *ret = (struct running_answer){0};
+    buf_init(&body);
+    if (ask_own(table, verdict, &body) == 0) {
+        ret->restarts = read_restarts(&body, table);
+        if (verdict->service_count > 0)
+            ret->since_ms = read_since(&body, policy, verdict);
+    }
+    buf_done(&body);
+}
+
+void running_answer_done(struct running_answer *answer)
+{
+    free(answer->restarts);
+    free(answer->since_ms);
 }

@@ -1,6 +1,6 @@
 /* Asks the daemon that runs on this host for what only it knows: which sockets are
- * its own, and how often a listener was restarted, which one look at the kernel
- * does not tell. Whoever may be somebody else is not asked. Blocks. */
+ * its own, how often a listener was restarted and since when a service is missing,
+ * which one look at the kernel does not tell. Whoever may be somebody else is not asked. Blocks. */
 #ifndef SOCKWATCH_DAEMON_RUNNING_H
 #define SOCKWATCH_DAEMON_RUNNING_H
 
@@ -16,13 +16,21 @@
  * Returns 0 or -ENOMEM. */
 int running_own(const struct config *config, const struct inventory *inv, struct own_sockets *ret);
 
-/* How often each listener was restarted, as the daemon counts.
+/* What the daemon knows and one look does not; begins as {0}. */
+struct running_answer {
+    uint64_t *restarts; /* owned; of each listener of the table, VIEW_UNKNOWN where it does not know it */
+    int64_t *since_ms;  /* owned; of each service of the verdict: since when it is missing or wrong, by the
+                           wall clock, or VIEW_SINCE_UNKNOWN */
+};
+
+/* Asks for it, for a second at most.
  *
- * verdict   about the table: only listeners that are sockwatch's own are asked
- *
- * Returns owned, for free(): one number a listener of the table, VIEW_UNKNOWN
- * where the daemon does not know it; NULL when no daemon answers, or memory
- * runs out. */
-uint64_t *running_restarts(const struct listener_table *table, const struct verdict *verdict);
+ * verdict   about the table, by the policy: only listeners that are sockwatch's own
+ *           are asked
+ * ret       for running_answer_done(); a part is NULL when no daemon answers, what it
+ *           says makes no sense, or memory runs out */
+void running_ask(const struct listener_table *table, const struct policy *policy,
+                 const struct verdict *verdict, struct running_answer *ret);
+void running_answer_done(struct running_answer *answer);
 
 #endif

@@ -369,12 +369,14 @@ static void end_serving(void *served)
     MHD_stop_daemon(served); /* closes its socket */
 }
 
-static int make_parts(struct http_server *s)
+static int make_parts(struct http_server *s, const struct http_neighbours *neighbours)
 {
+    const struct http_service service = {
+        .begin = begin_serving, .end = end_serving, .arg = s, .neighbours = *neighbours};
+
     s->bodies = bodies_new(s->board);
     s->guests = guests_new(CONNECTIONS_MAX, dismiss);
-    s->listen =
-        http_listen_new(&(const struct http_service){.begin = begin_serving, .end = end_serving, .arg = s});
+    s->listen = http_listen_new(&service);
     if (!s->bodies || !s->guests || !s->listen)
         return -ENOMEM;
     for (int i = 0; i < HTTP_FIXED_COUNT; i++) {
@@ -385,14 +387,14 @@ static int make_parts(struct http_server *s)
     return 0;
 }
 
-struct http_server *http_server_new(struct board *b)
+struct http_server *http_server_new(struct board *b, const struct http_neighbours *neighbours)
 {
     struct http_server *s = calloc(1, sizeof *s);
 
     if (!s)
         return NULL;
     s->board = b;
-    if (make_parts(s) < 0) {
+    if (make_parts(s, neighbours) < 0) {
         http_server_free(s);
         return NULL;
     }

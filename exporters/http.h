@@ -10,14 +10,16 @@
 #define SOCKWATCH_EXPORTERS_HTTP_H
 
 #include "exporters/board.h"
+#include "exporters/http_listen.h"
 
 struct http_server;
 
-/* b   kept: the board must outlive the server
+/* b            kept: the board must outlive the server
+ * neighbours   copied
  *
  * Returns owned, or NULL when memory runs out. Signals that the main thread
  * handles must be blocked by now, since the threads inherit the mask. */
-struct http_server *http_server_new(struct board *b);
+struct http_server *http_server_new(struct board *b, const struct http_neighbours *neighbours);
 
 /* Stops listening and waits for the threads. */
 void http_server_free(struct http_server *s);

@@ -174,6 +174,20 @@ static int start_without_ipv6(const struct http_listen *l, struct listening *a, 
     return error;
 }
 
+static void say_failed(const struct http_listen *l, const struct ip_port *wanted, int error,
+                       struct buf *messages)
+{
+    const struct http_neighbours *neighbours = &l->service.neighbours;
+    struct buf why;
+
+    buf_init(&why);
+    buf_str(&why, err_str(error));
+    if (error == -EADDRINUSE && neighbours->describe)
+        neighbours->describe(neighbours->arg, wanted, &why);
+    say(messages, "cannot listen on", wanted, why.failed ? err_str(error) : buf_text(&why));
+    buf_done(&why);
+}
+
 static int start_address(const struct http_listen *l, struct listening *a, size_t address_count,
                          struct buf *messages)
 {
@@ -182,7 +196,7 @@ static int start_address(const struct http_listen *l, struct listening *a, size_
     if (r < 0)
         r = start_without_ipv6(l, a, address_count, r, messages);
     if (r < 0)
-        say(messages, "cannot listen on", &a->wanted, err_str(r));
+        say_failed(l, &a->wanted, r, messages);
     return r;
 }
 

@@ -10,6 +10,14 @@
 #include "core/net.h"
 #include "core/own.h"
 
+/* Who knows of other sockets on this host. */
+struct http_neighbours {
+    /* Appends who has an address that is in use, as text that goes on behind
+     * "Address already in use", or nothing. NULL: nobody knows. */
+    void (*describe)(void *arg, const struct ip_port *wanted, struct buf *out);
+    void *arg;
+};
+
 /* Who serves the sockets. */
 struct http_service {
     /* Begins to serve a listening socket. Takes fd, also on error. Returns
@@ -18,6 +26,7 @@ struct http_service {
     /* Ends that, closes the socket and waits for what still uses it. */
     void (*end)(void *served);
     void *arg;
+    struct http_neighbours neighbours;
 };
 
 struct http_listen;
@@ -35,7 +44,8 @@ void http_listen_free(struct http_listen *l);
  * "[::1]" is left out as long as another address remains.
  *
  * messages   a line for each address that was not used as written, and one for
- *            the address that could not be had, with the reason
+ *            the address that could not be had, with the reason and, where it is
+ *            in use, who has it
  *
  * Returns 0, or -errno: nothing has changed then, unless an address given up
  * for a new one could not be had back, which messages says. */

@@ -1,13 +1,18 @@
 #include "exporters/json.h"
 #include "core/err.h"
+#include "exporters/expected.h"
 #include "exporters/json_write.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 /* What the owners of all listeners may take together, in equal parts: one
  * listener can have a thousand, and they have the longest names. */
 enum { OWNERS_BYTES = 8 << 20 };
+
+/* What all expected services may take: tens of thousands can be expected. */
+enum { EXPECTED_BYTES = 8 << 20 };
 
 /* A document of listeners under way. */
 struct document {
@@ -200,29 +205,6 @@ static void write_collector(struct json_writer *w, const struct collector_run *r
     json_write_object_end(w);
 }
 
-void json_listeners(const struct view *view, struct buf *out)
-{
-    struct document d = {.w = {.out = out}, .view = view};
-    size_t count;
-    const struct listener *listeners = view_listeners(view, &count);
-
-    d.owners_bytes = OWNERS_BYTES / (count + 1);
-    json_write_object(&d.w, NULL);
-    json_write_array(&d.w, "listeners");
-    for (size_t i = 0; i < count; i++)
-        write_listener(&d, i, &listeners[i]);
-    json_write_array_end(&d.w);
-    json_write_object(&d.w, "collectors");
-    for (size_t i = 0; i < view->status->run_count; i++)
-        write_collector(&d.w, &view->status->runs[i]);
-    json_write_object_end(&d.w);
-    json_write_object_end(&d.w);
-    buf_char(out, '\n');
-    out->failed |= d.names.failed;
-    holder_list_done(&d.holders);
-    buf_done(&d.names);
-}
-
 static void write_time(struct json_writer *w, int64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);
@@ -235,6 +217,66 @@ static void write_time(struct json_writer *w, int64_t wall_ms)
     }
     (void)snprintf(text, sizeof text, "%s.%03dZ", whole, (int)(wall_ms % 1000));
     json_write_text(w, "since", text);
+}
+
+static void write_expected_one(struct json_writer *w, const struct expected *e)
+{
+    json_write_object(w, NULL);
+    json_write_text(w, "name", e->entry->name);
+    json_write_text(w, "protocol", protocol_name(e->protocol));
+    json_write_count(w, "port", e->port);
+    json_write_text(w, "status", expected_status_name(e->status));
+    write_rules(w, e->broken);
+    if (e->since_ms == VIEW_SINCE_UNKNOWN)
+        json_write_null(w, "since");
+    else
+        write_time(w, e->since_ms);
+    json_write_object_end(w);
+}
+
+/* The worst come first, so that it is good news that does not fit. */
+static void write_expected(struct document *d)
+{
+    size_t begin = d->w.out->len, *indexes, count, i = 0;
+
+    if (expected_sort(d->view, &indexes, &count) < 0) {
+        d->w.out->failed = true;
+        return;
+    }
+    json_write_array(&d->w, "expected");
+    for (; i < count && d->w.out->len - begin < EXPECTED_BYTES; i++) {
+        struct expected e = expected_at(d->view, indexes[i]);
+
+        write_expected_one(&d->w, &e);
+    }
+    json_write_array_end(&d->w);
+    json_write_count(&d->w, "expected_left_out", count - i);
+    free(indexes);
+}
+
+void json_listeners(const struct view *view, struct buf *out)
+{
+    struct document d = {.w = {.out = out}, .view = view};
+    size_t count;
+    const struct listener *listeners = view_listeners(view, &count);
+
+    d.owners_bytes = OWNERS_BYTES / (count + 1);
+    json_write_object(&d.w, NULL);
+    write_expected(&d);
+    json_write_array(&d.w, "listeners");
+    for (size_t i = 0; i < count; i++)
+        if (view_takes_listener(view, i))
+            write_listener(&d, i, &listeners[i]);
+    json_write_array_end(&d.w);
+    json_write_object(&d.w, "collectors");
+    for (size_t i = 0; i < view->status->run_count; i++)
+        write_collector(&d.w, &view->status->runs[i]);
+    json_write_object_end(&d.w);
+    json_write_object_end(&d.w);
+    buf_char(out, '\n');
+    out->failed |= d.names.failed;
+    holder_list_done(&d.holders);
+    buf_done(&d.names);
 }
 
 static void write_labels(struct json_writer *w, const struct alert *a)

@@ -5,8 +5,10 @@
 
 #include "exporters/view.h"
 
-/* {"listeners": [...], "collectors": {...}}, appended with a final newline.
- * out is marked failed when memory runs out. */
+/* {"expected": [...], "expected_left_out": N, "listeners": [...], "collectors":
+ * {...}}, appended with a final newline, without what the view's filter leaves out.
+ * The expected services come the worst first; those that do not fit into 8 MiB are
+ * counted. out is marked failed when memory runs out. */
 void json_listeners(const struct view *view, struct buf *out);
 
 /* {"alerts": [...]}, likewise, in the order of the alerts given. */

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* What the document says of one listener. */
 struct entry {
@@ -225,6 +226,145 @@ int json_read_own(const char *text, size_t length, const struct listener *l)
         found = listing_find(&listing, l);
     if (found)
         r = found->own;
+    listing_done(&listing);
+    return r;
+}
+
+/* What the document says of one expected service. */
+struct service {
+    const char *name; /* borrowed from the document, or from the policy */
+    enum protocol protocol;
+    uint16_t port;
+    int64_t since_ms;
+};
+
+static int compare_services(const void *a, const void *b)
+{
+    const struct service *x = a, *y = b;
+    int r = strcmp(x->name, y->name);
+
+    if (r == 0)
+        r = (int)x->protocol - (int)y->protocol;
+    return r != 0 ? r : (int)x->port - (int)y->port;
+}
+
+/* So many digits that make a number up to a limit. */
+static bool read_digits(const char *text, size_t count, int limit, int *ret)
+{
+    *ret = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *ret = *ret * 10 + (text[i] - '0');
+    }
+    return *ret <= limit;
+}
+
+/* "2023-11-14T22:13:20.123Z" and nothing else. */
+static bool read_time(const char *text, int64_t *ret_ms)
+{
+    static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ";
+    int year, month, day, hour, minute, second, ms;
+    struct tm parts;
+
+    if (strlen(text) != sizeof form - 1)
+        return false;
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] != 'd' && text[i] != form[i])
+            return false;
+    if (!read_digits(text, 4, 9999, &year) || !read_digits(text + 5, 2, 12, &month) ||
+        !read_digits(text + 8, 2, 31, &day) || !read_digits(text + 11, 2, 23, &hour) ||
+        !read_digits(text + 14, 2, 59, &minute) || !read_digits(text + 17, 2, 60, &second) ||
+        !read_digits(text + 20, 3, 999, &ms) || month == 0 || day == 0)
+        return false;
+    parts = (struct tm){.tm_year = year - 1900,
+                        .tm_mon = month - 1,
+                        .tm_mday = day,
+                        .tm_hour = hour,
+                        .tm_min = minute,
+                        .tm_sec = second};
+    *ret_ms = (int64_t)timegm(&parts) * 1000 + ms;
+    return true;
+}
+
+static bool read_since(const json_t *object, const char *status, int64_t *ret)
+{
+    const char *text;
+
+    *ret = VIEW_SINCE_UNKNOWN;
+    if (!read_text_or_null(object, "since", &text))
+        return false;
+    if (!*text || (strcmp(status, "missing") != 0 && strcmp(status, "wrong") != 0))
+        return true;
+    return read_time(text, ret);
+}
+
+static bool read_service(const json_t *object, struct service *ret)
+{
+    const char *protocol, *status;
+    uint64_t port;
+
+    if (!read_text(object, "name", &ret->name) || !read_text(object, "protocol", &protocol) ||
+        !read_text(object, "status", &status) || !read_count(object, "port", UINT16_MAX, &port) ||
+        !read_since(object, status, &ret->since_ms))
+        return false;
+    ret->port = (uint16_t)port;
+    return protocol_parse(protocol, &ret->protocol) == 0;
+}
+
+/* Those of a document, sorted. */
+struct services_read {
+    struct service *items; /* owned */
+    size_t count;
+};
+
+static int read_services(const json_t *root, struct services_read *ret)
+{
+    const json_t *array = json_object_get(root, "expected"), *object;
+    size_t i;
+
+    ret->items = calloc(json_array_size(array) + 1, sizeof *ret->items);
+    if (!ret->items)
+        return -ENOMEM;
+    json_array_foreach(array, i, object)
+    {
+        if (!read_service(object, &ret->items[ret->count++]))
+            return -EBADMSG;
+    }
+    qsort(ret->items, ret->count, sizeof *ret->items, compare_services);
+    return 0;
+}
+
+/* What is said of a service once. */
+static int64_t find_since(const struct services_read *services, const struct service *wanted)
+{
+    const struct service *found = bsearch(wanted, services->items, services->count, sizeof *found,
+                                          compare_services),
+                         *end = services->items + services->count;
+
+    if (!found || (found > services->items && compare_services(found, found - 1) == 0) ||
+        (found + 1 < end && compare_services(found, found + 1) == 0))
+        return VIEW_SINCE_UNKNOWN;
+    return found->since_ms;
+}
+
+int json_read_since(const char *text, size_t length, const struct policy *policy,
+                    const struct verdict *verdict, int64_t *ret_since)
+{
+    struct services_read services = {0};
+    struct listing listing;
+    int r = listing_read(text, length, &listing);
+
+    if (r == 0)
+        r = read_services(listing.root, &services);
+    for (size_t i = 0; r == 0 && i < verdict->service_count; i++) {
+        const struct service_verdict *s = &verdict->services[i];
+        const struct expect *e = &policy->expects[s->expect];
+        const struct service wanted = {.name = e->name, .protocol = s->protocol, .port = s->port};
+
+        ret_since[i] = find_since(&services, &wanted);
+    }
+    free(services.items);
     listing_done(&listing);
     return r;
 }

@@ -5,6 +5,7 @@
 #define SOCKWATCH_EXPORTERS_JSON_READ_H
 
 #include "core/listener_table.h"
+#include "core/rules.h"
 
 /* A longer document is refused: parsed, it takes up to twenty times its length. */
 #define JSON_READ_MAX_BYTES (32u << 20)
@@ -24,6 +25,21 @@
  * memory runs out in the middle of a text, that may be -EBADMSG, too. */
 int json_read_restarts(const char *text, size_t length, const struct listener_table *table,
                        uint64_t *ret_restarts);
+
+/* Since when each expected service is missing or wrong, by the same document.
+ *
+ * verdict    of the policy; its services are those that are asked for
+ * ret_since  room for one time a service, in milliseconds of the wall clock; filled
+ *            on success only, with VIEW_SINCE_UNKNOWN where the document does not
+ *            have the service, does not say that it is missing or wrong, does not
+ *            know since when, or has it twice
+ *
+ * Services are matched by name, protocol and port. A document without any is that
+ * of an older daemon: nothing is known of them then.
+ *
+ * Returns as above. */
+int json_read_since(const char *text, size_t length, const struct policy *policy,
+                    const struct verdict *verdict, int64_t *ret_since);
 
 /* Whether the daemon says, by the same document, that a listener is its own; one
  * about which it says two things is not. Matched as above.

@@ -1,7 +1,9 @@
 #include "exporters/page.h"
+#include "exporters/expected.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char head[] =
     "<!DOCTYPE html>\n"
@@ -89,11 +91,18 @@ static void render_numbers(const struct view *view, struct buf *out)
     buf_str(out, "</table>\n");
 }
 
-size_t page_rows_cut(const struct alert_list *alerts, const struct limits *limits)
+/* How many rows of one table are too many. */
+static size_t cut_of(size_t rows, const struct limits *limits)
 {
-    size_t rows = (size_t)limits->page_rows;
+    size_t most = (size_t)limits->page_rows;
 
-    return alerts->count > rows ? alerts->count - rows : 0;
+    return rows > most ? rows - most : 0;
+}
+
+size_t page_rows_cut(const struct alert_list *alerts, const struct verdict *verdict,
+                     const struct limits *limits)
+{
+    return cut_of(alerts->count, limits) + cut_of(verdict->service_count, limits);
 }
 
 /* What fires comes first, then what is critical, then what an expect entry is
@@ -146,7 +155,7 @@ static void render_cut(size_t cut, const struct limits *limits, struct buf *out)
 
 static void render_alerts(const struct view *view, struct buf *out)
 {
-    size_t cut = page_rows_cut(view->alerts, &view->limits);
+    size_t cut = cut_of(view->alerts->count, &view->limits);
     const struct alert **sorted;
 
     buf_str(out, "<h2>Alerts</h2>\n");
@@ -168,6 +177,72 @@ static void render_alerts(const struct view *view, struct buf *out)
     free(sorted);
 }
 
+static void render_rules(uint32_t mask, struct buf *out)
+{
+    bool first = true;
+
+    buf_str(out, "<td>");
+    for (int rule = 0; rule < RULE_COUNT; rule++) {
+        if (!(mask & 1u << rule))
+            continue;
+        buf_str(out, first ? "" : ", ");
+        buf_str(out, rule_name((enum rule)rule));
+        first = false;
+    }
+    buf_str(out, "</td>");
+}
+
+/* To the second: a page is rendered once for all who look before the next poll. */
+static void render_since(int64_t since_ms, struct buf *out)
+{
+    time_t seconds = (time_t)(since_ms / 1000);
+    char text[40] = "";
+    struct tm parts;
+
+    if (since_ms != VIEW_SINCE_UNKNOWN && gmtime_r(&seconds, &parts))
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts); /* a year of five digits fits */
+    cell(out, text);
+}
+
+static void render_service(const struct expected *e, struct buf *out)
+{
+    buf_str(out, "<tr>");
+    cell(out, expected_status_name(e->status));
+    cell(out, e->entry->name);
+    cell(out, protocol_name(e->protocol));
+    buf_str(out, "<td>");
+    buf_u64(out, e->port);
+    buf_str(out, "</td>");
+    render_since(e->since_ms, out);
+    render_rules(e->broken, out);
+    buf_str(out, "</tr>\n");
+}
+
+static void render_expected(const struct view *view, struct buf *out)
+{
+    size_t *indexes, count, cut;
+
+    buf_str(out, "<h2>Expected services</h2>\n");
+    if (expected_sort(view, &indexes, &count) < 0) {
+        out->failed = true;
+        return;
+    }
+    cut = cut_of(count, &view->limits);
+    buf_str(out, count > 0 ? "<table>\n<tr><th scope=\"col\">Status</th><th scope=\"col\">Name</th>"
+                             "<th scope=\"col\">Protocol</th><th scope=\"col\">Port</th>"
+                             "<th scope=\"col\">Since</th><th scope=\"col\">Rules</th></tr>\n"
+                           : "<p>None.</p>\n");
+    for (size_t i = 0; i < count - cut; i++) {
+        struct expected e = expected_at(view, indexes[i]);
+
+        render_service(&e, out);
+    }
+    if (count > 0)
+        buf_str(out, "</table>\n");
+    render_cut(cut, &view->limits, out);
+    free(indexes);
+}
+
 void page_render(const struct view *view, struct buf *out)
 {
     buf_str(out, head);
@@ -176,6 +251,7 @@ void page_render(const struct view *view, struct buf *out)
     buf_str(out, ". ");
     buf_u64(out, view->policy->expect_count);
     buf_str(out, view->policy->expect_count == 1 ? " expected service.</p>\n" : " expected services.</p>\n");
+    render_expected(view, out);
     render_alerts(view, out);
     render_numbers(view, out);
     buf_str(out, links);

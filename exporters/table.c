@@ -1,9 +1,8 @@
 #include "exporters/table.h"
-#include "core/text.h"
+#include "exporters/grid.h"
+#include "exporters/service_hint.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum column {
     COLUMN_PROTO,
@@ -19,58 +18,57 @@ enum column {
     COLUMN_USER,
     COLUMN_UNIT,
     COLUMN_EXE,   /* only where some can be told */
-    COLUMN_RULES, /* only where some row has any */
+    COLUMN_NOTES, /* only where some row has any */
     COLUMN_COUNT
 };
 
-static const struct {
-    const char *heading;
-    bool right_aligned;
-} columns[COLUMN_COUNT] = {
-    [COLUMN_PROTO] = {"PROTO", false},      [COLUMN_ADDRESS] = {"ADDRESS:PORT", false},
-    [COLUMN_SCOPE] = {"SCOPE", false},      [COLUMN_CLASS] = {"CLASS", false},
-    [COLUMN_SERVICE] = {"SERVICE", false},  [COLUMN_QUEUE] = {"QUEUE", true},
-    [COLUMN_DROPS] = {"DROPS", true},       [COLUMN_CONNS] = {"CONNS", true},
-    [COLUMN_RESTARTS] = {"RESTARTS", true}, [COLUMN_OWNER] = {"OWNER", false},
-    [COLUMN_USER] = {"USER", false},        [COLUMN_UNIT] = {"UNIT", false},
-    [COLUMN_EXE] = {"EXE", false},          [COLUMN_RULES] = {"RULES", false},
+static const struct grid_column columns[COLUMN_COUNT] = {
+    [COLUMN_PROTO] = {.heading = "PROTO"},
+    [COLUMN_ADDRESS] = {.heading = "ADDRESS:PORT", .may_be_cut = true},
+    [COLUMN_SCOPE] = {.heading = "SCOPE"},
+    [COLUMN_CLASS] = {.heading = "CLASS"},
+    [COLUMN_SERVICE] = {.heading = "SERVICE", .may_be_cut = true},
+    [COLUMN_QUEUE] = {.heading = "QUEUE", .right_aligned = true},
+    [COLUMN_DROPS] = {.heading = "DROPS", .right_aligned = true},
+    [COLUMN_CONNS] = {.heading = "CONNS", .right_aligned = true},
+    [COLUMN_RESTARTS] = {.heading = "RESTARTS", .right_aligned = true},
+    [COLUMN_OWNER] = {.heading = "OWNER", .may_be_cut = true},
+    [COLUMN_USER] = {.heading = "USER", .may_be_cut = true},
+    [COLUMN_UNIT] = {.heading = "UNIT", .may_be_cut = true},
+    [COLUMN_EXE] = {.heading = "EXE", .may_be_cut = true},
+    [COLUMN_NOTES] = {.heading = "RULES", .is_coloured = true},
 };
 
-/* What is left out where not all fits, the first of these first; the rules are
- * not lost then, but go below their rows. */
-static const enum column expendable[] = {COLUMN_EXE,   COLUMN_UNIT, COLUMN_DROPS,  COLUMN_CLASS,
-                                         COLUMN_RULES, COLUMN_USER, COLUMN_SERVICE};
+/* What a listener breaks is not lost where it is left out, but goes below. */
+static const size_t expendable[] = {COLUMN_EXE,   COLUMN_UNIT, COLUMN_DROPS,  COLUMN_CLASS,
+                                    COLUMN_NOTES, COLUMN_USER, COLUMN_SERVICE};
 
-/* An owner is cut down to this before addresses have to give way. */
-enum { OWNER_WIDTH_MIN = 16 };
+static const struct grid_shape shape = {
+    .columns = columns,
+    .count = COLUMN_COUNT,
+    .expendable = expendable,
+    .expendable_count = sizeof expendable / sizeof expendable[0],
+    .whole = COLUMN_ADDRESS,
+    .elastic = COLUMN_OWNER,
+    .notes = COLUMN_NOTES,
+};
 
-enum { GAP_MAX = 2 };
-
-#define BOLD   "\033[1m"
-#define RED    "\033[31m"
-#define YELLOW "\033[33m"
-#define PLAIN  "\033[0m"
-
-struct table {
+/* The rows under way. */
+struct rows {
     const struct view *view;
-    const struct table_style *style;
+    struct grid grid;
     const struct listener *listeners;
-    size_t count;
-    struct buf text;               /* of all cells, each with its NUL */
-    size_t (*cells)[COLUMN_COUNT]; /* owned; where each begins in text; the heading is row 0 */
-    struct holder_list holders;    /* of one listener */
-    size_t widths[COLUMN_COUNT];
-    bool left_out[COLUMN_COUNT];
-    size_t gap; /* spaces between columns */
+    struct holder_list holders; /* of one listener */
+    bool has_note, has_exe;
 };
 
 /* Of those who hold a listener, which are then in t->holders, who uses it rather
  * than only keeps it for others; NULL where nobody is known. */
-static const struct holder *first_holder(struct table *t, const struct listener *l)
+static const struct holder *first_holder(struct rows *t, const struct listener *l)
 {
     const struct holder_list *holders = &t->holders;
 
-    t->text.failed |= listener_holders(l, &t->holders) < 0; /* which leaves none */
+    t->grid.text.failed |= listener_holders(l, &t->holders) < 0; /* which leaves none */
     for (size_t i = 0; i < holders->count; i++)
         if (!holder_is_activator(holders->items[i]))
             return holders->items[i];
@@ -97,7 +95,7 @@ static const char deleted[] = "(deleted) ";
 
 /* "mariadbd[812]", "nginx[100]+4", or the user in parentheses where no process
  * can be seen. */
-static void write_owner(struct table *t, const struct listener *l)
+static void write_owner(struct rows *t, const struct listener *l)
 {
     const struct holder *first = first_holder(t, l);
 
@@ -105,28 +103,28 @@ static void write_owner(struct table *t, const struct listener *l)
         unsigned long long others = t->holders.count - 1 + listener_holders_unlisted(l, &t->holders);
 
         if (first->program && first->program->deleted)
-            buf_str(&t->text, deleted);
-        buf_fmt(&t->text, "%s[%u]", *first->process ? first->process : "-", first->pid);
+            buf_str(&t->grid.text, deleted);
+        buf_fmt(&t->grid.text, "%s[%u]", *first->process ? first->process : "-", first->pid);
         if (others > 0)
-            buf_fmt(&t->text, "+%llu", others);
+            buf_fmt(&t->grid.text, "+%llu", others);
     } else if (has_user(l) || listener_next_name(l, OWNER_USER, NULL)) {
-        buf_char(&t->text, '(');
-        write_users(l, &t->text);
-        buf_char(&t->text, ')');
+        buf_char(&t->grid.text, '(');
+        write_users(l, &t->grid.text);
+        buf_char(&t->grid.text, ')');
     }
 }
 
 /* The file of the same holder. */
-static void write_exe(struct table *t, const struct listener *l)
+static void write_exe(struct rows *t, const struct listener *l)
 {
     const struct holder *first = first_holder(t, l);
     const struct program *program = first ? first->program : NULL;
 
     if (!program)
         return;
-    buf_str(&t->text, program->path);
+    buf_str(&t->grid.text, program->path);
     if (program->standing == PROGRAM_FOREIGN)
-        buf_str(&t->text, " (not the host's)");
+        buf_str(&t->grid.text, " (not the host's)");
 }
 
 static void write_queue(const struct listener *l, struct buf *cell)
@@ -137,335 +135,128 @@ static void write_queue(const struct listener *l, struct buf *cell)
         buf_fmt(cell, "%lluB", (unsigned long long)l->receive_queue.bytes);
 }
 
-static void write_rules(const struct listener *l, uint32_t mask, struct buf *cell)
+/* What has no column: some rows have it, and it stands behind the rules. */
+static void write_note(bool *first, const char *note, struct buf *cell)
 {
+    buf_fmt(cell, "%s%s", *first ? "" : ", ", note);
+    *first = false;
+}
+
+static void write_notes(struct rows *t, const struct listener *l, uint32_t mask)
+{
+    struct buf *cell = &t->grid.text;
+    char sockets[64];
     bool first = true;
 
-    for (int rule = 0; rule < RULE_COUNT; rule++) {
-        if (!(mask & 1u << rule))
-            continue;
-        buf_fmt(cell, "%s%s", first ? "" : ", ", rule_name((enum rule)rule));
-        first = false;
-    }
+    for (int rule = 0; rule < RULE_COUNT; rule++)
+        if (mask & 1u << rule)
+            write_note(&first, rule_name((enum rule)rule), cell);
     if (l->auto_port)
-        buf_fmt(cell, "%skernel-chosen port", first ? "" : ", ");
+        write_note(&first, "kernel-chosen port", cell);
+    if (l->sockets > 1) {
+        (void)snprintf(sockets, sizeof sockets, "%u sockets%s", l->sockets,
+                       listener_sharing(l) == SHARING_USERS ? " of several users" : "");
+        write_note(&first, sockets, cell);
+    }
+    t->has_note |= l->auto_port || l->sockets > 1;
+}
+
+/* The name of a port is a guess where those who hold it are called otherwise. */
+static void write_service(struct rows *t, const struct listener *l)
+{
+    t->grid.text.failed |= listener_holders(l, &t->holders) < 0;
+    buf_str(&t->grid.text, l->service_name);
+    if (service_hint_is_doubtful(l, &t->holders))
+        buf_char(&t->grid.text, '?');
+}
+
+static void write_address(const struct listener *l, struct buf *cell)
+{
+    char endpoint[ENDPOINT_TEXT_MAX];
+
+    endpoint_format(&l->address, l->family, l->port, l->interface, endpoint);
+    buf_str(cell, endpoint);
+}
+
+static void write_count(bool known, uint64_t count, struct buf *cell)
+{
+    if (known)
+        buf_fmt(cell, "%llu", (unsigned long long)count);
+}
+
+static void write_connections(const struct rows *t, const struct listener *l, struct buf *cell)
+{
+    const uint32_t *counts = space_connections(snapshot_host(t->view->snapshot), l->protocol, l->port);
+
+    if (counts)
+        buf_fmt(cell, "%u", counts[STATE_ESTABLISHED]);
 }
 
 /* Writes what stands in the cell; nothing where it is not known. */
-static void write_value(struct table *t, size_t index, enum column column)
+static void write_value(struct rows *t, size_t index, enum column column)
 {
     const struct listener *l = &t->listeners[index];
-    const uint32_t *counts = space_connections(snapshot_host(t->view->snapshot), l->protocol, l->port);
     uint64_t restarts = view_restarts(t->view, index);
-    char endpoint[ENDPOINT_TEXT_MAX];
-    struct buf *cell = &t->text;
+    struct buf *cell = &t->grid.text;
 
     switch (column) {
     case COLUMN_PROTO: buf_str(cell, protocol_name(l->protocol)); break;
-    case COLUMN_ADDRESS:
-        endpoint_format(&l->address, l->family, l->port, l->interface, endpoint);
-        buf_str(cell, endpoint);
-        break;
+    case COLUMN_ADDRESS: write_address(l, cell); break;
     case COLUMN_SCOPE: buf_str(cell, l->presence == PRESENCE_ABSENT ? "absent" : scope_name(l->scope)); break;
     case COLUMN_CLASS:
         if (listener_has_port_class(l))
             buf_str(cell, port_class_name(port_class_of(l->port)));
         break;
-    case COLUMN_SERVICE: buf_str(cell, l->service_name); break;
+    case COLUMN_SERVICE: write_service(t, l); break;
     case COLUMN_QUEUE: write_queue(l, cell); break;
-    case COLUMN_DROPS:
-        if (l->drops.known)
-            buf_fmt(cell, "%llu", (unsigned long long)l->drops.count);
-        break;
-    case COLUMN_CONNS:
-        if (counts)
-            buf_fmt(cell, "%u", counts[STATE_ESTABLISHED]);
-        break;
-    case COLUMN_RESTARTS:
-        if (restarts != VIEW_UNKNOWN)
-            buf_fmt(cell, "%llu", (unsigned long long)restarts);
-        break;
+    case COLUMN_DROPS: write_count(l->drops.known, l->drops.count, cell); break;
+    case COLUMN_CONNS: write_connections(t, l, cell); break;
+    case COLUMN_RESTARTS: write_count(restarts != VIEW_UNKNOWN, restarts, cell); break;
     case COLUMN_OWNER: write_owner(t, l); break;
     case COLUMN_USER: write_users(l, cell); break;
     case COLUMN_UNIT: listener_names(l, OWNER_UNIT, cell); break;
     case COLUMN_EXE: write_exe(t, l); break;
-    case COLUMN_RULES: write_rules(l, t->view->verdict->listeners[index].rules, cell); break;
+    case COLUMN_NOTES: write_notes(t, l, t->view->verdict->listeners[index].rules); break;
     case COLUMN_COUNT: break;
     }
 }
 
-/* Ends the cell that begins at start, in ASCII. */
-static void end_cell(struct table *t, size_t row, enum column column, size_t start)
+/* As bad as the worst rule that is broken. */
+static enum grid_tint tint_of(const struct listener_verdict *v)
 {
-    size_t kept = start;
-
-    for (size_t i = start; i < t->text.len; i++) {
-        unsigned char byte = (unsigned char)t->text.data[i];
-
-        if ((byte & 0xc0) == 0x80)
-            continue; /* it belongs to the character before */
-        if (byte & 0x80)
-            t->text.data[i] = '?';
-        t->text.data[kept++] = t->text.data[i];
-    }
-    buf_truncate(&t->text, kept);
-    if (kept == start && column != COLUMN_RULES)
-        buf_char(&t->text, '-');
-    buf_char(&t->text, '\0');
-    t->cells[row][column] = start;
-}
-
-static const char *cell_text(const struct table *t, size_t row, size_t column)
-{
-    return t->text.data + t->cells[row][column];
-}
-
-static void fill_cells(struct table *t)
-{
-    bool has_note = false, has_exe = false;
-
-    for (size_t i = 0; i < t->count; i++) {
-        for (size_t c = 0; c < COLUMN_COUNT; c++) {
-            size_t start = t->text.len;
-
-            write_value(t, i, (enum column)c);
-            has_exe |= c == COLUMN_EXE && t->text.len > start;
-            end_cell(t, i + 1, (enum column)c, start);
-        }
-        has_note |= t->listeners[i].auto_port;
-    }
-    for (size_t c = 0; c < COLUMN_COUNT; c++) {
-        size_t start = t->text.len;
-
-        buf_str(&t->text, c == COLUMN_RULES && has_note ? "NOTES" : columns[c].heading);
-        end_cell(t, 0, (enum column)c, start);
-    }
-    t->left_out[COLUMN_EXE] = !has_exe;
-}
-
-/* Whether all that a listener breaks is no worse than a warning. */
-static bool breaks_only_warnings(const struct listener_verdict *v)
-{
+    if (v->rules == 0)
+        return GRID_PLAIN;
     for (int rule = 0; rule < RULE_COUNT; rule++)
-        if (v->rules & 1u << rule && v->severities[rule] > SEVERITY_WARNING)
-            return false;
-    return true;
+        if (v->rules & 1u << rule && v->severities[rule] == SEVERITY_CRITICAL)
+            return GRID_RED;
+    return GRID_YELLOW;
 }
 
-/* A heading alone makes no column of rules. */
-static void measure(struct table *t)
+static void add_row(struct rows *t, size_t index)
 {
-    for (size_t row = t->count + 1; row-- > 0;) {
-        if (row == 0)
-            t->left_out[COLUMN_RULES] = t->widths[COLUMN_RULES] == 0;
-        for (size_t c = 0; c < COLUMN_COUNT; c++) {
-            size_t length = strlen(cell_text(t, row, c));
-
-            if (length > t->widths[c])
-                t->widths[c] = length;
-        }
+    grid_begin_row(&t->grid, tint_of(&t->view->verdict->listeners[index]));
+    for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        write_value(t, index, (enum column)c);
+        t->has_exe |= grid_end_cell(&t->grid, c) && c == COLUMN_EXE;
     }
-}
-
-static size_t table_width(const struct table *t)
-{
-    size_t width = 0;
-
-    for (size_t c = 0; c < COLUMN_COUNT; c++)
-        if (!t->left_out[c])
-            width += t->widths[c] + (c > 0 ? t->gap : 0);
-    return width;
-}
-
-static size_t minimum(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Cuts the owners or, where that does not do, makes the column of addresses as
- * narrow as leaves enough for the owners: longer ones get lines of their own. */
-static void squeeze(struct table *t)
-{
-    size_t owner_min = minimum(t->widths[COLUMN_OWNER], OWNER_WIDTH_MIN), address = 0;
-    size_t others = table_width(t) - t->widths[COLUMN_ADDRESS] - t->widths[COLUMN_OWNER];
-    size_t room = t->style->width > others ? t->style->width - others : 0;
-
-    for (size_t row = 0; row <= t->count; row++) {
-        size_t length = strlen(cell_text(t, row, COLUMN_ADDRESS));
-
-        if (length > address && (row == 0 || length + owner_min <= room))
-            address = length;
-    }
-    t->widths[COLUMN_ADDRESS] = address;
-    if (room < address + owner_min)
-        t->widths[COLUMN_OWNER] = owner_min;
-    else
-        t->widths[COLUMN_OWNER] = minimum(t->widths[COLUMN_OWNER], room - address);
-}
-
-/* Takes the widest gap with which all fits, or else the narrowest. Returns
- * whether it fits. */
-static bool fit_gap(struct table *t)
-{
-    for (t->gap = GAP_MAX; table_width(t) > t->style->width; t->gap--)
-        if (t->gap == 1)
-            return false;
-    return true;
-}
-
-static void lay_out(struct table *t)
-{
-    measure(t);
-    t->gap = GAP_MAX;
-    if (t->style->width == 0 || fit_gap(t))
-        return;
-    for (size_t i = 0; i < sizeof expendable / sizeof expendable[0]; i++) {
-        t->left_out[expendable[i]] = true;
-        if (fit_gap(t))
-            return;
-    }
-    squeeze(t);
-    (void)fit_gap(t); /* what does not fit now is too wide */
-}
-
-static void spaces(struct buf *out, size_t count)
-{
-    while (count-- > 0)
-        buf_char(out, ' ');
-}
-
-static void set_colour(const struct table *t, const char *sequence, struct buf *out)
-{
-    if (t->style->colour)
-        buf_str(out, sequence);
-}
-
-static const char *rules_colour(const struct table *t, size_t row)
-{
-    const struct listener_verdict *v = row > 0 ? &t->view->verdict->listeners[row - 1] : NULL;
-
-    if (!v || v->rules == 0)
-        return "";
-    return breaks_only_warnings(v) ? YELLOW : RED;
-}
-
-/* Writes an owner cut to the width. The end stays: the PID, or a parenthesis. */
-static void write_cut(const char *text, size_t width, struct buf *out)
-{
-    static const char dots[] = "...";
-    const char *end = strrchr(text, '[');
-    size_t kept, length;
-
-    if (!end)
-        end = strrchr(text, ')');
-    kept = sizeof dots - 1 + (end ? strlen(end) : 0);
-    if (kept >= width) {
-        end = NULL;
-        kept = sizeof dots - 1;
-    }
-    length = text_cut(text, width - kept);
-    buf_add(out, text, length);
-    for (; length < width - kept; length++)
-        buf_char(out, '.');
-    buf_fmt(out, "%s%s", dots, end ? end : "");
-}
-
-static void write_cell(const struct table *t, size_t row, size_t column, bool last, struct buf *out)
-{
-    const char *text = cell_text(t, row, column);
-    size_t width = t->widths[column], length = strlen(text);
-    size_t padding = length < width ? width - length : 0;
-
-    if (columns[column].right_aligned)
-        spaces(out, padding);
-    if (length <= width) {
-        buf_str(out, text);
-    } else if (column == COLUMN_ADDRESS) {
-        buf_fmt(out, "%s\n", text);
-        spaces(out, t->widths[COLUMN_PROTO] + t->gap + width);
-    } else {
-        write_cut(text, width, out);
-    }
-    if (!columns[column].right_aligned && !last)
-        spaces(out, padding);
-    if (!last)
-        spaces(out, t->gap);
-}
-
-/* Writes the rules below their row, one after the other as far as the width
- * goes. */
-static void write_below(const struct table *t, size_t row, struct buf *out)
-{
-    const char *text = cell_text(t, row, COLUMN_RULES), *colour = rules_colour(t, row);
-    size_t indent = t->widths[COLUMN_PROTO] + t->gap, used;
-
-    spaces(out, indent);
-    set_colour(t, colour, out);
-    if (*colour)
-        buf_str(out, "! ");
-    indent += *colour ? 2 : 0;
-    used = indent;
-    while (*text) {
-        size_t length = strcspn(text, ",");
-
-        length += text[length] == ',';
-        if (used > indent && used + 1 + length > t->style->width) {
-            buf_char(out, '\n');
-            spaces(out, indent);
-            used = indent;
-        } else if (used > indent) {
-            buf_char(out, ' ');
-            used++;
-        }
-        buf_add(out, text, length);
-        used += length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    set_colour(t, PLAIN, out);
-    buf_char(out, '\n');
-}
-
-static void write_row(const struct table *t, size_t row, struct buf *out)
-{
-    bool has_rules = *cell_text(t, row, COLUMN_RULES), is_below = t->left_out[COLUMN_RULES];
-    size_t last = COLUMN_RULES;
-
-    while (t->left_out[last] || !*cell_text(t, row, last))
-        last--;
-    if (row == 0)
-        set_colour(t, BOLD, out);
-    for (size_t c = 0; c <= last; c++) {
-        if (t->left_out[c])
-            continue;
-        if (c == COLUMN_RULES)
-            set_colour(t, rules_colour(t, row), out);
-        write_cell(t, row, c, c == last, out);
-    }
-    if (row == 0 || last == COLUMN_RULES)
-        set_colour(t, PLAIN, out);
-    buf_char(out, '\n');
-    if (row > 0 && has_rules && is_below)
-        write_below(t, row, out);
 }
 
 void table_listeners(const struct view *view, const struct table_style *style, struct buf *out)
 {
-    struct table t = {.view = view, .style = style};
+    struct rows t = {.view = view};
+    size_t count;
 
-    buf_init(&t.text);
-    t.listeners = view_listeners(view, &t.count);
-    t.cells = calloc(t.count + 1, sizeof *t.cells);
-    t.text.failed = !t.cells;
-    if (!t.text.failed)
-        fill_cells(&t);
-    if (!t.text.failed) {
-        lay_out(&t);
-        for (size_t row = 0; row <= t.count; row++)
-            write_row(&t, row, out);
-    }
-    out->failed |= t.text.failed;
+    t.listeners = view_listeners(view, &count);
+    grid_init(&t.grid, &shape, count);
+    t.grid.width = style->width;
+    t.grid.colour = style->colour;
+    for (size_t i = 0; !t.grid.text.failed && i < count; i++)
+        if (view_takes_listener(view, i))
+            add_row(&t, i);
+    if (t.has_note)
+        grid_head(&t.grid, COLUMN_NOTES, "NOTES");
+    t.grid.left_out[COLUMN_EXE] = !t.has_exe;
+    grid_write(&t.grid, out);
     holder_list_done(&t.holders);
-    free(t.cells);
-    buf_done(&t.text);
+    grid_done(&t.grid);
 }

@@ -23,3 +23,21 @@ uint64_t view_restarts(const struct view *view, size_t index)
         return view_listeners(view, &count)[index].restarts;
     return view->restarts ? view->restarts[index] : VIEW_UNKNOWN;
 }
+
+bool view_takes(const struct view *view, enum protocol protocol, uint16_t port, bool is_problem)
+{
+    const struct view_filter *f = view->filter;
+
+    if (!f)
+        return true;
+    return (f->port_count == 0 || port_ranges_contain(f->ports, f->port_count, port)) &&
+           (!f->one_protocol || f->protocol == protocol) && (!f->problems || is_problem);
+}
+
+bool view_takes_listener(const struct view *view, size_t index)
+{
+    size_t count;
+    const struct listener *l = &view_listeners(view, &count)[index];
+
+    return view_takes(view, l->protocol, l->port, view->verdict->listeners[index].rules != 0);
+}

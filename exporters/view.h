@@ -10,7 +10,17 @@
 #include "core/snapshot.h"
 #include "core/status.h"
 
-#define VIEW_UNKNOWN UINT64_MAX
+#define VIEW_UNKNOWN       UINT64_MAX
+#define VIEW_SINCE_UNKNOWN INT64_MIN
+
+/* Which services and listeners are shown, of all that there are. */
+struct view_filter {
+    const struct port_range *ports; /* borrowed; of none for all */
+    size_t port_count;
+    bool one_protocol;
+    enum protocol protocol; /* if one_protocol */
+    bool problems;          /* only those with which something is wrong, or of which that cannot be told */
+};
 
 struct view {
     const struct snapshot *snapshot;
@@ -21,6 +31,9 @@ struct view {
     bool has_history;         /* listeners' restarts were counted from poll to poll */
     const uint64_t *restarts; /* where they were not: what the daemon has counted, per listener, or
                                  VIEW_UNKNOWN; may be NULL */
+    const int64_t *since_ms;  /* likewise of each service of the verdict: since when it is wrong, by the wall
+                                 clock, or VIEW_SINCE_UNKNOWN; may be NULL */
+    const struct view_filter *filter; /* NULL for all */
     struct limits limits;
     const char *version;
     const char *revision;
@@ -38,5 +51,11 @@ const struct class_view *view_class(const struct view *view, enum protocol proto
 /* How often the listener with this index in the table was restarted, or
  * VIEW_UNKNOWN. */
 uint64_t view_restarts(const struct view *view, size_t index);
+
+/* Whether what is at this port is shown. */
+bool view_takes(const struct view *view, enum protocol protocol, uint16_t port, bool is_problem);
+
+/* The same of the listener with this index in the table. */
+bool view_takes_listener(const struct view *view, size_t index);
 
 #endif

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 from harness import (BUILD, HTTP_PORT, ROOT, SCRATCH, SOCKWATCH, Daemon, Metrics, TestCase, as_user, list_json,
                      request, scratch_file, sockwatch, tcp_listener, wait_for)
@@ -38,16 +39,29 @@ class StartTest(TestCase):
             self.assert_refuses("--listen", f"127.0.0.1:{HTTP_PORT}",
                                 says=[f"cannot listen on 127.0.0.1:{HTTP_PORT}", "Address already in use"])
 
+    def test_who_has_the_port_is_said(self):
+        for address, wanted in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("0.0.0.0", "[::]"),
+                                ("::1", "[::]")):
+            with tcp_listener(address, HTTP_PORT):
+                began = time.monotonic()
+                self.assert_refuses("--listen", f"{wanted}:{HTTP_PORT}", says=[
+                    f"cannot listen on {wanted}:{HTTP_PORT}: Address already in use "
+                    f"(held by {open_text('/proc/self/comm').strip()}[{os.getpid()}], user root"])
+                self.assertLess(time.monotonic() - began, 5)  # a second, and room for a slow machine
+        with tcp_listener("127.0.0.1", HTTP_PORT):
+            self.assert_refuses("--listen", f"127.0.0.1:{HTTP_PORT}", prefix=as_user("nobody", "nogroup"), says=[
+                "Address already in use (held by user root"])
+
     def test_address_that_is_not_ours(self):
         self.assert_refuses("--listen", "192.0.2.77:80", says=["cannot listen on 192.0.2.77:80", "assign"])
 
     def test_wrong_configuration_names_every_error(self):
         path = scratch_file('poll: { listeners = "1ms"; };\nexpect = ( { name = "x"; port = 70000; } );\nfoo = 1;\n')
-        self.assert_refuses("--config", path, says=[
+        self.assert_refuses("--config", path, status=78, says=[
             f"{path}:1: poll.listeners: ", f"{path}:2: expect[0].port: ", f"{path}:3: foo: "])
 
     def test_missing_configuration(self):
-        self.assert_refuses("--config", "/nonexistent/x.conf", says=["/nonexistent/x.conf: "])
+        self.assert_refuses("--config", "/nonexistent/x.conf", status=78, says=["/nonexistent/x.conf: "])
 
     def test_without_netlink(self):
         self.assert_refuses(says=["netlink", "Address family not supported"], prefix=(DENY_NETLINK,))
@@ -244,8 +258,11 @@ class ReloadTest(TestCase):
         wait_for("the next poll sees it",
                  lambda: daemon.metrics().get("listener_info", port=10066, address="0.0.0.0") == 1)
         with tcp_listener("127.0.0.1", 10068):
+            wait_for("the next poll sees whose it is",
+                     lambda: daemon.metrics().get("listener_info", port=10068, user="root") == 1)
             self.reload_and_wait(daemon, FAST + 'web: { listen = [ "127.0.0.1:10068" ]; };', 0)
-            self.assertIn("cannot listen on 127.0.0.1:10068", daemon.log())
+            self.assertRegex(daemon.log(), r"cannot listen on 127\.0\.0\.1:10068: Address already in use \(held by "
+                                           rf"\S+\[{os.getpid()}\], user root")
             self.assertEqual(request("/-/ready", host="::1", port=10067)[0], 200)
             self.assertEqual(daemon.metrics().get("listener_info", port=10066, address="0.0.0.0"), 1)
 

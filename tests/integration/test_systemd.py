@@ -195,6 +195,36 @@ class ServiceTest(TestCase):
         self.inside("systemctl", "stop", "sockwatch")
         self.assertEqual((self.show("Result"), self.show("ExecMainStatus")), ("success", "0"))
 
+    def test_a_wrong_file_at_start(self):
+        """It is not started again and again, and starts once the file is right."""
+        good = self.inside("cat", CONFIG)
+        self.addCleanup(self.write, CONFIG, good)
+        self.addCleanup(self.inside, "systemctl", "stop", "sockwatch", status=None)
+        self.inside("systemctl", "stop", "sockwatch")
+        self.write(CONFIG, good + "nonsense = 1;\n")
+        for _ in range(7):  # more often than systemd lets by itself
+            self.inside("systemctl", "start", "sockwatch", status=1)
+        self.assertEqual([self.show(name) for name in ("SubState", "ExecMainStatus", "NRestarts")],
+                         ["failed", "78", "0"])
+        self.assertIn("nonsense: is not a known key", self.journal())
+        self.write(CONFIG, good)
+        self.inside("systemctl", "start", "sockwatch")
+        self.assertEqual(self.show("ActiveState"), "active")
+
+    def test_a_port_in_use_at_start(self):
+        """Who has it is said as far as the sandbox lets it be seen; then it is tried again."""
+        self.write("/server.py", SERVER.replace("7001", "10066"))
+        self.inside("systemctl", "stop", "sockwatch")
+        self.addCleanup(self.inside, "systemctl", "stop", "sockwatch", "thief", status=None)
+        self.inside("systemd-run", "--unit=thief", "--uid=nobody", "/usr/bin/python3", "/server.py")
+        wait_for("the thief listens", lambda: ":10066 " in self.inside("ss", "-Htln"))
+        self.inside("systemctl", "start", "sockwatch", status=1)
+        self.assertEqual([self.show(name) for name in ("SubState", "ExecMainStatus")], ["auto-restart", "1"])
+        self.assertRegex(self.journal(), r"cannot listen on \S+:10066: Address already in use "
+                                         r"\(held by user nobody, unit thief\.service\)")
+        self.inside("systemctl", "stop", "thief")
+        wait_for("it is started again", lambda: self.show("ActiveState") == "active")
+
     def write(self, path, text):
         result = subprocess.run(["nsenter", "-t", str(self.init), "--all", "--root", "--wd", "tee", path], input=text,
                                 capture_output=True, text=True)

@@ -165,7 +165,7 @@ static void an_address_that_cannot_be_had_changes_nothing(void **state)
     struct fixture *f = *state, other = {0};
     uint16_t kept = free_port(f), ports[2];
 
-    other.listen = http_listen_new(&(const struct http_service){begin, end, &other});
+    other.listen = http_listen_new(&(const struct http_service){.begin = begin, .end = end, .arg = &other});
     assert_non_null(other.listen);
     ports[1] = listen_anywhere(&other);
     assert_int_equal(listen_on(f, &kept, 1), 0);
@@ -179,12 +179,40 @@ static void an_address_that_cannot_be_had_changes_nothing(void **state)
     buf_done(&other.messages);
 }
 
+static void describe(void *arg, const struct ip_port *wanted, struct buf *out)
+{
+    buf_fmt(out, " (held by %s at %u)", (const char *)arg, wanted->port);
+}
+
+static void who_has_an_address_in_use_is_told(void **state)
+{
+    static char somebody[] = "somebody";
+    struct fixture *f = *state, other = {0};
+    char wanted[96];
+    uint16_t used;
+
+    http_listen_free(f->listen);
+    f->listen = http_listen_new(&(const struct http_service){
+        .begin = begin, .end = end, .arg = f, .neighbours = {.describe = describe, .arg = somebody}});
+    other.listen = http_listen_new(&(const struct http_service){.begin = begin, .end = end, .arg = &other});
+    assert_non_null(f->listen);
+    assert_non_null(other.listen);
+    used = listen_anywhere(&other);
+    assert_int_equal(listen_on(f, &used, 1), -EADDRINUSE);
+    (void)snprintf(wanted, sizeof wanted,
+                   "cannot listen on 127.0.0.1:%u: Address already in use (held by somebody at %u)\n", used,
+                   used);
+    assert_string_equal(buf_text(&f->messages), wanted);
+    http_listen_free(other.listen);
+    buf_done(&other.messages);
+}
+
 static void a_port_that_is_taken_back_is_told(void **state)
 {
     struct fixture *f = *state, other = {0};
     uint16_t used;
 
-    other.listen = http_listen_new(&(const struct http_service){begin, end, &other});
+    other.listen = http_listen_new(&(const struct http_service){.begin = begin, .end = end, .arg = &other});
     assert_non_null(other.listen);
     used = listen_anywhere(&other);
     (void)listen_anywhere(f);
@@ -245,7 +273,7 @@ static void an_address_that_was_taken_in_between_is_not_ours(void **state)
     struct fixture *f = *state, other = {0};
     uint16_t ports[2] = {free_port(f)};
 
-    other.listen = http_listen_new(&(const struct http_service){begin, end, &other});
+    other.listen = http_listen_new(&(const struct http_service){.begin = begin, .end = end, .arg = &other});
     assert_non_null(other.listen);
     ports[1] = listen_anywhere(&other);
     assert_int_equal(listen_on(f, ports, 1), 0);
@@ -304,6 +332,7 @@ int main(void)
         test(what_is_open_already_stays_untouched),
         test(what_is_not_wanted_any_more_is_ended),
         test(an_address_that_cannot_be_had_changes_nothing),
+        test(who_has_an_address_in_use_is_told),
         test(a_port_that_is_taken_back_is_told),
         test(a_service_without_memory_changes_nothing),
         test(memory_refused_changes_nothing),

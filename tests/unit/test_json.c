@@ -98,7 +98,7 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
     (void)state;
     scene_of_a_mixed_host(&s);
     root = listeners_of(&s);
-    assert_int_equal(json_object_size(root), 2);
+    assert_int_equal(json_object_size(root), 4);
     assert_int_equal(json_array_size(json_object_get(root, "listeners")), 9);
     assert_json(find_listener(root, "0.0.0.0", 22),
                 "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
@@ -413,7 +413,79 @@ static void no_listeners_are_an_empty_array(void **state)
     scene_init(&s);
     scene_seal(&s);
     root = listeners_of(&s);
-    assert_json(root, "{'listeners': [], 'collectors': {}}");
+    assert_json(root, "{'expected': [], 'expected_left_out': 0, 'listeners': [], 'collectors': {}}");
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void an_expected_service_has_the_shape_of_the_contract(void **state)
+{
+    struct scene s;
+    json_t *root, *expected;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    root = listeners_of(&s);
+    expected = json_object_get(root, "expected");
+    assert_int_equal(json_array_size(expected), 5);
+    assert_json(json_array_get(expected, 0),
+                "{'name': 'web \\\"A\\\\B\\\" <b>&', 'protocol': 'tcp', 'port': 81, 'status': 'missing', "
+                "'rules': ['NotListening'], 'since': '2023-11-14T22:13:20.123Z'}");
+    assert_json(json_array_get(expected, 1),
+                "{'name': 'mysql', 'protocol': 'tcp', 'port': 3306, 'status': 'wrong', "
+                "'rules': ['LoopbackOnly'], 'since': '2023-11-14T22:13:20.123Z'}");
+    assert_json(json_array_get(expected, 3),
+                "{'name': 'ssh', 'protocol': 'tcp', 'port': 22, 'status': 'ok', 'rules': [], 'since': null}");
+    assert_int_equal(json_integer_value(json_object_get(root, "expected_left_out")), 0);
+    json_decref(root);
+    s.view.has_history = false;
+    root = listeners_of(&s);
+    expected = json_object_get(root, "expected");
+    assert_true(json_is_null(json_object_get(json_array_get(expected, 0), "since")));
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void filters_narrow_both_parts(void **state)
+{
+    const struct port_range port = {22, 22};
+    struct view_filter filter = {.ports = &port, .port_count = 1};
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    s.view.filter = &filter;
+    root = listeners_of(&s);
+    assert_int_equal(json_array_size(json_object_get(root, "expected")), 1);
+    assert_int_equal(json_array_size(json_object_get(root, "listeners")), 2);
+    json_decref(root);
+    filter = (struct view_filter){.problems = true};
+    root = listeners_of(&s);
+    assert_int_equal(json_array_size(json_object_get(root, "expected")), 2);
+    assert_null(find_listener(root, "0.0.0.0", 22));
+    assert_non_null(find_listener(root, "127.0.0.1", 3306));
+    json_decref(root);
+    scene_done(&s);
+}
+
+static void expected_services_that_do_not_fit_are_counted(void **state)
+{
+    json_int_t left_out;
+    struct scene s;
+    json_t *root;
+    size_t told;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "all", PROTOCOL_TCP, "1-65535", WANT_ANY);
+    scene_listen(&s, "0.0.0.0:1", "0/1");
+    scene_seal(&s);
+    root = listeners_of(&s);
+    told = json_array_size(json_object_get(root, "expected"));
+    left_out = json_integer_value(json_object_get(root, "expected_left_out"));
+    assert_in_range(told, 30000, 65534);
+    assert_int_equal(told + (size_t)left_out, 65535);
     json_decref(root);
     scene_done(&s);
 }
@@ -635,6 +707,9 @@ int main(void)
         cmocka_unit_test(connections_not_read_are_null),
         cmocka_unit_test(a_collector_that_did_not_run_has_nulls_and_a_reason),
         cmocka_unit_test(no_listeners_are_an_empty_array),
+        cmocka_unit_test(an_expected_service_has_the_shape_of_the_contract),
+        cmocka_unit_test(filters_narrow_both_parts),
+        cmocka_unit_test(expected_services_that_do_not_fit_are_counted),
         cmocka_unit_test(no_alerts_are_an_empty_array),
         cmocka_unit_test(an_alert_has_the_shape_of_the_contract),
         cmocka_unit_test(alerts_come_in_the_order_given_with_their_state),

@@ -467,6 +467,100 @@ static void many_listeners_are_not_each_compared_with_all(void **state)
     listener_table_unref(table);
 }
 
+#define SERVICE(name, port, status, since)                                                            \
+    "{'name': '" name "', 'protocol': 'tcp', 'port': " port ", 'status': '" status "', 'rules': [], " \
+    "'since': " since "}"
+#define SERVICES(entries) "{'expected': [" entries "], 'listeners': []}"
+
+/* Since when the only service, which is web on port 80, is wrong. */
+static int read_web(const char *text, int64_t *ret_since)
+{
+    struct scene s;
+    size_t length;
+    char *copy = quoted(text, &length);
+    int r;
+
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
+    scene_seal(&s);
+    r = json_read_since(copy, length, &s.policy, s.verdict, ret_since);
+    scene_done(&s);
+    free(copy);
+    return r;
+}
+
+static void assert_since(const char *text, int64_t expected)
+{
+    int64_t since = 1;
+
+    assert_int_equal(read_web(text, &since), 0);
+    assert_true(since == expected);
+}
+
+static void since_when_services_are_wrong_is_read_again(void **state)
+{
+    int64_t since[5];
+    struct scene s;
+    struct buf out;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    assert_int_equal(s.verdict->service_count, ARRAY_LENGTH(since));
+    buf_init(&out);
+    json_listeners(&s.view, &out);
+    assert_int_equal(json_read_since(out.data, out.len, &s.policy, s.verdict, since), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(since); i++)
+        assert_true(since[i] == (s.verdict->services[i].broken ? SCENE_WALL_MS : VIEW_SINCE_UNKNOWN));
+    buf_done(&out);
+    scene_done(&s);
+}
+
+static void since_is_known_of_what_is_wrong_only(void **state)
+{
+    static const char time[] = SERVICES(SERVICE("web", "80", "missing", "'2023-11-14T22:13:20.123Z'"));
+
+    (void)state;
+    assert_since(time, SCENE_WALL_MS);
+    assert_since(SERVICES(SERVICE("web", "80", "wrong", "'1970-01-01T00:00:00.001Z'")), 1);
+    assert_since(SERVICES(SERVICE("web", "80", "ok", "'1970-01-01T00:00:00.001Z'")), VIEW_SINCE_UNKNOWN);
+    assert_since(SERVICES(SERVICE("web", "80", "unknown", "'1970-01-01T00:00:00.001Z'")), VIEW_SINCE_UNKNOWN);
+    assert_since(SERVICES(SERVICE("web", "80", "missing", "null")), VIEW_SINCE_UNKNOWN);
+    assert_since(SERVICES(SERVICE("web", "81", "missing", "'1970-01-01T00:00:00.001Z'")), VIEW_SINCE_UNKNOWN);
+    assert_since(SERVICES(SERVICE("webb", "80", "missing", "'1970-01-01T00:00:00.001Z'")),
+                 VIEW_SINCE_UNKNOWN);
+    assert_since(SERVICES(SERVICE("web", "80", "missing", "'1970-01-01T00:00:00.001Z'") "," SERVICE(
+                     "web", "80", "missing", "'1970-01-01T00:00:00.002Z'")),
+                 VIEW_SINCE_UNKNOWN);
+    assert_since(DOCUMENT(""), VIEW_SINCE_UNKNOWN); /* of a daemon that is older */
+}
+
+static void a_time_of_another_form_is_refused(void **state)
+{
+    static const char *const wrong[] = {
+        SERVICES(SERVICE("web", "80", "missing", "7")),
+        SERVICES(SERVICE("web", "80", "missing", "'yesterday'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-11-14T22:13:20Z'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-13-14T22:13:20.123Z'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-00-14T22:13:20.123Z'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-11-14T24:13:20.123Z'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-11-14 22:13:20.123Z'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-11-14T22:13:-1.123Z'")),
+        SERVICES(SERVICE("web", "80", "missing", "'2023-11-14T22:13:20.123Z '")),
+        SERVICES(SERVICE("web", "65536", "missing", "null")),
+        SERVICES("{}"),
+        SERVICES("7"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        int64_t since = 1;
+
+        if (read_web(wrong[i], &since) != -EBADMSG)
+            fail_msg("taken: %s", wrong[i]);
+        assert_true(since == 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +575,9 @@ int main(void)
         cmocka_unit_test(a_document_cut_at_any_length_is_refused),
         cmocka_unit_test(any_byte_may_be_another),
         cmocka_unit_test(nesting_without_end_is_refused),
+        cmocka_unit_test(since_when_services_are_wrong_is_read_again),
+        cmocka_unit_test(since_is_known_of_what_is_wrong_only),
+        cmocka_unit_test(a_time_of_another_form_is_refused),
         cmocka_unit_test(many_listeners_are_not_each_compared_with_all),
     };
 

@@ -76,6 +76,11 @@ static void a_mixed_host_is_a_well_nested_page(void **state)
     assert_contains(text,
                     "<tr><td>firing</td><td>critical</td><td>LoopbackOnly</td><td>mysql: tcp port 3306 is "
                     "bound only to loopback (127.0.0.1:3306), expected beyond it</td></tr>");
+    assert_contains(text, "<h2>Expected services</h2>\n");
+    assert_true(strstr(text, "<h2>Expected services</h2>") < strstr(text, "<h2>Alerts</h2>"));
+    assert_contains(text, "<tr><td>wrong</td><td>mysql</td><td>tcp</td><td>3306</td>"
+                          "<td>2023-11-14 22:13:20 UTC</td><td>LoopbackOnly</td></tr>");
+    assert_contains(text, "<tr><td>ok</td><td>ssh</td><td>tcp</td><td>22</td><td></td><td></td></tr>");
     assert_contains(text, "<a href=\"/metrics\">");
     assert_contains(text, "<a href=\"/api/v1/listeners\">");
     assert_lacks(text, "<script");
@@ -195,7 +200,7 @@ static void the_worst_come_first_and_the_limit_cuts_the_others(void **state)
         char *text, cut[80];
 
         s.view.limits.page_rows = (int64_t)rows;
-        assert_int_equal(page_rows_cut(s.list, &s.view.limits), ARRAY_LENGTH(order) - rows);
+        assert_int_equal(page_rows_cut(s.list, s.verdict, &s.view.limits), ARRAY_LENGTH(order) - rows);
         from = text = render(&s);
         assert_well_nested(text);
         for (size_t i = 0; i < ARRAY_LENGTH(order); i++) {
@@ -214,7 +219,28 @@ static void the_worst_come_first_and_the_limit_cuts_the_others(void **state)
         (rows < ARRAY_LENGTH(order) ? assert_contains : assert_lacks)(text, cut);
         free(text);
     }
-    assert_int_equal(page_rows_cut(s.list, &(const struct limits){.page_rows = 500}), 0);
+    assert_int_equal(page_rows_cut(s.list, s.verdict, &(const struct limits){.page_rows = 500}), 0);
+    scene_done(&s);
+}
+
+static void the_limit_cuts_services_too(void **state)
+{
+    struct scene s;
+    char *text;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "80-89", WANT_ANY);
+    scene_listen(&s, "0.0.0.0:80", "0/1");
+    scene_seal(&s);
+    s.view.limits.page_rows = 4;
+    assert_int_equal(page_rows_cut(s.list, s.verdict, &s.view.limits), 6);
+    text = render(&s);
+    assert_contains(text, "<td>84</td>");
+    assert_lacks(text, "<td>85</td>");
+    assert_lacks(text, "<td>80</td>");
+    assert_contains(text, "<p>6 more are not shown (limits.page_rows = 4).</p>");
+    free(text);
     scene_done(&s);
 }
 
@@ -227,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_protocol_that_the_kernel_lacks_is_not_mentioned),
         cmocka_unit_test(without_alerts_the_page_says_so),
         cmocka_unit_test(the_worst_come_first_and_the_limit_cuts_the_others),
+        cmocka_unit_test(the_limit_cuts_services_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,7 @@ static void render_table(const struct view *view, struct buf *out)
 {
     static const struct table_style style = {.width = 80, .colour = true};
 
+    (void)table_expected(view, &style, out); /* how many there are shows */
     table_listeners(view, &style, out);
 }
 

@@ -236,6 +236,7 @@ static void what_a_service_breaks_is_what_was_found(void **state)
                 assert_int_equal(count_findings(v, name, s->port, (enum rule)rule, false),
                                  s->broken >> rule & 1);
                 assert_true(untold == 0 || (rule == RULE_WRONG_OWNER && !(s->broken >> rule & 1)));
+                assert_int_equal(untold, s->untold >> rule & 1);
                 undetermined += untold;
             }
             assert_int_equal(s->broken & ~s->used, 0);

@@ -377,7 +377,7 @@ static void names_beyond_ascii_keep_the_columns(void **state)
     (void)state;
     host_init(&h);
     add_tcp(&h, "*:22", "0/128", "0:root:ssh.service", "733:sshd:root:ssh.service");
-    add_tcp(&h, "*:8080", "0/5", "1000:jürgen:größe☃.service", "7:日本𐍈:jürgen:größe☃.service");
+    add_tcp(&h, "*:8080", "0/5", "1000:jürgen:größe☃-http.service", "7:日本𐍈:jürgen:größe☃-http.service");
     scene_seal(&h.s);
     assert_table(&h.s.view, 0,
                  "PROTO  ADDRESS:PORT  SCOPE  CLASS       SERVICE   QUEUE  DROPS  CONNS  RESTARTS  OWNER     "
@@ -385,7 +385,7 @@ static void names_beyond_ascii_keep_the_columns(void **state)
                  "tcp    *:22          any    well-known  ssh       0/128      0      -         -  sshd[733] "
                  " root    ssh.service\n"
                  "tcp    *:8080        any    registered  http-alt    0/5      0      -         -  ???[7]    "
-                 " j?rgen  gr??e?.service\n");
+                 " j?rgen  gr??e?-http.service\n");
     host_done(&h);
 }
 
@@ -639,6 +639,150 @@ static void one_critical_rule_among_warnings_makes_them_red(void **state)
     host_done(&h);
 }
 
+/* As many listeners as one in ten of which may be longer than usual. */
+static void add_usual(struct host *h, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char socket[32];
+
+        (void)snprintf(socket, sizeof socket, "0.0.0.0:%u", 1000 + i);
+        add_tcp(h, socket, "0/128", "0:root:a.service", "900:web:root:a.service");
+    }
+}
+
+static void one_long_row_costs_no_column(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_init(&h);
+    add_usual(&h, 2);
+    add_tcp(&h, "0.0.0.0:2000", "0/128", "0:root:",
+            "12345:a-long-process-name-of-one:root:a-unit-that-somebody-has-given-a-very-long-name.service");
+    scene_seal(&h.s);
+    assert_table(
+        &h.s.view, 102,
+        "PROTO ADDRESS:PORT SCOPE CLASS      SERVICE QUEUE DROPS CONNS RESTARTS OWNER         USER UNIT\n"
+        "tcp   0.0.0.0:1000 any   well-known -       0/128     0     -        - web[900]      root "
+        "a.service\n"
+        "tcp   0.0.0.0:1001 any   well-known -       0/128     0     -        - web[900]      root "
+        "a.service\n"
+        "tcp   0.0.0.0:2000 any   registered -       0/128     0     -        - a-l...[12345] root "
+        "a-unit-th...\n");
+    host_done(&h);
+}
+
+static void one_long_address_costs_no_column(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_init(&h);
+    add_usual(&h, 2);
+    add_tcp(&h, "[fe80::5054:ff:fe12:3456%2]:2000", "0/128", "0:root:a.service", "900:web:root:a.service");
+    scene_seal(&h.s);
+    assert_table(
+        &h.s.view, 100,
+        "PROTO ADDRESS:PORT  SCOPE      CLASS      SERVICE QUEUE DROPS CONNS RESTARTS OWNER    USER UNIT\n"
+        "tcp   0.0.0.0:1000  any        well-known -       0/128     0     -        - web[900] root "
+        "a.service\n"
+        "tcp   0.0.0.0:1001  any        well-known -       0/128     0     -        - web[900] root "
+        "a.service\n"
+        "tcp   [fe80::5054:ff:fe12:3456%if2]:2000\n"
+        "                    link-local registered -       0/128     0     -        - web[900] root "
+        "a.service\n");
+    host_done(&h);
+}
+
+/* What many rows have is no exception, and is not cut while a column can go. */
+static void many_long_rows_cost_one(void **state)
+{
+    struct host h;
+    char *text;
+
+    (void)state;
+    host_init(&h);
+    add_usual(&h, 2);
+    for (unsigned i = 0; i < 2; i++)
+        add_tcp(&h, i == 0 ? "0.0.0.0:2000" : "0.0.0.0:2001", "0/128",
+                "0:root:", "12345:web:root:a-unit-that-somebody-has-given-a-very-long-name.service");
+    scene_seal(&h.s);
+    text = render(&h.s.view, 100, false);
+    assert_false(is_word_of_heading(text, "UNIT"));
+    assert_null(strstr(text, "..."));
+    free(text);
+    host_done(&h);
+}
+
+static void the_sockets_of_a_group_are_counted(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_init(&h);
+    add_tcp(&h, "*:80", "0/511", "0:root:", "100:nginx:root:");
+    add_tcp(&h, "*:80", "0/511", "0:root:", "101:nginx:root:");
+    add_udp(&h, "udp/0.0.0.0:5353", 0, "108:avahi:", "");
+    add_udp(&h, "udp/0.0.0.0:5353", 0, "1000:alice:", "");
+    add_tcp(&h, "*:22", "0/128", "0:root:", "7:sshd:root:");
+    scene_seal(&h.s);
+    assert_table(&h.s.view, 0,
+                 "PROTO  ADDRESS:PORT  SCOPE  CLASS       SERVICE   QUEUE  DROPS  CONNS  RESTARTS  OWNER     "
+                 "     USER         UNIT  NOTES\n"
+                 "tcp    *:22          any    well-known  ssh       0/128      0      -         -  sshd[7]   "
+                 "     root         -\n"
+                 "tcp    *:80          any    well-known  http     0/1022      0      -         -  "
+                 "nginx[100]+1   root         -     2 sockets\n"
+                 "udp    0.0.0.0:5353  any    registered  mdns         0B      0      -         -  "
+                 "(alice,avahi)  alice,avahi  -     2 sockets of several users\n");
+    host_done(&h);
+}
+
+static void a_service_of_another_name_is_a_guess(void **state)
+{
+    struct host h;
+    char *text;
+
+    (void)state;
+    host_init(&h);
+    add_tcp(&h, "*:22", "0/128", "0:root:", "7:sshd:root:");
+    add_tcp(&h, "*:80", "0/511", "0:root:", "100:mariadbd:root:");
+    scene_seal(&h.s);
+    text = render(&h.s.view, 0, false);
+    assert_non_null(strstr(text, "  ssh  "));
+    assert_non_null(strstr(text, "  http?  "));
+    free(text);
+    host_done(&h);
+}
+
+static void filters_leave_rows_out(void **state)
+{
+    static const struct port_range port = {53, 53};
+    struct view_filter filter = {.ports = &port, .port_count = 1};
+    struct host h;
+    char *text;
+
+    (void)state;
+    ordinary_host(&h);
+    h.s.view.filter = &filter;
+    text = render(&h.s.view, 0, false);
+    assert_non_null(strstr(text, "\ntcp    127.0.0.53"));
+    assert_non_null(strstr(text, "\nudp    127.0.0.53"));
+    assert_null(strstr(text, ":22"));
+    free(text);
+    filter.one_protocol = true;
+    text = render(&h.s.view, 0, false);
+    assert_non_null(strstr(text, "\ntcp    127.0.0.53"));
+    assert_null(strstr(text, "\nudp"));
+    free(text);
+    filter = (struct view_filter){.problems = true};
+    text = render(&h.s.view, 0, false);
+    assert_non_null(strstr(text, "127.0.0.1:3306"));
+    assert_null(strstr(text, ":22"));
+    free(text);
+    host_done(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -666,6 +810,12 @@ int main(void)
         cmocka_unit_test(colours_are_never_the_only_sign),
         cmocka_unit_test(critical_rules_are_red_and_others_yellow),
         cmocka_unit_test(one_critical_rule_among_warnings_makes_them_red),
+        cmocka_unit_test(one_long_row_costs_no_column),
+        cmocka_unit_test(one_long_address_costs_no_column),
+        cmocka_unit_test(many_long_rows_cost_one),
+        cmocka_unit_test(the_sockets_of_a_group_are_counted),
+        cmocka_unit_test(a_service_of_another_name_is_a_guess),
+        cmocka_unit_test(filters_leave_rows_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
