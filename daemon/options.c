@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPTION_HELP = 'h', OPTION_CONFIG = 'c', OPTION_LISTEN = 'l', OPTION_JSON = 'j', OPTION_ALL = 'a' };
+enum {
+    OPTION_HELP = 'h',
+    OPTION_CONFIG = 'c',
+    OPTION_LISTEN = 'l',
+    OPTION_JSON = 'j',
+    OPTION_ALL = 'a',
+    OPTION_DEBUG = 'd'
+};
 
 int options_usage_error(const struct command *command, const char *format, ...)
 {
@@ -69,6 +76,7 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_LISTEN: return add_listen(command, options, optarg, ret_status);
     case OPTION_JSON: options->json = true; return true;
     case OPTION_ALL: options->all = true; return true;
+    case OPTION_DEBUG: options->debug = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
     default:
         if (optopt != 0)
@@ -81,7 +89,7 @@ static bool take_option(const struct command *command, int option, char **argv, 
 
 bool options_parse(const struct command *command, int argc, char **argv, struct options *ret, int *ret_status)
 {
-    struct option all[6] = {{"help", no_argument, NULL, OPTION_HELP}};
+    struct option all[7] = {{"help", no_argument, NULL, OPTION_HELP}};
     size_t count = 1;
     int option;
 
@@ -94,6 +102,8 @@ bool options_parse(const struct command *command, int argc, char **argv, struct 
         all[count++] = (struct option){"json", no_argument, NULL, OPTION_JSON};
     if (command->takes_all)
         all[count++] = (struct option){"all", no_argument, NULL, OPTION_ALL};
+    if (command->takes_debug)
+        all[count++] = (struct option){"debug", no_argument, NULL, OPTION_DEBUG};
     opterr = 0;
     optind = 1;
     while ((option = getopt_long(argc, argv, ":h", all, NULL)) != -1) {

@@ -21,6 +21,7 @@ struct command {
     bool takes_json;
     bool takes_all;
     bool takes_config;
+    bool takes_debug;
     int max_operands;
     int usage_status;   /* exit status of a usage error */
     int failure_status; /* likewise when what it is for cannot be done */
@@ -33,6 +34,7 @@ struct options {
     struct ip_ports listen;  /* owned */
     bool json;
     bool all;
+    bool debug;
     char **operands;
     int operand_count;
 };
