@@ -87,6 +87,7 @@ $(O)/%.o: %.c
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/snapshot core/text core/buf
 RULES := core/rules core/own core/judge_survey core/judge_roles core/judge_expect core/judge_deny core/judge_other core/uid_counts core/err
+ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
@@ -113,8 +114,10 @@ NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
-NEEDS_test_alert := core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_alert := $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
+NEEDS_test_hand_over := $(NEEDS_test_alert)
+NEEDS_test_alert_series := $(NEEDS_test_alert)
 NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
@@ -154,21 +157,21 @@ NEEDS_test_collectors := collectors/collectors collectors/told collectors/listen
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock $(NEEDS_test_alert)
-NEEDS_test_prom := $(PROM) exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 JSON := exporters/json exporters/json_write exporters/expected
-NEEDS_test_json := $(JSON) exporters/view core/status core/alert core/transition $(RULES) \
+NEEDS_test_json := $(JSON) exporters/view core/status $(ALERTS) $(RULES) \
 	$(CORE_MODEL)
 NEEDS_test_json_read := exporters/json_read $(NEEDS_test_json)
 TABLE := exporters/table exporters/table_expected exporters/grid exporters/grid_fit exporters/expected exporters/service_hint
-NEEDS_test_table := $(TABLE) exporters/view core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_table := $(TABLE) exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_expected := $(NEEDS_test_table)
-NEEDS_test_service_hint := exporters/service_hint exporters/view core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_service_hint := exporters/service_hint exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
-NEEDS_test_page := exporters/page exporters/expected exporters/view core/status core/alert core/transition $(RULES) $(CORE_MODEL)
+NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
-	core/duration core/status core/alert \
-	core/transition $(RULES) $(CORE_MODEL)
+	core/duration core/status \
+	$(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf
 NEEDS_test_guests := exporters/guests
 NEEDS_test_bodies := exporters/bodies exporters/shelf $(PROM) exporters/page $(JSON) $(NEEDS_test_board)

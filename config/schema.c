@@ -97,7 +97,7 @@ static const struct schema_key limits_keys[] = {
     LIMIT("history", history, 0, 65536, "4096"),
     LIMIT("alerts", alerts, 1, 65536, "1000"),
     LIMIT("page_rows", page_rows, 1, 65536, "500"),
-    LIMIT("log_lines", log_lines, 1, 100000, "600"),
+    LIMIT("log_lines", log_lines, 1, 100000, "60"),
     LIMIT("series", series, 0, 1000000, "20000"),
     {0},
 };

@@ -14,7 +14,7 @@ struct limits {
     int64_t history;        /* services that have gone and are remembered */
     int64_t alerts;         /* about listeners that no expect entry is about */
     int64_t page_rows;      /* of each table of the page */
-    int64_t log_lines;      /* a minute */
+    int64_t log_lines;      /* a minute about one rule */
     int64_t series;         /* of an exposition */
 };
 

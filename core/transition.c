@@ -8,14 +8,13 @@ void subscribers_add(struct subscribers *list, transition_fn *fn, void *arg)
     list->items[list->count++] = (struct subscriber){fn, arg};
 }
 
-void subscribers_tell(const struct subscribers *list, const struct alert *alert, enum alert_state before,
-                      struct instant at)
+void subscribers_tell(const struct subscribers *list, const struct transition *t)
 {
-    struct transition t = {.alert = alert, .before = before, .at = at};
+    struct transition labelled = *t;
 
     if (!list || list->count == 0)
         return;
-    alert_labels(alert, &t.labels);
+    alert_labels(t->alert, &labelled.labels);
     for (size_t i = 0; i < list->count; i++)
-        list->items[i].fn(list->items[i].arg, &t);
+        list->items[i].fn(list->items[i].arg, &labelled);
 }

@@ -11,7 +11,9 @@ struct transition {
     const struct alert *alert; /* as it is from now on */
     enum alert_state before;   /* ALERT_RESOLVED for one that is new */
     struct instant at;
-    struct alert_labels labels;
+    const struct alert_key *from; /* the condition that gave way to it; NULL for none */
+    bool is_handed_over;          /* it resolved, and is the from of another transition of this moment */
+    struct alert_labels labels;   /* filled by subscribers_tell() */
 };
 
 typedef void transition_fn(void *arg, const struct transition *t);
@@ -31,7 +33,6 @@ struct subscribers {
 void subscribers_add(struct subscribers *list, transition_fn *fn, void *arg);
 
 /* Tells all of them, in the order in which they were added. list may be NULL. */
-void subscribers_tell(const struct subscribers *list, const struct alert *alert, enum alert_state before,
-                      struct instant at);
+void subscribers_tell(const struct subscribers *list, const struct transition *t);
 
 #endif

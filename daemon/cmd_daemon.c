@@ -411,6 +411,8 @@ static int run(const struct command *command, int argc, char **argv)
 
     if (!options_parse(command, argc, argv, &d.options, &status))
         return status;
+    if (d.options.debug)
+        log_debug_on();
     memory_prepare(&d.memory);
     r = load(&d, &config);
     d.config = config;
@@ -424,10 +426,11 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_daemon = {
     .name = "daemon",
-    .arguments = "[--config FILE] [--listen ADDRESS:PORT]...",
+    .arguments = "[--config FILE] [--listen ADDRESS:PORT]... [--debug]",
     .summary = "Run in the foreground: poll, alert, serve metrics",
     .help = "  --config FILE          (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
             "  --listen ADDRESS:PORT  serve HTTP here instead of web.listen; may be repeated\n"
+            "  --debug                also log what is pending, and what ends before it fired\n"
             "  --help                 print this help\n\n"
             "SIGHUP reloads the configuration; if it is wrong, the old one stays in force.\n"
             "SIGTERM and SIGINT stop the daemon.\n\n"
@@ -435,6 +438,7 @@ const struct command command_daemon = {
             "configuration, with which another start would end likewise.\n",
     .takes_listen = true,
     .takes_config = true,
+    .takes_debug = true,
     .usage_status = EXIT_USAGE,
     .run = run,
 };

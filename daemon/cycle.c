@@ -145,7 +145,7 @@ static void judged_done(const struct judged *j)
 
 static bool was_true(const void *arg, const struct alert_key *key)
 {
-    return alerts_know(arg, key);
+    return alerts_find(arg, key);
 }
 
 /* Judges all that was looked at, and only then cuts what is shown of it. */

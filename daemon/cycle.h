@@ -7,6 +7,7 @@
 
 #include "collectors/collectors.h"
 #include "config/config.h"
+#include "core/alerts.h"
 #include "core/transition.h"
 #include "exporters/view.h"
 

@@ -6,11 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int log_level = LOG_INFO;
+
+void log_debug_on(void)
+{
+    log_level = LOG_DEBUG;
+}
+
+bool log_wants(int priority)
+{
+    return priority <= log_level;
+}
+
 void log_write(int priority, const char *format, ...)
 {
     char line[LOG_LINE_MAX];
     va_list args;
 
+    if (!log_wants(priority))
+        return;
     va_start(args, format);
     text_vformat(line, sizeof line, format, args); /* cut on purpose */
     va_end(args);

@@ -17,6 +17,7 @@ enum {
     OPTION_PORT = 'p',
     OPTION_PROTOCOL = 'P',
     OPTION_PROBLEMS = 'w',
+    OPTION_DEBUG = 'd',
 };
 
 int options_usage_error(const struct command *command, const char *format, ...)
@@ -121,6 +122,7 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_PORT: return set_ports(command, options, optarg, ret_status);
     case OPTION_PROTOCOL: return set_protocol(command, options, optarg, ret_status);
     case OPTION_PROBLEMS: options->filter.problems = true; return true;
+    case OPTION_DEBUG: options->debug = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
     default:
         if (optopt != 0)
@@ -131,8 +133,8 @@ static bool take_option(const struct command *command, int option, char **argv, 
     }
 }
 
-/* Those that a subcommand takes; with the one that ends them there are nine. */
-enum { OPTIONS_MAX = 9 };
+/* Those that a subcommand takes; with the one that ends them there are ten. */
+enum { OPTIONS_MAX = 10 };
 
 static void name_options(const struct command *command, struct option ret[static OPTIONS_MAX])
 {
@@ -148,6 +150,7 @@ static void name_options(const struct command *command, struct option ret[static
         {command->takes_filter, {"port", required_argument, NULL, OPTION_PORT}},
         {command->takes_filter, {"protocol", required_argument, NULL, OPTION_PROTOCOL}},
         {command->takes_filter, {"problems", no_argument, NULL, OPTION_PROBLEMS}},
+        {command->takes_debug, {"debug", no_argument, NULL, OPTION_DEBUG}},
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)

@@ -24,6 +24,7 @@ struct command {
     bool takes_all;
     bool takes_filter; /* --port, --protocol, --problems */
     bool takes_config;
+    bool takes_debug;
     int max_operands;
     int usage_status;   /* exit status of a usage error */
     int failure_status; /* likewise when what it is for cannot be done */
@@ -38,6 +39,7 @@ struct options {
     bool all;
     struct view_filter filter;
     struct port_range *ports; /* owned; the filter's */
+    bool debug;
     char **operands;
     int operand_count;
 };

@@ -1,7 +1,8 @@
 /* What the daemon tells of itself and of what it finds: log lines, and the
- * status that systemd shows. What goes on is told once. Anybody can make
- * listeners that no expect entry is about, so lines about these have an
- * allowance of their own, and cannot silence others. Main thread only. */
+ * status that systemd shows. What goes on is told once. Each rule has an
+ * allowance of lines, and since anybody can make listeners that no expect entry
+ * is about, lines about these have others than those about expected services:
+ * nobody's flood silences what it is not about. Main thread only. */
 #ifndef SOCKWATCH_DAEMON_TELL_H
 #define SOCKWATCH_DAEMON_TELL_H
 
@@ -14,9 +15,18 @@ enum told_kind {
     TOLD_KIND_COUNT
 };
 
+/* Of lines about no alert. */
+#define TOLD_NO_RULE RULE_COUNT
+
+/* How much may be told of one kind. */
+struct told_lines {
+    struct allowance rules[RULE_COUNT + 1]; /* by rule, or TOLD_NO_RULE */
+    struct allowance bytes;                 /* of all of them; of lines it has any number */
+};
+
 /* What was told last; begins as {0}. */
 struct told {
-    struct allowance allowances[TOLD_KIND_COUNT];
+    struct told_lines kinds[TOLD_KIND_COUNT];
     int64_t lines_max; /* limits.log_lines */
     uint64_t left_out; /* lines, since the start */
     char status[160];
@@ -30,14 +40,15 @@ struct told {
     } dropped[DROPPED_COUNT];
 };
 
-/* Lets so many lines of each kind be written a minute from now on. */
+/* Lets so many lines of each allowance be written a minute from now on. */
 void tell_limit(struct told *told, const struct limits *limits);
 
-/* Tells how many lines were left out in a minute that is over. Returns how many
- * were since the start. */
+/* Tells, for each rule, how many lines more there were in a minute that is over.
+ * Returns how many were left out since the start. */
 uint64_t tell_left_out(struct told *told, int64_t now_ms);
 
-/* One line for each transition; a subscriber, whose argument is the told. */
+/* One line for each transition, where a condition gave way to another for both;
+ * what did not fire is for who debugs. A subscriber, whose argument is the told. */
 void tell_transition(void *arg, const struct transition *t);
 
 /* Says once what of a class cannot be read, and once that it can again. */

@@ -109,6 +109,19 @@ static void take_alerts(struct series *series, const struct alert_list *alerts, 
     }
 }
 
+/* Takes the series that were 1 lately of the key from *index on. */
+static void take_ended(struct series *series, const struct alert_list *alerts, size_t *index)
+{
+    for (; *index < alerts->ended_count; (*index)++) {
+        const struct ended_series *ended = &alerts->ended[*index];
+        const struct alert_series key = alert_series_of_ended(ended);
+
+        if (alert_series_compare(&key, &series->key) != 0)
+            return;
+        series->severities[ended->severity].there = true;
+    }
+}
+
 static void series_samples(struct prom *p, const struct series *s)
 {
     for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
@@ -130,37 +143,76 @@ static void series_samples(struct prom *p, const struct series *s)
     }
 }
 
+/* Where a walk over all series is: what stands, what is, what was lately. */
+struct walk {
+    struct standing standing;
+    const struct alert_list *alerts;
+    size_t next_alert, next_ended;
+};
+
+/* Makes key the first of the two. */
+static void take_first(struct alert_series *key, bool *any, const struct alert_series *other)
+{
+    if (!*any || alert_series_compare(other, key) < 0)
+        *key = *other;
+    *any = true;
+}
+
+/* Finds the series that comes next. Returns false at the end. */
+static bool walk_now(struct walk *w, struct alert_series *ret)
+{
+    enum severity severity;
+    bool any = standing_now(&w->standing, ret, &severity);
+
+    if (w->next_alert < w->alerts->count) {
+        const struct alert_series key = alert_series_of(&w->alerts->items[w->next_alert].key);
+
+        take_first(ret, &any, &key);
+    }
+    if (w->next_ended < w->alerts->ended_count) {
+        const struct alert_series key = alert_series_of_ended(&w->alerts->ended[w->next_ended]);
+
+        take_first(ret, &any, &key);
+    }
+    return any;
+}
+
 void prom_render_alert_firing(struct prom *p)
 {
-    const struct alert_list *alerts = p->view->alerts;
     struct service *services = sort_services(p->view);
-    struct standing standing = {.classes = p->view->verdict->classes,
-                                .services = services,
-                                .service_count = p->view->verdict->service_count};
-    enum severity severity;
-    size_t next = 0;
+    struct walk walk = {.standing = {.classes = p->view->verdict->classes,
+                                     .services = services,
+                                     .service_count = p->view->verdict->service_count},
+                        .alerts = p->view->alerts};
+    struct alert_series key;
 
     if (!services) {
         p->x.out->failed = true;
         return;
     }
-    for (;;) {
-        struct series series = {0};
-        bool stands = standing_now(&standing, &series.key, &severity);
+    while (walk_now(&walk, &key)) {
+        struct series series = {.key = key};
 
-        if (next < alerts->count) {
-            const struct alert_series key = alert_series_of(&alerts->items[next].key);
-
-            if (!stands || alert_series_compare(&key, &series.key) < 0)
-                series.key = key;
-        } else if (!stands) {
-            break;
-        }
-        take_standing(&series, &standing);
-        take_alerts(&series, alerts, &next);
+        take_standing(&series, &walk.standing);
+        take_alerts(&series, walk.alerts, &walk.next_alert);
+        take_ended(&series, walk.alerts, &walk.next_ended);
         series_samples(p, &series);
     }
     free(services);
+}
+
+/* All of them from the start, so that the first one is seen as an increase. One
+ * look has counted nothing. */
+void prom_render_alerts_fired(struct prom *p)
+{
+    for (int rule = 0; p->view->has_history && rule < RULE_COUNT; rule++) {
+        for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
+            exposition_begin_essential(&p->x);
+            exposition_label(&p->x, "rule", rule_name((enum rule)rule));
+            exposition_label(&p->x, "severity", severity_name((enum severity)severity));
+            exposition_count(&p->x, p->view->alerts->fired[rule][severity]);
+        }
+    }
 }
 
 void prom_render_alerts(struct prom *p)

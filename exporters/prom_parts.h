@@ -47,5 +47,6 @@ void prom_listener_count(struct prom *p, size_t index, uint64_t value);
 void prom_render_connections(struct prom *p);
 void prom_render_alert_firing(struct prom *p);
 void prom_render_alerts(struct prom *p);
+void prom_render_alerts_fired(struct prom *p);
 
 #endif

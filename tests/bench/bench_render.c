@@ -9,6 +9,7 @@
  * ratio to a reference of the same run: the lines of the finished exposition,
  * added one by one to a buffer that is as empty as that of a rendering. So
  * what memory costs on the machine is in both. */
+#include "core/alerts.h"
 #include "exporters/json.h"
 #include "exporters/page.h"
 #include "exporters/prom.h"

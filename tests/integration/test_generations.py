@@ -183,7 +183,7 @@ class AcceptQueueTest(GenerationsCase):
 
     def test_for_delays_it(self):
         listener = self.listen(5601, backlog=0)
-        daemon = self.daemon(QUEUE % 'severity = "warning"; for = "1s";')
+        daemon = self.daemon(QUEUE % 'severity = "warning"; for = "1s";', ["--debug"])
         started = time.monotonic()
         self.hold(client("127.0.0.1", 5601))
         daemon.wait_firing({SATURATED})

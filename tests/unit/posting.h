@@ -2,6 +2,7 @@
 #ifndef SOCKWATCH_TESTS_UNIT_POSTING_H
 #define SOCKWATCH_TESTS_UNIT_POSTING_H
 
+#include "core/alerts.h"
 #include "exporters/board.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/rows.h"

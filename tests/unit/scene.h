@@ -8,6 +8,7 @@
 #ifndef SOCKWATCH_TESTS_UNIT_SCENE_H
 #define SOCKWATCH_TESTS_UNIT_SCENE_H
 
+#include "core/alerts.h"
 #include "exporters/view.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/rows.h"

@@ -1,118 +1,8 @@
-#include "core/alert.h"
-#include "core/transition.h"
+#include "tests/unit/alerting.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random.h"
-#include "tests/unit/unit.h"
-
-#include <stdio.h>
 
 #define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
-
-enum { TRANSITIONS_MAX = 256 };
-
-/* A transition, as it was told. */
-struct told {
-    struct alert alert;
-    enum alert_state before;
-    struct instant at;
-};
-
-/* An alert list, the verdict it gets next, and what it reported since the last
- * step. */
-struct world {
-    struct alerts alerts;
-    struct finding findings[TRANSITIONS_MAX];
-    struct verdict verdict;
-    bool ignore_for;
-    struct told transitions[TRANSITIONS_MAX];
-    size_t transition_count;
-    struct subscribers subscribers; /* this world itself */
-};
-
-static void record(void *arg, const struct transition *t)
-{
-    struct world *w = arg;
-
-    assert_true(w->transition_count < TRANSITIONS_MAX);
-    w->transitions[w->transition_count++] = (struct told){*t->alert, t->before, t->at};
-}
-
-/* Sees all of a class of sockets, or nothing of it. */
-static void see(struct world *w, enum protocol protocol, bool seen)
-{
-    w->verdict.classes[protocol].seen = w->verdict.classes[protocol].complete = seen;
-}
-
-static void see_all(struct world *w, bool seen)
-{
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        see(w, (enum protocol)i, seen);
-}
-
-static int set_up(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-
-    if (!w)
-        return -1;
-    w->verdict.findings = w->findings;
-    see_all(w, true);
-    subscribers_add(&w->subscribers, record, w);
-    *state = w;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *w = *state;
-
-    alerts_done(&w->alerts);
-    free(w);
-    return 0;
-}
-
-static struct finding *find(struct world *w, enum rule rule, const char *name, int64_t for_ms)
-{
-    struct finding *f = &w->findings[w->verdict.count++];
-
-    assert_true(w->verdict.count <= TRANSITIONS_MAX);
-    *f = (struct finding){.key = {.rule = rule}, .severity = SEVERITY_CRITICAL, .for_ms = for_ms};
-    (void)snprintf(f->key.name, sizeof f->key.name, "%s", name);
-    (void)snprintf(f->summary, sizeof f->summary, "%s is so", name);
-    return f;
-}
-
-/* An UnexpectedListener about 0.0.0.0:port. */
-static struct finding *find_listener(struct world *w, uint16_t port)
-{
-    struct finding *f = find(w, RULE_UNEXPECTED_LISTENER, "", 0);
-
-    f->key.has_port = f->key.has_endpoint = true;
-    f->key.port = port;
-    f->key.address.version = 4;
-    return f;
-}
-
-static struct instant at(int64_t mono_ms)
-{
-    return (struct instant){mono_ms, mono_ms + 1000000};
-}
-
-/* Applies the verdict; the next one begins empty. */
-static void step(struct world *w, int64_t mono_ms)
-{
-    w->transition_count = 0;
-    assert_int_equal(alerts_update(&w->alerts, &w->verdict, at(mono_ms), w->ignore_for, &w->subscribers), 0);
-    w->verdict.count = 0;
-}
-
-static void assert_transition(const struct world *w, size_t i, enum alert_state alert_state,
-                              enum alert_state before)
-{
-    assert_true(i < w->transition_count);
-    assert_int_equal(w->transitions[i].alert.state, alert_state);
-    assert_int_equal(w->transitions[i].before, before);
-}
 
 static void states_are_named_as_in_the_contract(void **state)
 {
@@ -459,20 +349,17 @@ static void forgetting_resolves_what_the_policy_does_not_want(void **state)
 {
     struct world *w = *state;
 
-    find_on_port_80(w, "a", 0);
-    find_on_port_80(w, "b", 1000);
-    find_on_port_80(w, "c", 0);
     find_listener(w, 8080);
+    find_listener(w, 8081)->key.rule = RULE_EXPOSED;
+    find_on_port_80(w, "c", 0);
     find(w, RULE_BLIND, "", 0);
     step(w, 0);
-    assert_int_equal(w->alerts.count, 5);
+    assert_int_equal(w->alerts.count, 4);
 
     forget(w, "c", true);
-    assert_int_equal(w->transition_count, 2);
+    assert_int_equal(w->transition_count, 1);
     assert_transition(w, 0, ALERT_RESOLVED, ALERT_FIRING);
-    assert_string_equal(w->transitions[0].alert.key.name, "a");
-    assert_transition(w, 1, ALERT_RESOLVED, ALERT_PENDING);
-    assert_string_equal(w->transitions[1].alert.key.name, "b");
+    assert_int_equal(w->transitions[0].alert.key.port, 8081);
     assert_int_equal(w->alerts.count, 3);
 
     forget(w, "c", false);
@@ -486,6 +373,27 @@ static void forgetting_resolves_what_the_policy_does_not_want(void **state)
     assert_int_equal(w->alerts.count, 2);
 }
 
+/* Something else may be wrong with a service that is still expected. */
+static void forgetting_leaves_services_to_the_next_verdict(void **state)
+{
+    struct world *w = *state;
+
+    find_on_port_80(w, "a", 0);
+    find_on_port_80(w, "b", 1000);
+    find_on_port_80(w, "c", 0);
+    step(w, 0);
+    forget(w, "c", true);
+    assert_int_equal(w->transition_count, 0);
+    find_on_port_80(w, "c", 0);
+    step(w, 1);
+    assert_int_equal(w->transition_count, 2);
+    assert_transition(w, 0, ALERT_RESOLVED, ALERT_FIRING);
+    assert_string_equal(w->transitions[0].alert.key.name, "a");
+    assert_transition(w, 1, ALERT_RESOLVED, ALERT_PENDING);
+    assert_string_equal(w->transitions[1].alert.key.name, "b");
+    assert_int_equal(w->alerts.count, 1);
+}
+
 /* In the dark nothing else would ever resolve them. */
 static void forgetting_works_in_the_dark(void **state)
 {
@@ -497,9 +405,24 @@ static void forgetting_works_in_the_dark(void **state)
     step(w, 1);
     assert_int_equal(w->alerts.count, 1);
     forget(w, "b", false);
+    step(w, 2);
     assert_int_equal(w->transition_count, 1);
     assert_transition(w, 0, ALERT_RESOLVED, ALERT_FIRING);
     assert_int_equal(w->alerts.count, 0);
+}
+
+static void what_a_later_policy_wants_again_stays(void **state)
+{
+    struct world *w = *state;
+
+    find_on_port_80(w, "a", 0);
+    step(w, 0);
+    forget(w, "b", false);
+    forget(w, "a", false);
+    see_all(w, false);
+    step(w, 1);
+    assert_int_equal(w->transition_count, 0);
+    assert_int_equal(w->alerts.count, 1);
 }
 
 static void what_is_kept_goes_on_as_it_was(void **state)
@@ -511,6 +434,8 @@ static void what_is_kept_goes_on_as_it_was(void **state)
     find_on_port_80(w, "c", 0);
     step(w, 0);
     forget(w, "b", false);
+    find_on_port_80(w, "b", 1000);
+    step(w, 999);
     assert_int_equal(w->alerts.count, 1);
     assert_string_equal(w->alerts.items[0].key.name, "b");
     assert_int_equal(w->alerts.items[0].state, ALERT_PENDING);
@@ -786,7 +711,7 @@ static void transitions_tell_when_they_happened(void **state)
 {
     struct world *w = *state;
 
-    find_on_port_80(w, "a", 0);
+    find_listener(w, 8080);
     step(w, 5000);
     assert_int_equal(w->transitions[0].at.mono_ms, 5000);
     assert_int_equal(w->transitions[0].at.wall_ms, 1005000);
@@ -839,12 +764,12 @@ static void forgetting_changes_only_what_it_resolves(void **state)
     struct world *w = *state;
     uint64_t before;
 
-    find_on_port_80(w, "a", 0);
+    find_listener(w, 8080);
     step(w, 0);
     before = w->alerts.changes;
-    forget(w, "a", false);
+    forget(w, "a", true);
     assert_int_equal(w->alerts.changes, before);
-    forget(w, "b", false);
+    forget(w, "a", false);
     assert_true(w->alerts.changes > before);
 }
 
@@ -931,28 +856,43 @@ static void find_some_conditions(struct world *w, uint32_t *seed)
     }
 }
 
-/* How many alerts change their state when the same verdict is applied to them
- * once more. */
+/* Returns owned. */
+static void *copy_of(const void *items, size_t count, size_t capacity, size_t size)
+{
+    void *copy = malloc(capacity * size + 1);
+
+    assert_non_null(copy);
+    if (count > 0)
+        memcpy(copy, items, count * size);
+    return copy;
+}
+
+/* How much changes when the same verdict is applied once more: alerts their
+ * state, series their being there. */
 static size_t count_changes(struct world *w, int64_t mono_ms)
 {
     struct alerts copy = w->alerts;
     size_t count;
 
-    copy.items = malloc(copy.capacity * sizeof *copy.items + 1);
-    assert_non_null(copy.items);
-    if (copy.count > 0)
-        memcpy(copy.items, w->alerts.items, copy.count * sizeof *copy.items);
+    copy.items = copy_of(copy.items, copy.count, copy.capacity, sizeof *copy.items);
+    copy.ended.items =
+        copy_of(copy.ended.items, copy.ended.count, copy.ended.capacity, sizeof *copy.ended.items);
+    copy.waiting.items =
+        copy_of(copy.waiting.items, copy.waiting.count, copy.waiting.count, sizeof *copy.waiting.items);
     w->transition_count = 0;
     assert_int_equal(alerts_update(&copy, &w->verdict, at(mono_ms), false, &w->subscribers), 0);
-    count = w->transition_count;
+    count = w->transition_count + (w->alerts.ended.count - copy.ended.count);
     alerts_done(&copy);
     return count;
 }
 
 static bool same_lists(const struct alert_list *a, const struct alert_list *b)
 {
-    if (a->count != b->count)
+    if (a->count != b->count || a->ended_count != b->ended_count)
         return false;
+    for (size_t i = 0; i < a->ended_count; i++)
+        if (strcmp(a->ended[i].name, b->ended[i].name) != 0 || a->ended[i].until_ms != b->ended[i].until_ms)
+            return false;
     for (size_t i = 0; i < a->count; i++)
         if (strcmp(a->items[i].key.name, b->items[i].key.name) != 0 ||
             a->items[i].state != b->items[i].state || a->items[i].severity != b->items[i].severity ||
@@ -994,6 +934,8 @@ static void alerts_are_due_exactly_when_the_same_verdict_changes_a_state(void **
             not_due += !is_due;
         }
         now += next_random(&seed) % 4 * (next_random(&seed) % 16);
+        if (next_random(&seed) % 16 == 0)
+            now += ALERT_SERIES_ENDED_MS / 3;
         alert_list_unref(before);
         alert_list_unref(after);
     }
@@ -1014,8 +956,8 @@ static void alerts_about_listeners_are_limited(void **state)
     assert_int_equal(w->alerts.about_listeners, 3);
     assert_int_equal(w->alerts.dropped, 2);
     assert_int_equal(w->transition_count, 4);
-    assert_true(alerts_know(&w->alerts, &find_listener(w, 3)->key));
-    assert_false(alerts_know(&w->alerts, &find_listener(w, 4)->key));
+    assert_non_null(alerts_find(&w->alerts, &find_listener(w, 3)->key));
+    assert_null(alerts_find(&w->alerts, &find_listener(w, 4)->key));
 
     w->verdict.count = 0; /* one has gone: there is room for another */
     for (uint16_t port = 2; port <= 5; port++)
@@ -1024,8 +966,8 @@ static void alerts_about_listeners_are_limited(void **state)
     step(w, 2);
     assert_int_equal(w->alerts.about_listeners, 3);
     assert_int_equal(w->alerts.dropped, 3);
-    assert_true(alerts_know(&w->alerts, &find_listener(w, 4)->key));
-    assert_false(alerts_know(&w->alerts, &find_listener(w, 1)->key));
+    assert_non_null(alerts_find(&w->alerts, &find_listener(w, 4)->key));
+    assert_null(alerts_find(&w->alerts, &find_listener(w, 1)->key));
     w->verdict.count = 0;
     step(w, 3);
     assert_int_equal(w->alerts.count, 0);
@@ -1055,7 +997,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(alerts_with_nearly_the_same_key_do_not_mix, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_and_new_alerts_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgetting_resolves_what_the_policy_does_not_want, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forgetting_leaves_services_to_the_next_verdict, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgetting_works_in_the_dark, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_later_policy_wants_again_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_kept_goes_on_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_alerts_there_is_nothing_to_forget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(done_may_be_repeated, set_up, tear_down),

@@ -1,7 +1,7 @@
 /* Memory that is refused at any step on the way from sockets to alerts: each
  * step says so, what was there before stays as it was, and the next attempt
  * gets where it would have got at once. */
-#include "core/alert.h"
+#include "core/alerts.h"
 #include "core/snapshot.h"
 #include "core/transition.h"
 #include "tests/unit/judged.h"
@@ -527,6 +527,42 @@ static void without_memory_nothing_begins(void **state)
     assert_true(refuse_stop());
 }
 
+/* A condition that gives way to another, with one that ends beside it. */
+static void a_hand_over_is_made_whole_or_not_at_all(void **state)
+{
+    struct finding findings[2] = {
+        {.key = {.rule = RULE_LOOPBACK_ONLY, .name = "mysql"}},
+        {.key = {.rule = RULE_UNEXPECTED_LISTENER, .has_endpoint = true}},
+    };
+    struct verdict verdict = {.findings = findings, .count = 2};
+    struct alerts alerts = {.count = 0};
+    const struct instant now = {.mono_ms = 1000};
+    size_t n;
+
+    (void)state;
+    verdict.classes[PROTOCOL_TCP].seen = verdict.classes[PROTOCOL_TCP].complete = true;
+    assert_int_equal(alerts_update(&alerts, &verdict, now, false, NULL), 0);
+    findings[0].key.rule = RULE_NOT_LISTENING;
+    findings[0].for_ms = 5000;
+    verdict.count = 1;
+    for (n = 1;; n++) {
+        refuse_nth(n);
+        if (alerts_update(&alerts, &verdict, now, false, NULL) == 0)
+            break;
+        assert_true(refuse_stop());
+        assert_int_equal(alerts.count, 2);
+        assert_int_equal(alerts.items[0].key.rule, RULE_LOOPBACK_ONLY);
+        assert_int_equal(alerts.ended.count, 0);
+    }
+    assert_false(refuse_stop());
+    assert_true(n > 3);
+    assert_int_equal(alerts.count, 1);
+    assert_int_equal(alerts.items[0].key.rule, RULE_NOT_LISTENING);
+    assert_int_equal(alerts.items[0].state, ALERT_FIRING);
+    assert_int_equal(alerts.ended.count, 2);
+    alerts_done(&alerts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +570,7 @@ int main(void)
         cmocka_unit_test(the_looks_break_every_rule),
         cmocka_unit_test(old_snapshots_read_the_same_for_ever),
         cmocka_unit_test(an_update_that_failed_is_due),
+        cmocka_unit_test(a_hand_over_is_made_whole_or_not_at_all),
         cmocka_unit_test(connections_that_were_not_sealed_are_not_counted_twice),
         cmocka_unit_test(what_a_counter_cannot_count_is_not_counted),
         cmocka_unit_test(without_memory_nothing_begins),

@@ -324,6 +324,104 @@ static void alerts_of_two_severities_on_a_port_have_two_series(void **state)
     scene_done(&s);
 }
 
+/* Applies a verdict that was made of a scene, or one of nothing. */
+static void judge_again(struct scene *s, const struct verdict *verdict, int64_t mono_ms)
+{
+    const struct instant now = {.mono_ms = mono_ms, .wall_ms = SCENE_WALL_MS};
+
+    assert_int_equal(alerts_update(&s->alerts, verdict, now, false, NULL), 0);
+    scene_seal_alerts(s);
+}
+
+static void what_ended_is_0_for_five_minutes(void **state)
+{
+    static const char of_port[] =
+        "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\",protocol=\"tcp\",port=\"8080\"";
+    struct verdict nothing = {.count = 0};
+    struct parsed e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
+    scene_listen(&s, "192.0.2.1:8080", "0/5");
+    scene_seal(&s);
+    memcpy(nothing.classes, s.verdict->classes, sizeof nothing.classes);
+    judge_again(&s, s.verdict, 1000);
+    judge_again(&s, &nothing, 2000);
+    for (int64_t now = 3000; now < 2000 + ALERT_SERIES_ENDED_MS; now += 60000) {
+        judge_again(&s, &nothing, now);
+        e = render(&s);
+        assert_no_series_twice(&e);
+        assert_int_equal(count_samples(&e, of_port), 1);
+        assert_sample(&e, "sockwatch_alert_firing{rule=\"UnexpectedListener\",name=\"\",protocol=\"tcp\","
+                          "port=\"8080\",severity=\"warning\"} 0");
+        parsed_done(&e);
+    }
+    judge_again(&s, &nothing, 2000 + ALERT_SERIES_ENDED_MS);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, of_port), 0);
+    parsed_done(&e);
+    scene_done(&s);
+}
+
+/* The series of an entry under the severity that it has now, and under the one
+ * that it had. */
+static void a_severity_that_changed_leaves_a_0(void **state)
+{
+    struct parsed e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY)->severity = SEVERITY_WARNING;
+    scene_seal(&s);
+    judge_again(&s, s.verdict, 1000);
+    s.policy.expects[0].severity = SEVERITY_CRITICAL;
+    verdict_unref(s.verdict);
+    s.verdict = judge_space(snapshot_host(s.snapshot), &s.policy, &s.own);
+    s.view.verdict = s.verdict;
+    judge_again(&s, s.verdict, 2000);
+    e = render(&s);
+    assert_no_series_twice(&e);
+    assert_sample(&e,
+                  "sockwatch_alert_firing{rule=\"NotListening\",name=\"web\",protocol=\"tcp\",port=\"80\","
+                  "severity=\"warning\"} 0");
+    assert_sample(&e,
+                  "sockwatch_alert_firing{rule=\"NotListening\",name=\"web\",protocol=\"tcp\",port=\"80\","
+                  "severity=\"critical\"} 1");
+    parsed_done(&e);
+    scene_done(&s);
+}
+
+/* Each that began is counted, whoever looked meanwhile. */
+static void alerts_are_counted_as_they_begin_to_fire(void **state)
+{
+    struct verdict nothing = {.count = 0};
+    struct parsed e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.view.has_history = true;
+    scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
+    scene_seal(&s);
+    memcpy(nothing.classes, s.verdict->classes, sizeof nothing.classes);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_alerts_fired_total{"), RULE_COUNT * SEVERITY_COUNT);
+    assert_sample(&e, "sockwatch_alerts_fired_total{rule=\"NotListening\",severity=\"critical\"} 0");
+    parsed_done(&e);
+    for (int64_t i = 0; i < 5; i++) {
+        judge_again(&s, s.verdict, 1000 * i);
+        judge_again(&s, &nothing, 1000 * i + 500);
+    }
+    e = render(&s);
+    assert_sample(&e, "sockwatch_alerts_fired_total{rule=\"NotListening\",severity=\"critical\"} 5");
+    assert_sample(&e, "sockwatch_alerts_fired_total{rule=\"NotListening\",severity=\"warning\"} 0");
+    parsed_done(&e);
+    scene_done(&s);
+}
+
 static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -741,6 +839,9 @@ int main(void)
         cmocka_unit_test(label_values_are_escaped),
         cmocka_unit_test(alerts_about_several_listeners_of_a_port_share_a_series),
         cmocka_unit_test(alerts_of_two_severities_on_a_port_have_two_series),
+        cmocka_unit_test(what_ended_is_0_for_five_minutes),
+        cmocka_unit_test(a_severity_that_changed_leaves_a_0),
+        cmocka_unit_test(alerts_are_counted_as_they_begin_to_fire),
         cmocka_unit_test(series_of_a_service_come_by_name_and_port),
         cmocka_unit_test(a_class_not_seen_has_neither_listeners_nor_expectations),
         cmocka_unit_test(a_class_not_asked_for_yet_is_not_called_invisible),

@@ -1,6 +1,7 @@
 /* How large outputs become at the limits that are default, when every name is
  * as long as it can be and has to be escaped. */
 #include "config/config.h"
+#include "core/alerts.h"
 #include "exporters/bodies.h"
 #include "exporters/json.h"
 #include "exporters/page.h"
@@ -93,7 +94,8 @@ static const struct listener_table *make_table(struct crowd *c)
     return table;
 }
 
-/* As many as the limits let be there, and some of expected services. */
+/* As many as the limits let be there, and some of expected services; and the
+ * series of as many others that ended lately. */
 static const struct alert_list *make_alerts(const struct limits *limits)
 {
     size_t count = (size_t)limits->alerts + 200;
@@ -109,6 +111,14 @@ static const struct alert_list *make_alerts(const struct limits *limits)
                             .state = ALERT_FIRING};
         fill(a->summary, sizeof a->summary, '"', "\"");
     }
+    assert_int_equal(ended_list_reserve(&alerts.ended, count), 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct alert_series series = {
+            .rule = RULE_UNEXPECTED_LISTENER, .name = "", .has_port = true, .port = (uint16_t)(count + i)};
+
+        ended_list_add(&alerts.ended, &series, SEVERITY_WARNING, 0);
+    }
+    (void)ended_list_settle(&alerts.ended, 0, 0); /* all are new */
     list = alerts_seal(&alerts);
     assert_non_null(list);
     alerts_done(&alerts);

@@ -1,3 +1,4 @@
+#include "core/alerts.h"
 #include "core/transition.h"
 #include "tests/unit/unit.h"
 
@@ -129,13 +130,14 @@ static void everybody_is_told_in_their_order(void **state)
     struct ear who[] = {{'a', &h}, {'b', &h}, {'c', &h}, {'d', &h}};
     const struct alert alert = {
         .key = {.rule = RULE_BLIND}, .severity = SEVERITY_WARNING, .state = ALERT_FIRING, .since = at(1)};
+    const struct transition t = {.alert = &alert, .before = ALERT_PENDING, .at = at(2)};
     struct subscribers list = {.count = 0};
 
     (void)state;
     assert_int_equal(ARRAY_LENGTH(list.items), ARRAY_LENGTH(who)); /* as many as there is room for */
     for (size_t i = 0; i < ARRAY_LENGTH(who); i++)
         subscribers_add(&list, hear, &who[i]);
-    subscribers_tell(&list, &alert, ALERT_PENDING, at(2));
+    subscribers_tell(&list, &t);
     assert_int_equal(h.count, ARRAY_LENGTH(who));
     for (size_t i = 0; i < h.count; i++) {
         assert_int_equal(h.items[i].who, who[i].who);
@@ -152,10 +154,11 @@ static void nobody_may_want_to_know(void **state)
 {
     const struct subscribers nobody = {.count = 0};
     const struct alert alert = {.key = {.rule = RULE_BLIND}, .severity = SEVERITY_WARNING};
+    const struct transition t = {.alert = &alert, .before = ALERT_RESOLVED, .at = at(0)};
 
     (void)state;
-    subscribers_tell(NULL, &alert, ALERT_RESOLVED, at(0));
-    subscribers_tell(&nobody, &alert, ALERT_RESOLVED, at(0));
+    subscribers_tell(NULL, &t);
+    subscribers_tell(&nobody, &t);
 }
 
 /* "a1:firing b1:firing": who was told that which alert became what. */
