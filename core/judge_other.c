@@ -229,7 +229,7 @@ int judge_other(struct evaluation *ev, const struct listener *l)
     struct objection objection;
 
     if (ev->verdict->listeners[l->index].own || !judge_was_read(ev, l) || !ev->classes[l->protocol].others ||
-        note->covered || note->denied || l->auto_port)
+        note->covered || note->denied || listener_is_client(l))
         return 0;
     objection = judge_by_allows(ev->policy, l);
     return objection.rule == RULE_COUNT ? 0 : judge_object(ev, l, &objection);

@@ -366,6 +366,23 @@ static void ignore_loopback_ignores_no_more_than_loopback(void **state)
                     "UnexpectedListener(tcp/[fe80::1%if2]:80)");
 }
 
+/* A program that asked for any port is not what clients look for there. A client is
+ * no listener at all. */
+static void a_port_that_the_kernel_chose_is_nobodys_service(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_PUBLIC, NULL);
+    struct expect e = expect_of("web", &match);
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("0.0.0.0:80~ 0.0.0.0:81~ udp/0.0.0.0:80~ udplite/0.0.0.0:81~", &policy,
+                    "NotListening(web:80) UnexpectedListener(tcp/0.0.0.0:80) "
+                    "UnexpectedListener(tcp/0.0.0.0:81)");
+    assert_findings("127.0.0.1:80 [::]:80~", &policy,
+                    "LoopbackOnly(web:80) UnexpectedListener(tcp/[::]:80)");
+    assert_findings("0.0.0.0:80~ 0.0.0.0:80", &policy, ""); /* sockets of one service */
+}
+
 static void an_expected_address_does_not_cover_another_one(void **state)
 {
     const struct matcher match = on_ports(port_80, WANT_ANY, "192.0.2.10");
@@ -1232,6 +1249,7 @@ int main(void)
         cmocka_unit_test(an_address_on_the_loopback_device_is_not_served),
         cmocka_unit_test(a_listener_not_declared_is_unexpected),
         cmocka_unit_test(ignore_loopback_ignores_no_more_than_loopback),
+        cmocka_unit_test(a_port_that_the_kernel_chose_is_nobodys_service),
         cmocka_unit_test(an_expected_address_does_not_cover_another_one),
         cmocka_unit_test(one_condition_never_has_two_alerts),
         cmocka_unit_test(allowed_listeners_are_fine_within_their_scope),
