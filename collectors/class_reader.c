@@ -16,19 +16,43 @@ void class_reader_begin(struct class_reader *r, const struct class_query *query)
     r->query = *query;
     r->part = 0;
     r->one_walk = query->in_one_walk && socket_class_of(query->protocol)->in_one_walk;
+    r->is_split = query->split_ports;
+}
+
+/* Asks for nothing, from the first part on, that the kernel was found not to know. */
+static void avoid_lacks(struct class_reader *r, int64_t now_ms)
+{
+    if (r->part > 0 || r->is_dumping)
+        return;
+    if (kernel_lacks_until(r->lacks->no_one_walk_until_ms, now_ms))
+        r->one_walk = false;
+    if (r->query.unsplit_will_do && kernel_lacks_until(r->lacks->no_choice_until_ms, now_ms))
+        r->is_split = false;
 }
 
 /* Which family and which ports a part is about. IPv4 comes first, which tells
- * whether the kernel has the protocol. Returns false after the last. */
+ * whether the kernel has the protocol. Ports that the kernel chose come before
+ * those that programs chose: a socket may go from the former to the latter, never
+ * back, so none is passed over by both. Returns false after the last. */
 static bool part_of(const struct class_reader *r, uint8_t *ret_family, enum port_choice *ret_ports)
 {
-    size_t families = r->one_walk ? 1 : 2, choices = r->query.split_ports && r->query.auto_ports ? 2 : 1;
+    size_t families = r->one_walk ? 1 : 2, choices = r->is_split && r->query.auto_ports ? 2 : 1;
+    bool is_last_choice = r->part / families + 1 == choices;
 
     if (r->part >= families * choices)
         return false;
     *ret_family = r->one_walk ? AF_UNSPEC : r->part % families == 0 ? AF_INET : AF_INET6;
-    *ret_ports = !r->query.split_ports ? PORTS_ALL : r->part / families == 0 ? PORTS_BOUND : PORTS_AUTO;
+    *ret_ports = !r->is_split ? PORTS_ALL : is_last_choice ? PORTS_BOUND : PORTS_AUTO;
     return true;
+}
+
+/* Begins anew without what the kernel does not know. Returns 1. */
+static int ask_otherwise(struct class_reader *r, int64_t *lack_until_ms, int64_t now_ms)
+{
+    *lack_until_ms = kernel_lacks_from(now_ms);
+    r->part = 0;
+    r->handlers->forget(r->arg);
+    return 1;
 }
 
 /* What an answer that ends a dump without success means. Returns 0 where there
@@ -36,14 +60,12 @@ static bool part_of(const struct class_reader *r, uint8_t *ret_family, enum port
 static int judge_failure(struct class_reader *r, uint8_t family, int error, int64_t now_ms)
 {
     const struct socket_class *class = socket_class_of(r->query.protocol);
+    bool refused = error == -EINVAL || error == -EOPNOTSUPP;
 
-    if (family == AF_UNSPEC && (error == ERR_UNSUPPORTED || error == -EINVAL || error == -EOPNOTSUPP)) {
-        r->lacks->no_one_walk_until_ms = kernel_lacks_from(now_ms);
-        r->one_walk = false;
-        r->part = 0;
-        r->handlers->forget(r->arg);
-        return 1;
-    }
+    if (family == AF_UNSPEC && (error == ERR_UNSUPPORTED || refused))
+        return ask_otherwise(r, &r->lacks->no_one_walk_until_ms, now_ms);
+    if (r->is_split && r->query.unsplit_will_do && refused)
+        return ask_otherwise(r, &r->lacks->no_choice_until_ms, now_ms);
     /* A kernel without IPv6 has no such sockets to hide. */
     if (error == ERR_UNSUPPORTED && family == AF_INET6 && proc_has_protocol(class->proc_name_v6) == 0) {
         r->lacks->classes[r->query.protocol].no_ipv6_until_ms = kernel_lacks_from(now_ms);
@@ -77,8 +99,7 @@ static int step_dump(struct class_reader *r, const struct budget *budget)
     uint8_t family;
     int result = 0;
 
-    if (kernel_lacks_until(r->lacks->no_one_walk_until_ms, now_ms))
-        r->one_walk = false;
+    avoid_lacks(r, now_ms);
     if (!part_of(r, &family, &r->ports))
         return 0;
     if (family != AF_INET6 ||

@@ -23,6 +23,7 @@ struct class_query {
     bool in_one_walk;                /* both families, where that is possible */
     bool split_ports;                /* ports that a program chose apart from those that the kernel chose */
     bool auto_ports;                 /* the latter, too, if they are split */
+    bool unsplit_will_do;            /* all at once, where the kernel does not tell them apart */
     const struct port_range *ranges; /* only local ports of these; must outlive the reading */
     size_t range_count;              /* 0: all */
 };
@@ -38,6 +39,7 @@ struct class_reader {
     struct class_query query;
     size_t part;         /* which of the dumps */
     bool one_walk;       /* the dumps have both families each */
+    bool is_split;       /* and either ports that a program chose or those that the kernel chose */
     bool is_dumping;     /* one was begun */
     struct proc_raw raw; /* PROC_RAW_NONE to begin with */
 };

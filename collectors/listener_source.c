@@ -68,10 +68,11 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
     row.inode = diag.inode;
     row.cgroup_id = diag.cgroup_id;
     row.auto_port = l->now->reader.ports == PORTS_AUTO;
+    row.choice_untold = l->now->reader.ports == PORTS_ALL && row.protocol != PROTOCOL_RAW;
     row.queue.known = class->has_accept_queue;
     row.queue.length = row.queue.known ? diag.rqueue : 0;
     row.queue.limit = row.queue.known ? diag.wqueue : 0;
-    row.receive_queue.known = class->is_datagram;
+    row.receive_queue.known = protocol_is_datagram(row.protocol);
     row.receive_queue.bytes = row.receive_queue.known ? diag.rqueue : 0;
     row.drops.known = diag.drops.known;
     row.drops.count = diag.drops.count;
@@ -149,13 +150,16 @@ static void close_listeners(struct source *s)
 static void begin_look(struct source *s, struct looking *looking, int look)
 {
     const struct socket_class *class = socket_class_of(s->type->protocol);
+    bool waits_for_connections = class->has_accept_queue;
     struct listeners *l = s->state;
     struct class_query query = {
         .protocol = s->type->protocol,
         .states = class->listener_states,
         .with_memory = true,
-        .split_ports = class->is_datagram,
-        .auto_ports = s->shared->auto_ports,
+        .in_one_walk = true,
+        .split_ports = class->tells_choice,
+        .auto_ports = waits_for_connections || s->shared->auto_ports,
+        .unsplit_will_do = waits_for_connections,
     };
 
     if (looking == &l->quick) {

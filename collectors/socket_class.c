@@ -21,6 +21,7 @@ static const struct socket_class classes[PROTOCOL_COUNT] = {
             .ip_protocol = IPPROTO_TCP,
             .listener_states = MASK(STATE_LISTEN),
             .has_accept_queue = true,
+            .tells_choice = true,
             .in_one_walk = true,
             .connection_states = MASK_TCP_CONNECTIONS,
             .proc_name = "TCP",
@@ -30,7 +31,7 @@ static const struct socket_class classes[PROTOCOL_COUNT] = {
         {
             .ip_protocol = IPPROTO_UDP,
             .listener_states = MASK(STATE_CLOSE),
-            .is_datagram = true,
+            .tells_choice = true,
             .connection_states = MASK_CONNECTIONS,
             .proc_name = "UDP",
             .proc_name_v6 = "UDPv6",
@@ -39,7 +40,7 @@ static const struct socket_class classes[PROTOCOL_COUNT] = {
         {
             .ip_protocol = IPPROTO_UDPLITE,
             .listener_states = MASK(STATE_CLOSE),
-            .is_datagram = true,
+            .tells_choice = true,
             .connection_states = MASK_CONNECTIONS,
             .proc_name = "UDP-Lite",
             .proc_name_v6 = "UDPLITEv6",

@@ -8,8 +8,8 @@
 struct socket_class {
     uint8_t ip_protocol;
     uint32_t listener_states;
-    bool is_datagram; /* a port chosen by the kernel is a client's, mostly */
     bool has_accept_queue;
+    bool tells_choice;          /* it can be asked for ports that the kernel chose, and for the others */
     bool in_one_walk;           /* one dump can have both families */
     uint32_t connection_states; /* 0: not counted */
     const char *proc_name;      /* in /proc/net/protocols */
@@ -29,6 +29,7 @@ struct kernel_lacks {
     } classes[PROTOCOL_COUNT];
     int64_t no_raw_diag_until_ms; /* /proc answers for raw sockets */
     int64_t no_one_walk_until_ms;
+    int64_t no_choice_until_ms; /* it does not tell who chose a port */
 };
 
 /* Whether the no is to be believed still. */

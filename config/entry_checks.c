@@ -133,17 +133,21 @@ typedef uint32_t space_fn(const struct matcher *match);
 
 enum { SPACE_ALL, SPACE_LISTED, SPACE_NONE };
 
-/* Entries that ask for one address are told apart by it; all others on a port
- * are asked about each listener there. */
+/* Entries that ask for one address are told apart by it; all others on a port, and
+ * those on every port, are asked about each listener there. */
 static uint32_t space_of_allow(const struct matcher *match)
 {
-    return match->address_count == 0 ? SPACE_ALL : match->address_count > 1 ? SPACE_LISTED : SPACE_NONE;
+    if (match->address_count == 0 || match->port_count == 0)
+        return SPACE_ALL;
+    return match->address_count > 1 ? SPACE_LISTED : SPACE_NONE;
 }
 
 static int add_to_crowd(struct port_index *index, uint32_t space, const struct matcher *match)
 {
-    return port_index_add(index, space, matcher_protocols(match), match->ports,
-                          space == SPACE_NONE ? 0 : match->port_count);
+    size_t count;
+    const struct port_range *ports = matcher_ports(match, &count);
+
+    return port_index_add(index, space, matcher_protocols(match), ports, space == SPACE_NONE ? 0 : count);
 }
 
 /* Seals the index, which is done away with, and reports a crowd. Returns whether
@@ -162,6 +166,17 @@ static int check_crowd(struct port_index *index, const char *which, const struct
     return r < 0 ? r : r == 0;
 }
 
+static void check_allow(const struct allow *a, size_t index, const struct schema_reporter *to)
+{
+    check_matcher(&a->match, "allow", index, to);
+    for (int p = -1; a->kernel_chosen && (p = matcher_next_protocol(&a->match, p)) < PROTOCOL_COUNT;)
+        if (p == PROTOCOL_RAW || p == PROTOCOL_SCTP)
+            to->report(
+                to->arg, index, "kernel_chosen",
+                "contradicts protocol \"%s\", of which the kernel does not tell, expected \"tcp\" or \"udp\"",
+                protocol_name((enum protocol)p));
+}
+
 int entry_checks_allows(const void *base, const struct schema_reporter *to)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
@@ -171,7 +186,7 @@ int entry_checks_allows(const void *base, const struct schema_reporter *to)
     for (size_t i = 0; r == 0 && i < policy->allow_count; i++) { /* which may repeat each other */
         const struct matcher *match = &policy->allows[i].match;
 
-        check_matcher(match, "allow", i, to);
+        check_allow(&policy->allows[i], i, to);
         r = add_to_crowd(&index, space_of_allow(match), match);
     }
     if (r == 0)

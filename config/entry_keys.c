@@ -122,6 +122,11 @@ static void print_ports(const void *field, struct buf *out)
     buf_char(out, '"');
 }
 
+static bool has_ports(const void *field)
+{
+    return ((const struct matcher *)field)->port_count > 0;
+}
+
 /* Whether "port" says as much as "ports". */
 static bool is_one_port(const void *field)
 {
@@ -293,6 +298,11 @@ static void print_accept_queue(const void *field, struct buf *out)
     schema_print_real(e->accept_queue_given ? e->accept_queue : ACCEPT_QUEUE_DEFAULT, out);
 }
 
+static bool is_true(const void *field)
+{
+    return *(const bool *)field;
+}
+
 static bool accept_queue_is_set(const void *field)
 {
     const struct expect *e = field;
@@ -418,14 +428,16 @@ static const struct schema_key matcher_keys[] = {
      .store = store_port,
      .print = print_port,
      .is_set = is_one_port,
-     .required = "ports"},
+     .required = "ports",
+     .unless = "kernel_chosen"},
     {.name = "ports",
      .type = SCHEMA_TEXT,
      .min = PORT_MIN,
      .max = PORT_MAX,
      .expected = "ports " SCHEMA_RANGE " such as \"22\", \"8000-8100\" or \"80,443\"",
      .parse = parse_ports,
-     .print = print_ports},
+     .print = print_ports,
+     .is_set = has_ports},
     {.name = "protocol",
      .type = SCHEMA_TEXTS,
      .offset = offsetof(struct matcher, protocols),
@@ -585,6 +597,12 @@ const struct schema_key entry_keys_allow[] = {
      .type = SCHEMA_INCLUDE,
      .offset = offsetof(struct allow, match),
      .children = matcher_keys},
+    {.name = "kernel_chosen",
+     .type = SCHEMA_BOOL,
+     .offset = offsetof(struct allow, kernel_chosen),
+     .initial = "false",
+     .expected = "true or false",
+     .is_set = is_true},
     {0},
 };
 
@@ -620,6 +638,11 @@ const struct schema_key entry_keys_unexpected[] = {
     {.name = "ignore_loopback",
      .type = SCHEMA_BOOL,
      .offset = offsetof(struct unexpected, ignore_loopback),
+     .initial = "false",
+     .expected = "true or false"},
+    {.name = "ignore_kernel_chosen",
+     .type = SCHEMA_BOOL,
+     .offset = offsetof(struct unexpected, ignore_kernel_chosen),
      .initial = "false",
      .expected = "true or false"},
     {0},

@@ -268,18 +268,25 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     }
 }
 
+/* Whether the key need not be there, or is. */
+static bool is_excused(const struct schema_key *key, const config_setting_t *group)
+{
+    const config_setting_t *unless = key->unless ? config_setting_get_member(group, key->unless) : NULL;
+
+    return !key->required || config_setting_get_member(group, key->name) ||
+           (*key->required && config_setting_get_member(group, key->required)) ||
+           (unless && (config_setting_type(unless) != CONFIG_TYPE_BOOL || config_setting_get_bool(unless)));
+}
+
 static void report_missing(struct loader *l, const struct schema_key *keys, const struct place *group)
 {
     for (const struct schema_key *key = keys; key->name; key++) {
         const struct place place = {group->setting, key, group, key->name, 0};
-        bool has_other =
-            key->required && *key->required && config_setting_get_member(group->setting, key->required);
         char expected[SCHEMA_EXPECTED_MAX];
 
         if (key->type == SCHEMA_INCLUDE)
             report_missing(l, key->children, group);
-        if (!key->required || has_other || config_setting_get_member(group->setting, key->name) ||
-            !report_wants(l))
+        if (is_excused(key, group->setting) || !report_wants(l))
             continue;
         schema_expected(key, expected);
         report_at(l, &place, "is missing, expected %s", expected);

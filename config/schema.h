@@ -56,6 +56,7 @@ struct schema_key {
     int64_t min, max;    /* SCHEMA_DURATION in ms; SCHEMA_REAL in thousandths; of a text parse() holds them */
     const char *initial; /* the default as text; NULL: what zeroed memory means */
     const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
+    const char *unless;   /* likewise, where that is not false; NULL: none */
     const char *expected; /* what a valid value looks like; for messages see schema_expected() */
     bool one_will_do;     /* SCHEMA_TEXTS: a string alone is a list of one, and there must be one */
     int (*store)(void *field, int64_t value);                    /* SCHEMA_INT; NULL: field is an int64_t */

@@ -64,14 +64,12 @@ static struct objection judge_by_denies(const struct policy *policy, const struc
     return worst;
 }
 
-/* A socket of a protocol without connections on a port that the kernel chose is
- * a client. */
 int judge_denied(struct evaluation *ev, const struct listener *l)
 {
     struct objection objection;
 
     ev->verdict->listeners[l->index].own = own_has(ev->own, l);
-    if (ev->policy->deny_count == 0 || ev->verdict->listeners[l->index].own || l->auto_port ||
+    if (ev->policy->deny_count == 0 || ev->verdict->listeners[l->index].own || listener_is_client(l) ||
         !judge_was_read(ev, l))
         return 0;
     objection = judge_by_denies(ev->policy, l);

@@ -58,10 +58,31 @@ static int add_finding(struct evaluation *ev, const struct site *site, enum rule
     return 0;
 }
 
+/* Names who was given the port by the kernel, of several the first: until it is
+ * free the service cannot come back. */
+static void name_taker(struct evaluation *ev, const struct site *site)
+{
+    const struct listener *l = NULL;
+
+    for (size_t i = 0; !l && i < site->count; i++)
+        if (site->listeners[i]->auto_port)
+            l = site->listeners[i];
+    if (!l)
+        return;
+    buf_str(&ev->text, "; the kernel gave the port to another that asked for any (");
+    judge_describe(&ev->text, l);
+    if (l->followed > 0 && l->members[0].owners) {
+        buf_str(&ev->text, " by ");
+        judge_describe_owner(&ev->text, l->members[0].owners);
+    }
+    buf_char(&ev->text, ')');
+}
+
 static int find_not_listening(struct evaluation *ev, const struct site *site)
 {
     begin_summary(ev, site);
     buf_str(&ev->text, "has no listener");
+    name_taker(ev, site);
     return add_finding(ev, site, RULE_NOT_LISTENING, !ev->service->seen);
 }
 

@@ -24,13 +24,20 @@ enum standing {
     STANDING_UNKNOWN
 };
 
+/* An entry about ports that the kernel chose is about no other, nor about those of
+ * which it is not known. */
+static bool choice_matches(const struct allow *a, const struct listener *l)
+{
+    return !a->kernel_chosen || l->auto_port;
+}
+
 /* By an entry that is about the listener's port and, if about any, its address. */
 static enum standing allow_standing(const struct allow *a, const struct listener *l,
                                     const struct owner_set *owners)
 {
     enum owner_match owner;
 
-    if (a->match.address_count > 1 && !matcher_asks_for(&a->match, &l->address))
+    if (!choice_matches(a, l) || (a->match.address_count > 1 && !matcher_asks_for(&a->match, &l->address)))
         return STANDING_UNKNOWN;
     owner = owner_match(&a->match.owner, owners);
     if (owner == OWNER_DIFFERS)
@@ -74,7 +81,8 @@ static bool is_beyond_allowed(const struct policy *policy, const struct listener
         return false;
     policy_walk_allows(policy, l->protocol, l->port, ALLOW_ADDRESSED, NULL, &walk);
     while ((a = policy_next_allow(policy, &walk)))
-        if (looked_at++ == ADDRESSED_LOOKED_AT || owner_match(&a->match.owner, owners) != OWNER_DIFFERS)
+        if (choice_matches(a, l) &&
+            (looked_at++ == ADDRESSED_LOOKED_AT || owner_match(&a->match.owner, owners) != OWNER_DIFFERS))
             return true;
     return false;
 }
@@ -117,15 +125,19 @@ static enum standing worst_standing(const struct policy *policy, const struct li
     return worst;
 }
 
-/* Each of the sockets must be allowed. */
+/* Each of the sockets must be allowed, unless what the kernel chose the port of is
+ * ignored: nobody is asked then, however many there are. */
 struct objection judge_by_allows(const struct policy *policy, const struct listener *l)
 {
     struct objection objection = {
         .rule = RULE_COUNT, .severity = policy->unexpected.severity, .for_ms = policy->unexpected.for_ms};
-    enum standing worst = worst_standing(policy, l, &objection);
     bool judges_all =
         policy->unexpected.enabled && !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
+    enum standing worst;
 
+    if (policy->unexpected.ignore_kernel_chosen && l->auto_port)
+        return objection;
+    worst = worst_standing(policy, l, &objection);
     if (worst == STANDING_EXPOSED || worst == STANDING_BEYOND) {
         objection.rule = RULE_EXPOSED;
         objection.what = worst == STANDING_EXPOSED ? "is bound beyond loopback, allowed only on loopback"
@@ -229,7 +241,7 @@ int judge_other(struct evaluation *ev, const struct listener *l)
     struct objection objection;
 
     if (ev->verdict->listeners[l->index].own || !judge_was_read(ev, l) || !ev->classes[l->protocol].others ||
-        note->covered || note->denied || l->auto_port)
+        note->covered || note->denied || listener_is_client(l))
         return 0;
     objection = judge_by_allows(ev->policy, l);
     return objection.rule == RULE_COUNT ? 0 : judge_object(ev, l, &objection);

@@ -9,7 +9,8 @@
  * the entry that asks for no address, if there is one; a wildcard serves them
  * all, but where the entry has an address of its own bound, that gets the
  * connections, and the wildcard is left to the entry that it has of its own.
- * What sits on a port that the kernel chose is nobody's service.
+ * What sits on a port that the kernel chose is nobody's service: a program that
+ * asked for any and got this one is not what clients look for here.
  *
  * has_bound   something on the port is bound to an address of the entry's */
 static enum role role_of(const struct site *site, const struct listener *l, const struct note *note,

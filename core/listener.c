@@ -11,9 +11,15 @@ enum { NAMES_MAX = 3, NAMES_MAX_BYTES = 256 };
 /* Behind the names, if there are others. */
 static const char others[] = ",...";
 
+bool listener_is_client(const struct listener *l)
+{
+    return l->auto_port && protocol_is_datagram(l->protocol);
+}
+
 struct listener_key listener_key_of(const struct listener *l)
 {
-    return (struct listener_key){l->protocol, l->port, l->family, l->address, l->ifindex, l->auto_port};
+    return (struct listener_key){l->protocol, l->port,    l->family,
+                                 l->address,  l->ifindex, listener_is_client(l)};
 }
 
 int listener_key_compare(const struct listener_key *a, const struct listener_key *b)
@@ -29,7 +35,7 @@ int listener_key_compare(const struct listener_key *a, const struct listener_key
         r = ip_addr_compare(&a->address, &b->address);
     if (r == 0 && a->ifindex != b->ifindex)
         r = a->ifindex < b->ifindex ? -1 : 1;
-    return r != 0 ? r : (int)a->auto_port - (int)b->auto_port;
+    return r != 0 ? r : (int)a->client - (int)b->client;
 }
 
 bool listener_has_port_class(const struct listener *l)

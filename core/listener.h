@@ -56,7 +56,8 @@ struct listener {
     enum presence presence : 8; /* of the address */
     struct ip_addr address;     /* unmapped; "::" for dual */
     bool uid_known;             /* all sockets have the same owner */
-    bool auto_port;             /* the kernel chose the port: a client, mostly */
+    bool auto_port;             /* the kernel chose the port, for all of the sockets */
+    bool choice_untold;         /* who chose it cannot be told; the kernel is not assumed to */
     bool chosen;                /* it is among those that are shown one by one */
     uint16_t port;
     uint32_t ifindex;
@@ -91,8 +92,13 @@ struct listener_key {
     enum family family;
     struct ip_addr address;
     uint32_t ifindex;
-    bool auto_port;
+    bool client; /* see listener_is_client() */
 };
+
+/* Whether it is no service but a client's, mostly: a datagram socket on a port
+ * that the kernel chose. Where a program waits for connections, it serves them,
+ * whoever chose the port. */
+bool listener_is_client(const struct listener *l);
 
 struct listener_key listener_key_of(const struct listener *l);
 

@@ -29,6 +29,11 @@ bool name_is_plain(const char *name)
     return true;
 }
 
+bool protocol_is_datagram(enum protocol protocol)
+{
+    return protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE;
+}
+
 int protocol_parse(const char *name, enum protocol *ret)
 {
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {

@@ -76,6 +76,9 @@ struct port_range {
 /* Names as in the contract: "tcp", "dual", "time-wait", "link-local",
  * "well-known", "sctp". Static. */
 const char *protocol_name(enum protocol protocol);
+
+/* Whether whoever only sends has a socket that looks like one that waits. */
+bool protocol_is_datagram(enum protocol protocol);
 const char *family_name(enum family family);
 const char *state_name(enum sock_state state, enum protocol protocol);
 const char *scope_name(enum scope scope);

@@ -94,7 +94,10 @@ static uint32_t space_of(const struct policy *policy, enum allow_kind kind, cons
 
 static int add_entry(struct port_index *index, uint32_t space, const struct matcher *match)
 {
-    return port_index_add(index, space, matcher_protocols(match), match->ports, match->port_count);
+    size_t count;
+    const struct port_range *ports = matcher_ports(match, &count);
+
+    return port_index_add(index, space, matcher_protocols(match), ports, count);
 }
 
 static int add_allow(struct policy *policy, const struct matcher *match)
@@ -103,11 +106,12 @@ static int add_allow(struct policy *policy, const struct matcher *match)
     enum allow_kind kind = match->address_count == 0   ? ALLOW_OPEN
                            : match->address_count == 1 ? ALLOW_OF
                                                        : ALLOW_LISTED;
+    size_t count;
+    const struct port_range *ports = matcher_ports(match, &count);
     int r = add_entry(index, space_of(policy, kind, match->addresses), match);
 
     if (r == 0 && kind != ALLOW_OPEN)
-        r = port_index_extend(index, SPACE_ADDRESSED, matcher_protocols(match), match->ports,
-                              match->port_count);
+        r = port_index_extend(index, SPACE_ADDRESSED, matcher_protocols(match), ports, count);
     return r;
 }
 
@@ -303,6 +307,14 @@ size_t policy_expected_ranges(const struct policy *policy, enum protocol protoco
     while ((count = join_ranges(&policy->by_port.expects, protocol, gap, ret, max)) > max)
         gap *= 2;
     return count;
+}
+
+const struct port_range *matcher_ports(const struct matcher *match, size_t *ret_count)
+{
+    static const struct port_range all = {0, UINT16_MAX};
+
+    *ret_count = match->port_count > 0 ? match->port_count : 1;
+    return match->port_count > 0 ? match->ports : &all;
 }
 
 enum want_scope matcher_scope(const struct matcher *match)

@@ -58,7 +58,8 @@ struct expect {
 
 /* Listeners that are fine but not required. */
 struct allow {
-    struct matcher match;
+    struct matcher match; /* without ports it is about all of them */
+    bool kernel_chosen;   /* only those whose port the kernel chose */
 };
 
 /* Listeners that are never wanted, whatever else says so. */
@@ -72,6 +73,7 @@ struct unexpected {
     enum severity severity;
     int64_t for_ms;
     bool ignore_loopback;
+    bool ignore_kernel_chosen;
 };
 
 struct policy {
@@ -148,6 +150,9 @@ void policy_walk_denies(const struct policy *policy, enum protocol protocol, uin
 const struct expect *policy_next_expect(const struct policy *policy, struct port_walk *walk);
 const struct allow *policy_next_allow(const struct policy *policy, struct port_walk *walk);
 const struct deny *policy_next_deny(const struct policy *policy, struct port_walk *walk);
+
+/* The ports of an entry; of one that names none all of them. */
+const struct port_range *matcher_ports(const struct matcher *match, size_t *ret_count);
 
 /* The scope the entry really asks for: loopback addresses ask for loopback. */
 enum want_scope matcher_scope(const struct matcher *match);

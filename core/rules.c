@@ -380,8 +380,11 @@ bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
         return true; /* about what was seen just now, in any case */
     if (key->has_endpoint) {
         l = key_listener(key);
-        return judge_by_allows(policy, &l).rule == key->rule ||
-               (key->rule == RULE_UNEXPECTED_LISTENER && judge_could_deny(policy, &l));
+        if (judge_by_allows(policy, &l).rule == key->rule ||
+            (key->rule == RULE_UNEXPECTED_LISTENER && judge_could_deny(policy, &l)))
+            return true;
+        l.auto_port = true; /* which the key does not tell either */
+        return judge_by_allows(policy, &l).rule == key->rule;
     }
     for (size_t i = 0; (e = policy_named(policy, key->name, i)); i++)
         if (matcher_has_protocol(&e->match, key->protocol) &&

@@ -111,7 +111,7 @@ static uint64_t hash_of(const struct listener_key *key, const uint64_t secret[st
     uint64_t words[2], hash;
 
     memcpy(words, key->address.bytes, sizeof words);
-    hash = mix(key->port | (uint64_t)key->family << 16 | (uint64_t)key->auto_port << 24 |
+    hash = mix(key->port | (uint64_t)key->family << 16 | (uint64_t)key->client << 24 |
                    (uint64_t)key->ifindex << 32,
                words[0], secret);
     return mix(mix(hash, words[1], secret), key->address.version, secret);
@@ -211,7 +211,8 @@ static struct listener *add_listener(struct socket_store *s, const struct listen
         .service_name = "",
         .scope = scope_of(key->address, key->ifindex),
         .presence = row->presence,
-        .auto_port = key->auto_port,
+        .auto_port = row->auto_port,
+        .choice_untold = row->choice_untold,
         .uid_known = true,
         .uid = row->uid,
         .index = (uint32_t)s->count,
@@ -311,8 +312,9 @@ static uint64_t digest_row(uint64_t digest, const struct listener_row *row, cons
 {
     uint64_t words[4], flags = row->v6only | (uint64_t)row->auto_port << 1 | (uint64_t)row->queue.known << 2 |
                                (uint64_t)row->receive_queue.known << 3 | (uint64_t)row->drops.known << 4 |
-                               (uint64_t)row->presence << 5 | (uint64_t)row->address.version << 8 |
-                               (uint64_t)row->port << 16 | (uint64_t)row->ifindex << 32;
+                               (uint64_t)row->presence << 5 | (uint64_t)row->choice_untold << 7 |
+                               (uint64_t)row->address.version << 8 | (uint64_t)row->port << 16 |
+                               (uint64_t)row->ifindex << 32;
 
     memcpy(words, row->address.bytes, sizeof row->address.bytes);
     memcpy(words + 2, row->interface, sizeof row->interface);
@@ -332,6 +334,8 @@ static int join(struct socket_store *s, struct listener *l, const struct listene
     struct surplus_sum sum = sum_of(row);
 
     sum.other_user = row->uid != l->uid;
+    l->auto_port &= row->auto_port; /* programs that share a port may have asked for it by its number */
+    l->choice_untold |= row->choice_untold;
     s->digest = digest_row(s->digest, row, rules->secret);
     if (l->followed >= rules->members)
         return add_surplus(s, l, &sum);
@@ -346,8 +350,9 @@ static int join(struct socket_store *s, struct listener *l, const struct listene
 
 int socket_store_add(struct socket_store *s, const struct listener_row *row, const struct socket_rules *rules)
 {
-    const struct listener_key key = {row->protocol, row->port,    row_family(row),
-                                     row->address,  row->ifindex, row->auto_port};
+    const struct listener_key key = {row->protocol,   row->port,
+                                     row_family(row), row->address,
+                                     row->ifindex,    row->auto_port && protocol_is_datagram(row->protocol)};
     struct listener *l;
     size_t at;
 

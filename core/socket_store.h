@@ -27,6 +27,7 @@ struct listener_row {
     uint32_t inode;         /* 0: no process can have it open, or unknown */
     uint64_t cgroup_id;     /* where it was made (cgroup2); 0 unknown */
     bool auto_port;         /* the kernel chose the port */
+    bool choice_untold;     /* who chose it the kernel does not tell */
     struct {                /* of connections to be accepted */
         bool known;
         uint32_t length;

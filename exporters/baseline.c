@@ -8,6 +8,10 @@
 
 enum { ENDPOINTS_NAMED = 4 };
 
+/* Entries about ports that the kernel chose, whichever these are; fewer than may be
+ * about one port. */
+enum { CHOSEN_ENTRIES_MAX = 64 };
+
 /* A list of entries that is being printed. */
 struct list {
     struct port_range local_ports;
@@ -23,11 +27,13 @@ struct owner_draft {
     char unit[UNIT_TEXT_MAX];
 };
 
-/* The listeners that one entry is about. All have one protocol and port. */
+/* The listeners that one entry is about. All have one protocol and port, or one
+ * protocol and ports that the kernel chose. */
 struct group {
     const struct listener **items; /* owned */
     size_t count;
-    bool by_address; /* the entry names their address */
+    bool by_address;  /* the entry names their address */
+    bool on_any_port; /* and not their port */
 };
 
 static void group_add(struct group *g, const struct listener *l)
@@ -174,11 +180,11 @@ static const char *scope_of_group(const struct group *g)
     return "loopback";
 }
 
-/* Whether the kernel may have chosen the port, and may choose another one the
+/* Whether the kernel chose the port, or may have, and may choose another one the
  * next time. */
-static bool is_local_port(const struct list *list, const struct listener *l)
+static bool is_passing_port(const struct list *list, const struct listener *l)
 {
-    return l->protocol != PROTOCOL_RAW && port_ranges_contain(&list->local_ports, 1, l->port);
+    return l->auto_port || (l->choice_untold && port_ranges_contain(&list->local_ports, 1, l->port));
 }
 
 static void print_comment(const struct group *g, const struct list *list)
@@ -200,7 +206,7 @@ static void print_comment(const struct group *g, const struct list *list)
         buf_str(out, "; which process holds it could not be seen");
     else if (owner_set_is_only_activated(first->members[0].owners))
         buf_str(out, "; started by systemd when somebody connects");
-    if (is_local_port(list, first))
+    if (is_passing_port(list, first) && !g->on_any_port)
         buf_str(out, "; the port may be another one after a restart");
     buf_char(out, '\n');
 }
@@ -232,7 +238,10 @@ static void print_entry(const struct group *g, const char *name, struct list *li
                        g->by_address ? address : "");
         print_text("name", unique, out);
     }
-    buf_fmt(out, " port = %u;", l->port);
+    if (!g->on_any_port)
+        buf_fmt(out, " port = %u;", l->port);
+    if (l->auto_port)
+        buf_str(out, " kernel_chosen = true;");
     print_text("protocol", protocol_name(l->protocol), out);
     if (g->by_address)
         print_text("address", address, out);
@@ -341,14 +350,67 @@ static void print_port(const struct group *g, struct list *list)
         print_entry(g, name, list);
 }
 
+/* Moves those that fit an owner and have the scope of the first into the part; who
+ * will be started is not known yet, and fits nobody. */
+static void gather_alike(const struct owner_draft *owner, struct group *part, struct group *rest)
+{
+    const struct listener *first = first_of(rest);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rest->count; i++) {
+        const struct listener *l = rest->items[i];
+        const struct group one = {.items = &l, .count = 1};
+
+        if (l->protocol == first->protocol &&
+            (l->scope == SCOPE_LOOPBACK) == (first->scope == SCOPE_LOOPBACK) && all_match(&one, owner) &&
+            !owner_set_is_only_activated(first_owners(&one)))
+            group_add(part, l);
+        else
+            rest->items[kept++] = l;
+    }
+    rest->count = kept;
+}
+
+/* One entry for all that somebody has on ports that the kernel chose, which are
+ * others the next time. By their port those of which it is not known whose they
+ * are, and those of whoever comes after a great many others. */
+static void print_chosen(struct group rest, struct list *list)
+{
+    struct group part = {.items = calloc(rest.count + 1, sizeof(const struct listener *))};
+    size_t entries = 0;
+
+    if (!part.items) {
+        list->out->failed = true;
+        return;
+    }
+    while (rest.count > 0) {
+        const struct group first = {.items = rest.items, .count = 1};
+        const struct owner_draft owner = find_owner(&first);
+
+        part.count = 0;
+        part.on_any_port = (*owner.process || *owner.user || *owner.unit) && entries++ < CHOSEN_ENTRIES_MAX;
+        if (part.on_any_port) {
+            gather_alike(&owner, &part, &rest);
+        } else {
+            group_add(&part, *rest.items++);
+            rest.count--;
+        }
+        print_entry(&part, NULL, list);
+    }
+    free(part.items);
+}
+
 static void print_list(const struct listener_table *table, const struct own_sockets *own, struct list *list)
 {
     size_t count;
     const struct listener *listeners = listener_table_all(table, &count);
     struct group g = {.items = calloc(count + 1, sizeof(const struct listener *))};
+    struct group chosen = {.items = calloc(count + 1, sizeof(const struct listener *))};
 
-    if (!g.items) {
+    if (!g.items || !chosen.items) {
         list->out->failed = true;
+        free(g.items);
+        free(chosen.items);
         return;
     }
     buf_fmt(list->out, "%s = (", list->expects ? "expect" : "allow");
@@ -359,12 +421,15 @@ static void print_list(const struct listener_table *table, const struct own_sock
             print_port(&g, list);
             g.count = 0;
         }
-        if (!l->auto_port && l->port != 0 && !own_has(own, l))
-            group_add(&g, l);
+        if (!listener_is_client(l) && l->port != 0 && !own_has(own, l))
+            group_add(l->auto_port ? &chosen : &g, l);
     }
     print_port(&g, list);
+    if (!list->expects)
+        print_chosen(chosen, list);
     buf_str(list->out, "\n);\n");
     free(g.items);
+    free(chosen.items);
 }
 
 void baseline_render(const struct listener_table *table, const struct config *config,

@@ -146,6 +146,14 @@ static void write_socket_unit(struct json_writer *w, const struct listener *l)
     json_write_text_or_null(w, "socket_unit", owners ? owners->unit : "");
 }
 
+static void write_choice(struct json_writer *w, const struct listener *l)
+{
+    if (l->choice_untold)
+        json_write_null(w, "kernel_chosen_port");
+    else
+        json_write_bool(w, "kernel_chosen_port", l->auto_port);
+}
+
 static void write_sharing(struct json_writer *w, const struct listener *l)
 {
     switch (listener_sharing(l)) {
@@ -183,7 +191,7 @@ static void write_listener(struct document *d, size_t index, const struct listen
     write_unit(d, l);
     write_socket_unit(w, l);
     write_sharing(w, l);
-    json_write_bool(w, "kernel_chosen_port", l->auto_port);
+    write_choice(w, l);
     json_write_bool(w, "own", d->view->verdict->listeners[index].own);
     write_rules(w, d->view->verdict->listeners[index].rules);
     json_write_object_end(w);

@@ -64,12 +64,13 @@ static bool read_restarts(const json_t *object, uint64_t *ret)
     return true;
 }
 
-static bool read_bool(const json_t *object, const char *key, bool *ret)
+/* Who chose the port may not be known. */
+static bool read_choice(const json_t *object, bool *ret)
 {
-    const json_t *value = json_object_get(object, key);
+    const json_t *value = json_object_get(object, "kernel_chosen_port");
 
     *ret = json_is_true(value);
-    return json_is_boolean(value);
+    return json_is_boolean(value) || json_is_null(value);
 }
 
 static bool family_parse(const char *name, enum family *ret)
@@ -89,18 +90,20 @@ static bool read_entry(const json_t *object, struct entry *ret)
 {
     const char *protocol, *family, *address;
     uint64_t port;
+    bool chosen;
 
     *ret = (struct entry){.interface = ""};
     if (!read_text(object, "protocol", &protocol) || !read_text(object, "family", &family) ||
         !read_text(object, "address", &address) || !read_count(object, "port", UINT16_MAX, &port) ||
-        !read_text_or_null(object, "interface", &ret->interface) ||
-        !read_bool(object, "kernel_chosen_port", &ret->key.auto_port) ||
+        !read_text_or_null(object, "interface", &ret->interface) || !read_choice(object, &chosen) ||
         !read_restarts(object, &ret->restarts))
         return false;
     ret->key.port = (uint16_t)port;
     ret->own = json_is_true(json_object_get(object, "own"));
-    return protocol_parse(protocol, &ret->key.protocol) == 0 && family_parse(family, &ret->key.family) &&
-           ip_addr_parse(address, &ret->key.address) == 0;
+    if (protocol_parse(protocol, &ret->key.protocol) < 0)
+        return false;
+    ret->key.client = chosen && protocol_is_datagram(ret->key.protocol);
+    return family_parse(family, &ret->key.family) && ip_addr_parse(address, &ret->key.address) == 0;
 }
 
 /* Fills entries with the host's. */

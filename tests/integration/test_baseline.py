@@ -520,3 +520,17 @@ limits: { listeners = 77; series = 777; };
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.bind(("127.0.0.1", 0))
             self.assertEqual(entry_text(baseline(), client.getsockname()[1], "udp"), [])
+
+    def test_ports_that_the_kernel_chose(self):
+        roamer = self.program("roamer", tcp("127.0.0.1", 0), tcp("127.0.0.1", 0), tcp("0.0.0.0", 0), tcp("::", 0))
+        path = baseline("--config", scratch_file(SETTINGS))
+        lines = [line.strip().removesuffix(",") for line in read(path).splitlines() if "kernel_chosen" in line]
+        self.assertEqual(sorted(line for line in lines if "ignore" not in line), [
+            '{ kernel_chosen = true; protocol = "tcp"; scope = "loopback"; process = "roamer"; user = "root"; }',
+            '{ kernel_chosen = true; protocol = "tcp"; scope = "public"; process = "roamer"; user = "root"; }'])
+        self.assert_nothing_wrong(path)
+        roamer.end()
+        roamer.again()
+        self.assert_nothing_wrong(path)
+        self.program("stranger", tcp("127.0.0.1", 0))
+        self.assertEqual([rule for rule, _, _ in findings(path)], ["UnexpectedListener"])

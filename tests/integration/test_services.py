@@ -1,5 +1,6 @@
 """Redis, dnsmasq, programs nobody declared: real servers, each seen for what it is."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -114,6 +115,61 @@ class UnexpectedTest(TestCase):
         with tcp_listener("127.0.0.1", 4444), tcp_listener("0.0.0.0", 4445):
             daemon = self.daemon(FAST + "unexpected: { ignore_loopback = true; };")
             daemon.wait_firing({("UnexpectedListener", "", 4445)})
+
+
+class KernelChosenTest(TestCase):
+    """Programs that ask for any port."""
+
+    def listener(self, *arguments, **keywords):
+        s = tcp_listener(*arguments, **keywords)
+        self.addCleanup(s.close)
+        return s.getsockname()[1]
+
+    def test_who_chose_the_port(self):
+        unbound = socket.socket()  # to listen at no address in particular is to ask for any port
+        unbound.listen()
+        self.addCleanup(unbound.close)
+        chosen = [self.listener("127.0.0.1", 0), self.listener("0.0.0.0", 0), self.listener("::1", 0),
+                  self.listener("::", 0, v6only=False), unbound.getsockname()[1]]
+        group = self.listener("127.0.0.1", 0, reuseport=True)
+        bound = [self.listener("127.0.0.1", 40404), self.listener("::", 40405), group,
+                 self.listener("127.0.0.1", group, reuseport=True)]
+        told = {entry["port"]: entry["kernel_chosen_port"] for entry in list_json()["listeners"]}
+        self.assertEqual(told, {**{port: True for port in chosen}, **{port: False for port in bound}})
+        text = sockwatch("list").stdout
+        for port, kernel in told.items():
+            self.assertEqual(len(re.findall(rf"(?m):{port} ", text)), 1, text)
+            self.assertEqual(bool(re.search(rf"(?m):{port} .*kernel-chosen port", text)), kernel, text)
+
+    def test_it_is_nobodys_service(self):
+        port = self.listener("0.0.0.0", 0)
+        daemon = self.daemon(FAST + f'expect = ( {{ name = "db"; port = {port}; }} ); unexpected: {{}};')
+        daemon.wait_firing({("NotListening", "db", port), ("UnexpectedListener", "", port)})
+        self.assertIn(f"db: tcp port {port} has no listener; the kernel gave the port to another that asked for any "
+                      f"(0.0.0.0:{port} by python3", daemon.log())
+        daemon.reload(FAST + "allow = ( { kernel_chosen = true; } ); unexpected: {};")
+        daemon.wait_firing(set())
+        self.listener("0.0.0.0", 40404)
+        daemon.wait_firing({("UnexpectedListener", "", 40404)})
+
+    def test_a_storm_is_silent(self):
+        daemon = self.daemon('poll: { listeners = "100ms"; }; unexpected: { ignore_kernel_chosen = true; };')
+        daemon.wait_polls()
+        log = daemon.log()
+        for _ in range(20):  # 200 in all, each seen by a poll
+            sockets = [tcp_listener("0.0.0.0", 0) for _ in range(10)]
+            daemon.wait_polls(1)
+            seen = {dict(labels)["port"] for name, labels in daemon.metrics().series
+                    if name == "sockwatch_listener_info"}
+            for s in sockets:
+                self.assertIn(str(s.getsockname()[1]), seen)
+                s.close()
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.firing(), set())
+        self.assertEqual(metrics.find("alert_firing", rule="UnexpectedListener"), [])
+        self.assertEqual(daemon.log(), log)
+        self.listener("0.0.0.0", 40404)
+        daemon.wait_firing({("UnexpectedListener", "", 40404)})
 
 
 class AddressTest(TestCase):

@@ -37,6 +37,7 @@ static const struct listener_table *table_of(const struct owned *sockets, size_t
         if (!sockets[i].holders)
             sets[i]->sight = SIGHT_HIDDEN;
         row.cookie = i + 1;
+        row.choice_untold = row.protocol == PROTOCOL_SCTP; /* as the kernel is */
         row.owners = sets[i];
         row.uid = sets[i]->uid;
         assert_int_equal(listener_builder_add(b, &row), 0);
@@ -190,7 +191,7 @@ static void what_is_not_known_is_left_out_and_said(void **state)
                    "unit = \"ssh.service\"; }" ALLOW
                    "\n  # tcp 0.0.0.0:631; started by systemd when somebody connects\n"
                    "  { port = 631; protocol = \"tcp\"; scope = \"public\"; },"
-                   "\n  # tcp 127.0.0.1:40000; the port may be another one after a restart\n"
+                   "\n  # tcp 127.0.0.1:40000\n"
                    "  { port = 40000; protocol = \"tcp\"; scope = \"loopback\"; process = \"x\"; user = "
                    "\"bob\"; }" END);
 }
@@ -214,7 +215,7 @@ static bool is_said_to_change(const char *socket, struct port_range range)
     return is_said;
 }
 
-static void a_port_may_change_where_the_kernel_chooses_from(void **state)
+static void a_port_may_change_where_the_kernel_may_have_chosen_it(void **state)
 {
     static const struct port_range ranges[] = {{32768, 60999}, {1024, 65535},  {20000, 20001},
                                                {50000, 50000}, {65535, 65535}, {1, 65535}};
@@ -229,7 +230,7 @@ static void a_port_may_change_where_the_kernel_chooses_from(void **state)
 
                 if (ports[k] < 1 || ports[k] > UINT16_MAX)
                     continue;
-                (void)snprintf(socket, sizeof socket, "192.0.2.1:%d", ports[k]);
+                (void)snprintf(socket, sizeof socket, "sctp/192.0.2.1:%d", ports[k]);
                 assert_int_equal(is_said_to_change(socket, ranges[i]),
                                  ports[k] >= ranges[i].first && ports[k] <= ranges[i].last);
             }
@@ -237,14 +238,89 @@ static void a_port_may_change_where_the_kernel_chooses_from(void **state)
     }
 }
 
-/* The number of a raw socket is a protocol's. */
-static void the_protocol_of_a_raw_socket_does_not_change(void **state)
+/* The number of a raw socket is a protocol's, and nobody chose for those who chose. */
+static void a_port_that_somebody_chose_does_not_change(void **state)
 {
     static const struct port_range all = {1, 65535};
 
     (void)state;
     assert_false(is_said_to_change("raw/192.0.2.1:1", all));
+    assert_false(is_said_to_change("192.0.2.1:40000", all));
+    assert_false(is_said_to_change("udp/192.0.2.1:40000", all));
     assert_true(is_said_to_change("sctp/192.0.2.1:1", all));
+}
+
+/* One entry for whoever has them; by their port where nobody knows who that is. */
+static void ports_that_the_kernel_chose_are_allowed_to_their_owner(void **state)
+{
+    static const struct owned sockets[] = {
+        {"0.0.0.0:33060~", "1000:bob:", "9:x:bob:"},
+        {"127.0.0.1:40000~", "1000:bob:", "9:x:bob:"},
+        {"0.0.0.0:40001~", "1000:bob:", "10:x:bob:"},
+        {"127.0.0.1:40002", "1000:bob:", "9:x:bob:"},
+        {"[::]:40003~", "0:root:cups.socket", "1:systemd:root:init.scope"},
+        {"[::]:40004~", "0:root:rpc.service", NULL},
+        {"0.0.0.0:40005~", "1000:bob:", "10:x:bob:"},
+        {"udp/0.0.0.0:40005~", "1000:bob:", "10:x:bob:"},
+    };
+
+    (void)state;
+    assert_entries(
+        sockets, ARRAY_LENGTH(sockets),
+        EXPECT ALLOW
+        "\n  # tcp 127.0.0.1:40002\n"
+        "  { port = 40002; protocol = \"tcp\"; scope = \"loopback\"; process = \"x\"; user = \"bob\"; },"
+        "\n  # tcp 0.0.0.0:33060, 0.0.0.0:40001, 0.0.0.0:40005\n"
+        "  { kernel_chosen = true; protocol = \"tcp\"; scope = \"public\"; process = \"x\"; user = "
+        "\"bob\"; },"
+        "\n  # tcp 127.0.0.1:40000\n"
+        "  { kernel_chosen = true; protocol = \"tcp\"; scope = \"loopback\"; process = \"x\"; user = "
+        "\"bob\"; },"
+        "\n  # tcp [::]:40003; started by systemd when somebody connects" MAY_CHANGE "\n"
+        "  { port = 40003; kernel_chosen = true; protocol = \"tcp\"; scope = \"public\"; },"
+        "\n  # tcp [::]:40004; which process holds it could not be seen\n"
+        "  { kernel_chosen = true; protocol = \"tcp\"; scope = \"public\"; user = \"root\"; unit = "
+        "\"rpc.service\"; }" END);
+}
+
+/* No more than an entry may be compared with. */
+static void a_great_many_owners_of_such_ports_get_an_entry_a_port(void **state)
+{
+    enum { OWNERS = 150 };
+    struct listener_builder *b = new_builder(1000);
+    struct owner_set *sets[OWNERS];
+    const struct listener_table *t;
+    struct buf text;
+    size_t entries = 0, by_port = 0;
+
+    (void)state;
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
+    for (uint32_t i = 0; i < OWNERS; i++) {
+        struct listener_row row = row_of("0.0.0.0:40000~");
+        char maker[64];
+
+        (void)snprintf(maker, sizeof maker, "%u:user%u:", 1000 + i, i);
+        row.owners = sets[i] = owners_of(maker, "");
+        row.port += (uint16_t)i;
+        row.cookie = i + 1;
+        row.uid = 1000 + i;
+        assert_int_equal(listener_builder_add(b, &row), 0);
+    }
+    t = seal_all(b);
+    listener_builder_free(b);
+    for (size_t i = 0; i < OWNERS; i++)
+        owner_set_unref(sets[i]);
+    render(t, &no_own, local_ports, &text);
+    for (const char *p = buf_text(&text); (p = strstr(p, "kernel_chosen = true;")); p++) {
+        entries++;
+        by_port += p[-2] == ';';
+    }
+    assert_int_equal(entries, OWNERS);
+    assert_in_range(entries - by_port, 50, 99);
+    assert_nothing_is_wrong(t, buf_text(&text));
+    buf_done(&text);
+    listener_table_unref(t);
 }
 
 /* In the list of what is expected as in that of what is allowed. */
@@ -253,8 +329,8 @@ static void a_service_with_a_name_may_change_its_port_as_well(void **state)
     static const struct port_range range = {1024, 4000};
 
     (void)state;
-    assert_true(is_said_to_change("127.0.0.1:3306", range));
-    assert_false(is_said_to_change("127.0.0.1:3306", local_ports));
+    assert_true(is_said_to_change("sctp/127.0.0.1:3868", range));
+    assert_false(is_said_to_change("sctp/127.0.0.1:3868", local_ports));
 }
 
 static void the_user_that_others_can_see_is_preferred(void **state)
@@ -384,8 +460,10 @@ int main(void)
         cmocka_unit_test(services_with_a_name_are_expected_and_others_allowed),
         cmocka_unit_test(programs_on_several_addresses_of_a_port_get_an_entry_each),
         cmocka_unit_test(what_is_not_known_is_left_out_and_said),
-        cmocka_unit_test(a_port_may_change_where_the_kernel_chooses_from),
-        cmocka_unit_test(the_protocol_of_a_raw_socket_does_not_change),
+        cmocka_unit_test(a_port_may_change_where_the_kernel_may_have_chosen_it),
+        cmocka_unit_test(a_port_that_somebody_chose_does_not_change),
+        cmocka_unit_test(ports_that_the_kernel_chose_are_allowed_to_their_owner),
+        cmocka_unit_test(a_great_many_owners_of_such_ports_get_an_entry_a_port),
         cmocka_unit_test(a_service_with_a_name_may_change_its_port_as_well),
         cmocka_unit_test(the_user_that_others_can_see_is_preferred),
         cmocka_unit_test(a_user_whose_name_is_unknown_is_a_number),

@@ -64,6 +64,7 @@ static struct kernel {
     int raw_result;
     int open_result;
     bool no_local, no_owners, no_watch, no_one_walk;
+    int no_choice; /* not 0: what it says to whoever asks who chose a port */
     size_t open_sockets, open_tables, forgotten, looked;
     bool host_changes;        /* the next time it is asked */
     struct owner_set *owners; /* of every socket; NULL: none is found */
@@ -220,6 +221,8 @@ static int refuses(const struct inet_diag_query *query)
 {
     if (query->family == AF_UNSPEC && kernel.no_one_walk)
         return -EINVAL;
+    if (query->ports != PORTS_ALL && kernel.no_choice != 0)
+        return kernel.no_choice;
     return kernel.no_ipv6 && query->family == AF_INET6 ? ERR_UNSUPPORTED : 0;
 }
 
@@ -688,6 +691,18 @@ static size_t count_calls(uint8_t family, uint8_t protocol)
     return count;
 }
 
+/* How often listeners of a protocol on ports that programs chose were looked at,
+ * as far as one dump tells: of TCP it has both families. */
+static size_t count_looks(uint8_t protocol)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < kernel.call_count; i++)
+        count += kernel.calls[i].protocol == protocol && kernel.calls[i].family != AF_INET6 &&
+                 kernel.calls[i].ports != PORTS_AUTO && !(kernel.calls[i].states & MASK(STATE_ESTABLISHED));
+    return count;
+}
+
 static size_t run_index(const struct collectors *c, const char *name)
 {
     struct collector_run runs[COLLECTOR_RUNS_MAX];
@@ -759,8 +774,7 @@ static void a_listener_that_one_dump_passed_over_stays(void **state)
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 31, 170);
     t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:80x170");
-    assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
-    assert_int_equal(count_calls(AF_INET6, IPPROTO_TCP), 2);
+    assert_int_equal(count_looks(IPPROTO_TCP), 2);
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 1); /* nothing was missing there */
     listener_table_unref(t);
 }
@@ -795,11 +809,11 @@ static void a_listener_missing_in_both_dumps_is_gone(void **state)
     kernel.call_count = 0;
     t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:22x1");
-    assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
+    assert_int_equal(count_looks(IPPROTO_TCP), 2);
 
     kernel.call_count = 0; /* it is not looked for forever */
     t = poll_again(*state, t);
-    assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 1);
+    assert_int_equal(count_looks(IPPROTO_TCP), 1);
     listener_table_unref(t);
 }
 
@@ -814,13 +828,13 @@ static void the_first_poll_always_looks_twice(void **state)
     assert_listeners(t, "udp/[::]:53x1 udp/[::]:67x1");
     assert_others_are_fine(t, PROTOCOL_COUNT);
     for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++) {
-        assert_int_equal(count_calls(AF_INET, protocols[i]), 2);
-        assert_int_equal(count_calls(AF_INET6, protocols[i]), 2);
+        assert_int_equal(count_looks(protocols[i]), 2);
+        assert_int_equal(count_calls(AF_INET6, protocols[i]), i == 0 ? 0 : 2);
     }
     listener_table_unref(t);
 }
 
-static void nothing_missing_is_one_dump_per_family(void **state)
+static void nothing_missing_is_one_look(void **state)
 {
     static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_RAW};
     const struct listener_table *t;
@@ -833,10 +847,10 @@ static void nothing_missing_is_one_dump_per_family(void **state)
     t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:22x3 tcp/0.0.0.0:80x1 udp/0.0.0.0:53x1");
     for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++) {
-        assert_int_equal(count_calls(AF_INET, protocols[i]), 1);
-        assert_int_equal(count_calls(AF_INET6, protocols[i]), 1);
+        assert_int_equal(count_looks(protocols[i]), 1);
+        assert_int_equal(count_calls(AF_INET6, protocols[i]), i == 0 ? 0 : 1);
     }
-    assert_int_equal(kernel.call_count, 2 * ARRAY_LENGTH(protocols));
+    assert_int_equal(kernel.call_count, 2 * ARRAY_LENGTH(protocols)); /* of TCP one for each choice */
     listener_table_unref(t);
 }
 
@@ -855,7 +869,7 @@ static void after_a_failed_poll_it_looks_twice(void **state)
     t = poll_again(*state, t);
     assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
     assert_listeners(t, "tcp/0.0.0.0:22x1 tcp/0.0.0.0:80x1");
-    assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
+    assert_int_equal(count_looks(IPPROTO_TCP), 2);
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 1);
     listener_table_unref(t);
 }
@@ -895,14 +909,14 @@ static void one_service_of_many_sockets_is_never_cut(void **state)
         t = poll_first(state);
         (void)snprintf(wanted, sizeof wanted, "tcp/0.0.0.0:80x%zu", cases[i].sockets);
         assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->unread, 0);
-        assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 2);
+        assert_int_equal(count_looks(IPPROTO_TCP), 2);
 
         with(a, "127.0.0.1:80", 7, 1); /* comes last, when a flood would have used up the room */
         a->spans[0].row.cookie++;      /* one is gone: the second look repeats all others */
         a->spans[0].count--;
         t = poll_again(*state, t);
         assert_int_equal(listener_table_class(t, PROTOCOL_TCP)->unread, 0);
-        assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 4);
+        assert_int_equal(count_looks(IPPROTO_TCP), 4);
         (void)snprintf(wanted, sizeof wanted, "tcp/0.0.0.0:80x%zu tcp/127.0.0.1:80x1 udp/0.0.0.0:53x1",
                        cases[i].sockets - 1);
         assert_listeners(t, wanted);
@@ -922,7 +936,7 @@ static void a_dump_that_fails_once_is_repeated(void **state)
     assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
     assert_listeners(t, "tcp/0.0.0.0:80x2");
     assert_run(*state, "tcp", true, true, 0);
-    assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), 3);
+    assert_int_equal(count_looks(IPPROTO_TCP), 3);
     listener_table_unref(t);
 }
 
@@ -1060,7 +1074,7 @@ static void a_kernel_without_ipv6_hides_nothing(void **state)
     t = poll_again(*state, t);
     assert_others_are_fine(t, PROTOCOL_COUNT);
     for (size_t i = 0; i < kernel.call_count; i++)
-        assert_int_equal(kernel.calls[i].family, AF_INET);
+        assert_true(kernel.calls[i].family != AF_INET6);
 
     kernel.no_ipv6 = false; /* its module was loaded */
     with(answers(AF_INET6, IPPROTO_TCP, 0), "[::]:80", 4, 1);
@@ -1070,12 +1084,13 @@ static void a_kernel_without_ipv6_hides_nothing(void **state)
     listener_table_unref(t);
 }
 
-/* IPv6 sockets that cannot be listed may be there: half a class is none. */
+/* IPv6 sockets that cannot be listed may be there: half a class is none. What a
+ * walk through all of TCP has, no family is missing in. */
 static void ipv6_that_cannot_be_listed_makes_the_class_unsupported(void **state)
 {
     static const int in_proc[] = {1, -EIO};
 
-    kernel.no_ipv6 = true;
+    kernel.no_ipv6 = kernel.no_one_walk = true;
     proc_says("UDPv6", 0);
     proc_says("UDPLITEv6", 0);
     proc_says("SCTPv6", 0);
@@ -1238,11 +1253,13 @@ static void listeners_are_asked_for_by_their_state(void **state)
     static const struct {
         uint8_t protocol;
         uint32_t states;
-        enum port_choice ports;
+        enum port_choice first, second; /* of the two dumps of a look */
     } wanted[] = {
-        {IPPROTO_TCP, MASK(STATE_LISTEN), PORTS_ALL},      {IPPROTO_UDP, MASK(STATE_CLOSE), PORTS_BOUND},
-        {IPPROTO_UDPLITE, MASK(STATE_CLOSE), PORTS_BOUND}, {IPPROTO_SCTP, MASK(STATE_LISTEN), PORTS_ALL},
-        {IPPROTO_RAW, MASK(STATE_CLOSE), PORTS_ALL},
+        {IPPROTO_TCP, MASK(STATE_LISTEN), PORTS_AUTO, PORTS_BOUND},
+        {IPPROTO_UDP, MASK(STATE_CLOSE), PORTS_BOUND, PORTS_BOUND},
+        {IPPROTO_UDPLITE, MASK(STATE_CLOSE), PORTS_BOUND, PORTS_BOUND},
+        {IPPROTO_SCTP, MASK(STATE_LISTEN), PORTS_ALL, PORTS_ALL},
+        {IPPROTO_RAW, MASK(STATE_CLOSE), PORTS_ALL, PORTS_ALL},
     };
     size_t checked = 0;
 
@@ -1252,7 +1269,8 @@ static void listeners_are_asked_for_by_their_state(void **state)
             if (kernel.calls[i].protocol != wanted[k].protocol)
                 continue;
             assert_int_equal(kernel.calls[i].states, wanted[k].states);
-            assert_int_equal(kernel.calls[i].ports, wanted[k].ports);
+            assert_int_equal(kernel.calls[i].ports, i % 2 == 0 ? wanted[k].first : wanted[k].second);
+            assert_int_equal(kernel.calls[i].family, k == 0 ? AF_UNSPEC : i % 2 == 0 ? AF_INET : AF_INET6);
             assert_true(kernel.calls[i].with_memory);
             checked++;
         }
@@ -1446,32 +1464,40 @@ static void sockets_are_told_apart_by_the_whole_cookie(void **state)
 
 /* Ports that the kernel chose */
 
+static size_t count_choices(uint8_t protocol, enum port_choice ports)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < kernel.call_count; i++) {
+        if (kernel.calls[i].protocol != protocol || kernel.calls[i].ports != ports)
+            continue;
+        assert_true(kernel.calls[i].with_memory);
+        count++;
+    }
+    return count;
+}
+
+/* Where a program waits for connections, it does so whoever chose the port. */
 static void ports_that_the_kernel_chose_are_asked_for_when_wanted(void **state)
 {
-    static const uint8_t datagram[] = {IPPROTO_UDP, IPPROTO_UDPLITE},
-                         others[] = {IPPROTO_TCP, IPPROTO_SCTP, IPPROTO_RAW};
-    size_t automatic = 0;
+    static const struct {
+        uint8_t protocol;
+        size_t all, chosen, wanted; /* calls of two looks; when those of clients are wanted */
+    } cases[] = {
+        {IPPROTO_TCP, 0, 2, 2},  {IPPROTO_UDP, 0, 0, 4}, {IPPROTO_UDPLITE, 0, 0, 4},
+        {IPPROTO_SCTP, 4, 0, 0}, {IPPROTO_RAW, 4, 0, 0},
+    };
 
     with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", 1, 1);
-    listener_table_unref(poll_first(state));
-    for (size_t i = 0; i < kernel.call_count; i++)
-        assert_true(kernel.calls[i].ports != PORTS_AUTO);
-
-    kernel.call_count = 0;
-    listener_table_unref(poll_with_auto_ports(state));
-    for (size_t i = 0; i < kernel.call_count; i++) {
-        if (kernel.calls[i].ports != PORTS_AUTO)
-            continue;
-        assert_true(kernel.calls[i].protocol == IPPROTO_UDP || kernel.calls[i].protocol == IPPROTO_UDPLITE);
-        assert_int_equal(kernel.calls[i].states, MASK(STATE_CLOSE));
-        assert_true(kernel.calls[i].with_memory);
-        automatic++;
+    for (int wanted = 0; wanted < 2; wanted++) {
+        kernel.call_count = 0;
+        listener_table_unref(wanted ? poll_with_auto_ports(state) : poll_first(state));
+        for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+            assert_int_equal(count_choices(cases[i].protocol, PORTS_ALL), cases[i].all);
+            assert_int_equal(count_choices(cases[i].protocol, PORTS_AUTO),
+                             wanted ? cases[i].wanted : cases[i].chosen);
+        }
     }
-    assert_int_equal(automatic, 2 * 2 * 2); /* protocols, families, looks */
-    for (size_t i = 0; i < ARRAY_LENGTH(datagram); i++)
-        assert_int_equal(count_calls(AF_INET, datagram[i]), 4);
-    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
-        assert_int_equal(count_calls(AF_INET, others[i]), 2);
 }
 
 static void only_sockets_with_such_a_port_are_marked(void **state)
@@ -1482,22 +1508,102 @@ static void only_sockets_with_such_a_port_are_marked(void **state)
 
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:40000", 1, 1);
     with(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", 2, 1);
+    with(answers_about(AF_INET6, IPPROTO_TCP, true, 0), "[::]:40000", 8, 3);
     with(answers_about(AF_INET, IPPROTO_UDP, true, 0), "127.0.0.1:40000!7", 3, 2);
     with(answers_about(AF_INET6, IPPROTO_UDP, true, 0), "[::]:40001", 5, 1);
     with(answers_about(AF_INET6, IPPROTO_UDPLITE, true, 0), "[::]:40002", 6, 1);
     t = poll_with_auto_ports(state);
-    assert_listeners(t, "tcp/0.0.0.0:40000x1 udp/0.0.0.0:53x1 udp/127.0.0.1:40000x2 udp/[::]:40001x1 "
-                        "udplite/[::]:40002x1");
+    assert_listeners(t, "tcp/0.0.0.0:40000x1 tcp/[::]:40000x3 udp/0.0.0.0:53x1 udp/127.0.0.1:40000x2 "
+                        "udp/[::]:40001x1 udplite/[::]:40002x1");
     l = listener_table_all(t, &count);
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(l[i].auto_port, i >= 2);
-    assert_true(l[2].receive_queue.known);
-    assert_int_equal(l[2].members[1].drops.count, 7);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(l[i].auto_port, i == 1 || i >= 3);
+        assert_false(l[i].choice_untold);
+    }
+    assert_true(l[3].receive_queue.known);
+    assert_int_equal(l[3].members[1].drops.count, 7);
     listener_table_unref(t);
 
-    t = poll_first(state); /* and they are no more, when not wanted */
-    assert_listeners(t, "tcp/0.0.0.0:40000x1 udp/0.0.0.0:53x1");
+    t = poll_first(state); /* and clients are no more, when not wanted */
+    assert_listeners(t, "tcp/0.0.0.0:40000x1 tcp/[::]:40000x3 udp/0.0.0.0:53x1");
     listener_table_unref(t);
+}
+
+/* Those of one service may have been asked for by their number, and may not. */
+static void a_port_that_some_program_chose_is_not_the_kernels(void **state)
+{
+    const struct listener_table *t;
+    struct listener_poll how = usual_poll();
+    const struct listener *l;
+    size_t count;
+
+    with(answers_about(AF_INET, IPPROTO_TCP, true, 0), "0.0.0.0:40000", 1, 2);
+    with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:40000", 3, 1);
+    for (usual_limits.members = 1; usual_limits.members < 4; usual_limits.members++) {
+        t = poll_fresh(state, &how);
+        assert_listeners(t, "tcp/0.0.0.0:40000x3");
+        l = listener_table_all(t, &count);
+        assert_false(l->auto_port);
+        assert_false(l->choice_untold);
+        listener_table_unref(t);
+    }
+}
+
+/* A socket may go from the one to the other between the two dumps, never back: the
+ * one that it may come from is first. */
+static void a_listener_that_takes_a_port_of_its_choice_is_never_missed(void **state)
+{
+    const struct listener_table *t;
+
+    with(answers_about(AF_INET, IPPROTO_TCP, true, 0), "0.0.0.0:40000", 1, 1);
+    with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 1, 1);
+    t = poll_first(state);
+    assert_listeners(t, "tcp/0.0.0.0:80x1 tcp/0.0.0.0:40000x1");
+    kernel.scripts[0].answers[0].span_count = 0;
+    t = poll_again(*state, t);
+    assert_listeners(t, "tcp/0.0.0.0:80x1");
+    listener_table_unref(t);
+}
+
+/* What it does not tell is not guessed, and the listeners are there all the same. */
+static void a_kernel_that_does_not_tell_who_chose_a_port_is_believed(void **state)
+{
+    static const int refusals[] = {-EINVAL, -EOPNOTSUPP};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(refusals); i++) {
+        const struct listener_table *t;
+        const struct listener *l;
+        size_t count;
+
+        forget_script();
+        kernel.no_choice = refusals[i];
+        with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:40000", 1, 1);
+        with(answers(AF_INET6, IPPROTO_TCP, 0), "[::]:40001", 2, 2);
+        with(answers(AF_INET, IPPROTO_SCTP, 0), "0.0.0.0:9", 4, 1);
+        (void)answers(AF_INET, IPPROTO_RAW, ERR_UNSUPPORTED);
+        (void)proc_raw_has("0.0.0.0", 1, STATE_CLOSE, 200 + i);
+        t = poll_first(state);
+        assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);
+        assert_class(t, PROTOCOL_UDP, VISIBILITY_FAILED, refusals[i]); /* clients are no listeners */
+        l = listener_table_all(t, &count);
+        assert_int_equal(count, 4);
+        for (size_t k = 0; k < count; k++) {
+            assert_false(l[k].auto_port);
+            assert_int_equal(l[k].choice_untold, l[k].protocol != PROTOCOL_RAW);
+        }
+        assert_in_range(count_choices(IPPROTO_TCP, PORTS_AUTO), 1, 2);
+        t = poll_again(*state, t); /* it is not asked again at once */
+        assert_in_range(count_choices(IPPROTO_TCP, PORTS_AUTO), 1, 2);
+        listener_table_unref(t);
+
+        kernel.no_choice = 0;
+        kernel.now_us += INT64_C(300) * 1000 * 1000;
+        t = poll_usual(*state);
+        assert_non_null(t);
+        l = listener_table_all(t, &count);
+        assert_false(l[0].choice_untold);
+        listener_table_unref(t);
+    }
 }
 
 /* Half a class is none, also here. */
@@ -2175,7 +2281,7 @@ int main(void)
         with_kernel(a_service_that_one_dump_passed_over_stays),
         with_kernel(a_listener_missing_in_both_dumps_is_gone),
         with_kernel(the_first_poll_always_looks_twice),
-        with_kernel(nothing_missing_is_one_dump_per_family),
+        with_kernel(nothing_missing_is_one_look),
         with_kernel(after_a_failed_poll_it_looks_twice),
         with_kernel(a_socket_counts_once_however_often_it_is_dumped),
         with_kernel(one_service_of_many_sockets_is_never_cut),
@@ -2203,6 +2309,9 @@ int main(void)
         with_kernel(sockets_are_told_apart_by_the_whole_cookie),
         with_kernel(ports_that_the_kernel_chose_are_asked_for_when_wanted),
         with_kernel(only_sockets_with_such_a_port_are_marked),
+        with_kernel(a_port_that_some_program_chose_is_not_the_kernels),
+        with_kernel(a_listener_that_takes_a_port_of_its_choice_is_never_missed),
+        with_kernel(a_kernel_that_does_not_tell_who_chose_a_port_is_believed),
         with_kernel(a_dump_of_such_ports_that_fails_fails_its_class),
         with_kernel(such_a_port_that_one_dump_passed_over_stays),
         with_kernel(sockets_of_all_classes_get_their_owners),

@@ -104,9 +104,11 @@ static void every_key_is_read(void **state)
            "  { name = \"web\"; ports = \"80,8000-8100\"; scope = \"public\"; families = [ \"ipv4\", "
            "\"ipv6\" ]; }\n"
            ");\n"
-           "allow = ( { ports = \"22\"; },\n"
-           "          { port = 1; protocol = \"raw\"; scope = \"any\"; address = \"2001:db8::1\"; } );\n"
-           "unexpected: { severity = \"critical\"; for = \"2m\"; ignore_loopback = true; };\n"
+           "allow = ( { ports = \"22\"; kernel_chosen = false; },\n"
+           "          { port = 1; protocol = \"raw\"; scope = \"any\"; address = \"2001:db8::1\"; },\n"
+           "          { kernel_chosen = true; }, { protocol = \"udp\"; port = 5; kernel_chosen = true; } );\n"
+           "unexpected: { severity = \"critical\"; for = \"2m\"; ignore_loopback = true;\n"
+           "  ignore_kernel_chosen = true; };\n"
            "limits: { listeners = 1; series = 0; };\n");
     assert_int_equal(f->config->poll_listeners_ms, 250);
     assert_int_equal(f->config->poll_connections_ms, 60000);
@@ -143,19 +145,27 @@ static void every_key_is_read(void **state)
     assert_true(e->families[0] && e->families[1]);
     assert_int_equal(e->for_ms, 0);
     assert_int_equal(e->severity, SEVERITY_CRITICAL);
-    assert_int_equal(policy->allow_count, 2);
+    assert_int_equal(policy->allow_count, 4);
     a = &policy->allows[0];
     assert_int_equal(a->match.protocols, 1 << PROTOCOL_TCP);
+    assert_false(a->kernel_chosen);
     assert_int_equal(a->match.ports[0].first, 22);
     assert_int_equal(a->match.scope, WANT_ANY);
     assert_int_equal(a->match.address_count, 0);
     a = &policy->allows[1];
     assert_int_equal(a->match.protocols, 1 << PROTOCOL_RAW);
     assert_int_equal(a->match.addresses[0].version, 6);
+    a = &policy->allows[2];
+    assert_true(a->kernel_chosen);
+    assert_int_equal(a->match.port_count, 0);
+    a = &policy->allows[3];
+    assert_true(a->kernel_chosen);
+    assert_int_equal(a->match.port_count, 1);
     assert_true(policy->unexpected.enabled);
     assert_int_equal(policy->unexpected.severity, SEVERITY_CRITICAL);
     assert_int_equal(policy->unexpected.for_ms, 120000);
     assert_true(policy->unexpected.ignore_loopback);
+    assert_true(policy->unexpected.ignore_kernel_chosen);
 }
 
 static void owners_and_queues_are_read(void **state)
@@ -472,6 +482,8 @@ static void refuses_wrong_types(void **state)
          "1: unexpected.ignore_loopback: is a number, expected true or false"},
         {"unexpected: { ignore_loopback = \"true\"; };",
          "1: unexpected.ignore_loopback: is a string, expected true or false"},
+        {"allow = ( { kernel_chosen = \"true\"; } );",
+         "1: allow[0].kernel_chosen: is a string, expected true or false"},
         {"limits: { listeners = \"1\"; };", "1: limits.listeners: is a string, expected a number"},
         {"limits: { series = 1e3; };", "1: limits.series: is a number with a fraction, expected a number"},
     };
@@ -525,6 +537,9 @@ static void refuses_entries_without_their_keys(void **state)
         {"allow = ( { port = 1; },\n { scope = \"any\"; } );",
          "2: allow[1].port: is missing, expected a port 1-65535"},
         {"allow = ( { } );", "1: allow[0].port: is missing"},
+        {"allow = (\n { kernel_chosen = false; } );", "2: allow[0].port: is missing"},
+        {"expect = ( { name = \"a\"; port = 1; kernel_chosen = true; } );",
+         "1: expect[0].kernel_chosen: is not a known key"},
     };
 
     assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
@@ -541,6 +556,12 @@ static void refuses_contradictions(void **state)
          "1: allow[0].scope: contradicts address"},
         {"deny = ( { port = 1; scope = \"public\"; address = \"::1\"; } );",
          "1: deny[0].scope: contradicts address"},
+        {"allow = ( { protocol = \"raw\";\n kernel_chosen = true; } );",
+         "2: allow[0].kernel_chosen: contradicts protocol \"raw\", of which"},
+        {"allow = ( { protocol = \"sctp\"; kernel_chosen = true; port = 1; } );",
+         "1: allow[0].kernel_chosen: contradicts protocol \"sctp\", of which"},
+        {"allow = ( { protocol = [ \"tcp\", \"raw\" ]; kernel_chosen = true; } );",
+         "1: allow[0].kernel_chosen: contradicts protocol \"raw\", of which"},
         {"expect = ( { name = \"a\"; port = 1; address = \"192.0.2.1\"; families = [ \"ipv6\" ]; } );",
          "1: expect[0].families: contradict address, expected"},
         {"expect = ( { name = \"a\"; port = 1; address = \"::2\"; families = [ \"ipv6\", \"ipv4\" ]; } );",
@@ -1052,6 +1073,8 @@ static void what_is_shown_loads_again(void **state)
         "\"loopback\"; },\n"
         "  { port = 1; protocol = \"udplite\"; address = \"127.0.0.1\"; } );\n"
         "unexpected: { severity = \"critical\"; for = \"7d\"; ignore_loopback = true; };\n",
+        "allow = ( { kernel_chosen = true; user = \"a\"; }, { kernel_chosen = true; ports = \"1-9\"; },\n"
+        "  { kernel_chosen = false; port = 3; } );\nunexpected: { ignore_kernel_chosen = true; };\n",
         "expect = ( { name = \"a\"; port = 1; process = \"a\\\"[*]\\\\b\"; user = \"*\"; unit = "
         "\"a\\\\x2d*\"; "
         "accept_queue = 0.8; }, { name = \"b\"; port = 2; accept_queue = 1; }, { name = \"c\"; port = 3; "

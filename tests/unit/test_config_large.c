@@ -355,6 +355,11 @@ static void entry_of_addresses(struct buf *text, size_t n)
     buf_fmt(text, "{port=53;address=[\"10.0.%zu.%zu\",\"::1\"]}", n / 250, 1 + n % 250);
 }
 
+static void entry_of_every_port(struct buf *text, size_t n)
+{
+    buf_fmt(text, "{kernel_chosen=true;user=\"u%zu\"}", n);
+}
+
 /* Each listener is compared with all entries about its port, but for those of
  * one other address. */
 static void few_allow_entries_without_an_address_share_a_port(void **state)
@@ -366,6 +371,8 @@ static void few_allow_entries_without_an_address_share_a_port(void **state)
     assert_int_equal(load_groups(f, "allow=(", 100, entry_of_addresses, ",", ");"), 0);
     assert_int_equal(load_groups(f, "allow=(", 101, entry_of_addresses, ",", ");"), ERR_CONFIG);
     assert_int_equal(load_groups(f, "deny=(", 101, entry_of_address, ",", ");"), ERR_CONFIG);
+    assert_int_equal(load_groups(f, "allow=(", 100, entry_of_every_port, ",", ");"), 0);
+    assert_int_equal(load_groups(f, "allow=(", 101, entry_of_every_port, ",", ");"), ERR_CONFIG);
     assert_int_equal(load_groups(f, "allow=(", 101, entry_of_range, ",", ");"), ERR_CONFIG);
     assert_non_null(strstr(
         buf_text(&f->errors),

@@ -189,8 +189,8 @@ static void our_own_socket_is_read_again(void **state)
 static void what_the_document_lacks_is_unknown(void **state)
 {
     static const char *const others[] = {
-        "'protocol': 'udp'", "'family': 'ipv6'",    "'address': '0.0.0.1'",       "'address': '::'",
-        "'port': 23",        "'interface': 'eth0'", "'kernel_chosen_port': true", "'netns': 'guest'",
+        "'protocol': 'udp'", "'family': 'ipv6'",    "'address': '0.0.0.1'", "'address': '::'",
+        "'port': 23",        "'interface': 'eth0'", "'netns': 'guest'",
     };
     struct scene s;
     const struct listener_table *table = table_of_one(&s);
@@ -213,6 +213,38 @@ static void what_the_document_lacks_is_unknown(void **state)
         assert_one(table, text, VIEW_UNKNOWN);
     }
     scene_done(&s);
+}
+
+/* A service is the same whoever chose its port, if it is known at all; a client
+ * beside it is another. */
+static void who_chose_the_port_tells_clients_only_apart(void **state)
+{
+    static const char *const choices[] = {"false", "true", "null"};
+
+    (void)state;
+    for (int protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol++) {
+        const char *name = protocol_name((enum protocol)protocol);
+        const struct listener_table *table;
+        char text[512];
+        struct scene s;
+
+        scene_init(&s);
+        (void)snprintf(text, sizeof text, "%s/0.0.0.0:22", name);
+        scene_listen(&s, text, "0/1");
+        scene_seal(&s);
+        table = snapshot_host(s.view.snapshot)->listeners;
+        for (size_t i = 0; i < ARRAY_LENGTH(choices); i++) {
+            bool is_client = protocol == PROTOCOL_UDP && i == 1;
+
+            (void)snprintf(text, sizeof text,
+                           DOCUMENT("{'protocol': '%s', 'family': 'ipv4', 'address': '0.0.0.0', 'port': 22, "
+                                    "'interface': null, 'netns': null, 'kernel_chosen_port': %s, "
+                                    "'restarts': 3}"),
+                           name, choices[i]);
+            assert_one(table, text, is_client ? VIEW_UNKNOWN : 3);
+        }
+        scene_done(&s);
+    }
 }
 
 static void an_entry_that_comes_twice_counts_if_it_says_the_same(void **state)
@@ -313,7 +345,7 @@ static void a_value_of_another_kind_is_refused(void **state)
         {"'port': ", {"null", "-1", "65536", "'22'", "22.0", "4294967318", "18446744073709551638"}},
         {"'interface': ", {"0", "false", "[]", "{}"}},
         {"'netns': ", {"0", "false", "[]", "{}"}},
-        {"'kernel_chosen_port': ", {"null", "0", "'false'", "[]"}},
+        {"'kernel_chosen_port': ", {"{}", "0", "'false'", "[]"}},
     };
     struct scene s;
     const struct listener_table *table = table_of_one(&s);
@@ -568,6 +600,7 @@ int main(void)
         cmocka_unit_test(what_the_daemon_says_to_be_its_own_is_read),
         cmocka_unit_test(our_own_socket_is_read_again),
         cmocka_unit_test(what_the_document_lacks_is_unknown),
+        cmocka_unit_test(who_chose_the_port_tells_clients_only_apart),
         cmocka_unit_test(an_entry_that_comes_twice_counts_if_it_says_the_same),
         cmocka_unit_test(numbers_are_checked_for_their_range),
         cmocka_unit_test(anything_else_is_refused),

@@ -319,8 +319,9 @@ static void a_group_sums_its_receive_queues_and_drops(void **state)
     listener_table_unref(t);
 }
 
-/* Whoever asks for a port and whoever is given one mean different things. */
-static void a_port_that_the_kernel_chose_is_a_service_of_its_own(void **state)
+/* Whoever serves datagrams and whoever sends some from where it happens to be mean
+ * different things; to wait for connections is to serve. */
+static void a_client_is_told_apart_from_a_service_on_its_port(void **state)
 {
     const struct listener_table *t = table_of("udp/0.0.0.0:5353~ udp/0.0.0.0:5353 udp/0.0.0.0:5353~ "
                                               "udp/0.0.0.0:40000~ udp/0.0.0.0:5353 udp/0.0.0.0:5353");
@@ -335,6 +336,14 @@ static void a_port_that_the_kernel_chose_is_a_service_of_its_own(void **state)
     assert_true(l[1].auto_port);
     assert_int_equal(l[1].sockets, 2);
     assert_true(listener_table_port(t, PROTOCOL_UDP, 40000, &count)->auto_port);
+    assert_true(listener_is_client(&l[1]) && !listener_is_client(&l[0]));
+    listener_table_unref(t);
+
+    t = table_of("0.0.0.0:5353~ 0.0.0.0:5353 0.0.0.0:40000~ 0.0.0.0:40000~");
+    assert_listeners(t, "tcp/0.0.0.0:5353 tcp/0.0.0.0:40000");
+    l = listener_table_all(t, &count);
+    assert_false(l[0].auto_port);
+    assert_true(l[1].auto_port && !listener_is_client(&l[1]));
     listener_table_unref(t);
 }
 
@@ -962,7 +971,7 @@ static struct listener_row full_row(void)
     return row;
 }
 
-enum { ROW_CHANGES = 21 };
+enum { ROW_CHANGES = 22 };
 
 /* Changes one field. */
 static void change_row(struct listener_row *row, size_t which)
@@ -989,6 +998,7 @@ static void change_row(struct listener_row *row, size_t which)
     case 18: row->receive_queue.bytes++; break;
     case 19: row->drops.known = !row->drops.known; break;
     case 20: row->drops.count++; break;
+    case 21: row->choice_untold = !row->choice_untold; break;
     default: fail();
     }
 }
@@ -1232,7 +1242,7 @@ int main(void)
         cmocka_unit_test(a_group_sums_its_queues_and_shows_the_fullest_member),
         cmocka_unit_test(a_group_lists_its_members_by_cookie),
         cmocka_unit_test(a_group_sums_its_receive_queues_and_drops),
-        cmocka_unit_test(a_port_that_the_kernel_chose_is_a_service_of_its_own),
+        cmocka_unit_test(a_client_is_told_apart_from_a_service_on_its_port),
         cmocka_unit_test(a_limit_of_zero_divides_by_nothing),
         cmocka_unit_test(a_group_of_several_owners_has_no_known_one),
         cmocka_unit_test(a_socket_seen_twice_counts_once),

@@ -366,6 +366,22 @@ static void ignore_loopback_ignores_no_more_than_loopback(void **state)
                     "UnexpectedListener(tcp/[fe80::1%if2]:80)");
 }
 
+/* A program that asked for any port is not what clients look for there. A client is
+ * no listener at all. */
+static void a_port_that_the_kernel_chose_is_nobodys_service(void **state)
+{
+    const struct matcher match = on_ports(port_80, WANT_PUBLIC, NULL);
+    struct expect e = expect_of("web", &match);
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    assert_findings("0.0.0.0:80~ 0.0.0.0:81~ udp/0.0.0.0:80~ udplite/0.0.0.0:81~", &policy,
+                    "NotListening(web:80) UnexpectedListener(tcp/0.0.0.0:80) "
+                    "UnexpectedListener(tcp/0.0.0.0:81)");
+    assert_findings("127.0.0.1:80 [::]:80~", &policy, "LoopbackOnly(web:80) UnexpectedListener(tcp/[::]:80)");
+    assert_findings("0.0.0.0:80~ 0.0.0.0:80", &policy, ""); /* sockets of one service */
+}
+
 static void an_expected_address_does_not_cover_another_one(void **state)
 {
     const struct matcher match = on_ports(port_80, WANT_ANY, "192.0.2.10");
@@ -438,6 +454,65 @@ static void allowed_listeners_are_fine_within_their_scope(void **state)
 
         assert_findings(cases[i].sockets, &policy, cases[i].findings);
     }
+}
+
+/* Without ports it is about all of them, with ports both must hold. */
+static void ports_that_the_kernel_chose_are_allowed_as_such(void **state)
+{
+    static const struct {
+        size_t ports;
+        enum want_scope scope;
+        const char *sockets, *findings;
+    } cases[] = {
+        {0, WANT_ANY, "0.0.0.0:1~ [::]:40000~ 10.1.1.1:65535~", ""},
+        {0, WANT_ANY, "0.0.0.0:40000 0.0.0.0:40001~", "UnexpectedListener(tcp/0.0.0.0:40000)"},
+        {0, WANT_ANY, "0.0.0.0:40000~ 0.0.0.0:40000", "UnexpectedListener(tcp/0.0.0.0:40000)"},
+        {0, WANT_ANY, "sctp/0.0.0.0:40000~", "UnexpectedListener(sctp/0.0.0.0:40000)"},
+        {0, WANT_LOOPBACK, "127.0.0.1:40000~ 0.0.0.0:40001~ 0.0.0.0:40002",
+         "Exposed(tcp/0.0.0.0:40001) UnexpectedListener(tcp/0.0.0.0:40002)"},
+        {1, WANT_ANY, "0.0.0.0:80~ 0.0.0.0:81 0.0.0.0:83~",
+         "UnexpectedListener(tcp/0.0.0.0:81) UnexpectedListener(tcp/0.0.0.0:83)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct allow a = {.match = on_ports(ports_80_to_82, cases[i].scope, NULL), .kernel_chosen = true};
+        struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+        a.match.port_count = cases[i].ports;
+        assert_findings(cases[i].sockets, &policy, cases[i].findings);
+    }
+}
+
+static void ignore_kernel_chosen_ignores_no_more_than_that(void **state)
+{
+    struct allow a = {.match = on_ports(ports_80_to_82, WANT_LOOPBACK, NULL)};
+    struct deny d = {.match = on_ports(port_80, WANT_ANY, NULL)};
+    struct policy policy = {
+        .allows = &a, .allow_count = 1, .unexpected = {.enabled = true, .ignore_kernel_chosen = true}};
+
+    (void)state;
+    assert_findings("0.0.0.0:1~ [::]:40000~ 127.0.0.1:81~ 0.0.0.0:82~", &policy, "");
+    assert_findings("0.0.0.0:80~ 0.0.0.0:80 0.0.0.0:83 udp/0.0.0.0:83 raw/0.0.0.0:1", &policy,
+                    "Exposed(tcp/0.0.0.0:80) UnexpectedListener(tcp/0.0.0.0:83) "
+                    "UnexpectedListener(udp/0.0.0.0:83) UnexpectedListener(raw/0.0.0.0:1)");
+    policy.denies = &d;
+    policy.deny_count = 1;
+    assert_findings("0.0.0.0:80~ 0.0.0.0:81~ udp/0.0.0.0:80~", &policy, "UnexpectedListener(tcp/0.0.0.0:80)");
+}
+
+/* A wildcard on a port that a program chose is beyond nothing that is allowed. */
+static void ports_that_the_kernel_chose_are_allowed_at_an_address(void **state)
+{
+    struct allow a = {.match = on_ports(port_80, WANT_ANY, "10.1.1.1"), .kernel_chosen = true};
+    struct policy policy = {.allows = &a, .allow_count = 1, .unexpected.enabled = true};
+
+    (void)state;
+    a.match.port_count = 0;
+    assert_findings(
+        "10.1.1.1:1~ 10.1.1.2:2~ 0.0.0.0:3~ 0.0.0.0:4 10.1.1.1:5", &policy,
+        "UnexpectedListener(tcp/10.1.1.2:2) Exposed(tcp/0.0.0.0:3) UnexpectedListener(tcp/0.0.0.0:4) "
+        "UnexpectedListener(tcp/10.1.1.1:5)");
 }
 
 static void an_allowed_scope_is_judged_without_unexpected(void **state)
@@ -1129,6 +1204,13 @@ static void a_policy_can_produce_what_it_says_about_other_ports(void **state)
     a.match.ports = port_8080;
     assert_int_equal(policy_seal(&policy), 0);
     assert_false(rules_can_produce(&policy, &unexpected));
+    a.kernel_chosen = true; /* who chose its port an alert does not say */
+    assert_true(rules_can_produce(&policy, &unexpected));
+    assert_false(rules_can_produce(&policy, &exposed));
+    a.match.port_count = 0;
+    a.match.scope = WANT_LOOPBACK;
+    assert_int_equal(policy_seal(&policy), 0);
+    assert_true(rules_can_produce(&policy, &exposed));
     policy_unseal(&policy);
 }
 
@@ -1232,6 +1314,10 @@ int main(void)
         cmocka_unit_test(an_address_on_the_loopback_device_is_not_served),
         cmocka_unit_test(a_listener_not_declared_is_unexpected),
         cmocka_unit_test(ignore_loopback_ignores_no_more_than_loopback),
+        cmocka_unit_test(ports_that_the_kernel_chose_are_allowed_as_such),
+        cmocka_unit_test(ignore_kernel_chosen_ignores_no_more_than_that),
+        cmocka_unit_test(ports_that_the_kernel_chose_are_allowed_at_an_address),
+        cmocka_unit_test(a_port_that_the_kernel_chose_is_nobodys_service),
         cmocka_unit_test(an_expected_address_does_not_cover_another_one),
         cmocka_unit_test(one_condition_never_has_two_alerts),
         cmocka_unit_test(allowed_listeners_are_fine_within_their_scope),

@@ -717,27 +717,39 @@ static void rules_are_used_where_they_are_asked_for(void **state)
     assert_int_equal(rules_used(&e), 1u << RULE_NOT_LISTENING);
 }
 
-static void kernel_chosen_ports_concern_no_rule(void **state)
+/* Nobody has to look for what keeps a service from coming back. */
+static void who_was_given_the_port_of_a_service_is_named(void **state)
 {
     struct expect e = mysql("", "", "");
-    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = true};
-    struct listener_builder *b = new_builder(1000);
-    struct listener_row row = row_of("udp/0.0.0.0:3306");
-    const struct verdict *v;
+    struct policy policy = {.expects = &e, .expect_count = 1, .unexpected.enabled = false};
 
     (void)state;
-    e.match.protocols = 1u << PROTOCOL_UDP;
-    row.auto_port = true;
-    assert_int_equal(policy_seal(&policy), 0);
-    assert_int_equal(listener_builder_add(b, &row), 0);
-    listener_builder_end(b, PROTOCOL_UDP, PART_ALL, VISIBILITY_OK, 0);
-    v = judge_table(seal_all(b), &policy);
-    listener_builder_free(b);
-    assert_int_equal(v->count, 1);
-    assert_int_equal(v->findings[0].key.rule, RULE_NOT_LISTENING);
-    assert_int_equal(v->services[0].found, 0);
-    verdict_unref(v);
-    policy_unseal(&policy);
+    for (int protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol++) {
+        struct listener_builder *b = new_builder(1000);
+        struct listener_row row = row_of("0.0.0.0:3306~");
+        const struct verdict *v;
+        char wanted[SUMMARY_MAX];
+
+        row.protocol = (enum protocol)protocol;
+        e.match.protocols = 1u << protocol;
+        row.owners = owners_of("1000:joe:", "812:python3:joe:");
+        assert_int_equal(policy_seal(&policy), 0);
+        assert_int_equal(listener_builder_add(b, &row), 0);
+        listener_builder_end(b, row.protocol, PART_ALL, VISIBILITY_OK, 0);
+        v = judge_table(seal_all(b), &policy);
+        listener_builder_free(b);
+        assert_int_equal(v->count, 1);
+        assert_int_equal(v->findings[0].key.rule, RULE_NOT_LISTENING);
+        (void)snprintf(wanted, sizeof wanted,
+                       "mysql: %s port 3306 has no listener; the kernel gave the port to another that asked "
+                       "for any (0.0.0.0:3306 by python3[812], user joe)",
+                       protocol_name(row.protocol));
+        assert_string_equal(v->findings[0].summary, wanted);
+        assert_int_equal(v->services[0].found, 0);
+        verdict_unref(v);
+        owner_set_unref(row.owners);
+        policy_unseal(&policy);
+    }
 }
 
 int main(void)
@@ -768,7 +780,7 @@ int main(void)
         cmocka_unit_test(a_queue_is_saturated_by_its_fullest_socket),
         cmocka_unit_test(a_queue_beside_the_expected_address_is_not_the_services),
         cmocka_unit_test(rules_are_used_where_they_are_asked_for),
-        cmocka_unit_test(kernel_chosen_ports_concern_no_rule),
+        cmocka_unit_test(who_was_given_the_port_of_a_service_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,9 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"", "unexpected", SCHEMA_GROUP},
         {"unexpected", "severity", SCHEMA_TEXT},
         {"unexpected", "for", SCHEMA_DURATION},
+        {"allow", "kernel_chosen", SCHEMA_BOOL},
         {"unexpected", "ignore_loopback", SCHEMA_BOOL},
+        {"unexpected", "ignore_kernel_chosen", SCHEMA_BOOL},
         {"", "limits", SCHEMA_GROUP},
         {"limits", "listeners", SCHEMA_INT},
         {"limits", "series", SCHEMA_INT},
@@ -190,7 +192,8 @@ static void names_are_listed_for_error_messages(void **state)
                         "families, for, severity, accept_queue, flapping, drops, labels");
     buf_truncate(&names, 0);
     schema_names(key_at("", "allow")->children, &names);
-    assert_string_equal(buf_text(&names), "port, ports, protocol, scope, address, unit, user, exe, process");
+    assert_string_equal(buf_text(&names),
+                        "port, ports, protocol, scope, address, unit, user, exe, process, kernel_chosen");
     buf_done(&names);
 }
 
@@ -208,6 +211,7 @@ static void defaults_are_as_in_the_contract(void **state)
     assert_int_equal(config.policy.unexpected.severity, SEVERITY_WARNING);
     assert_int_equal(config.policy.unexpected.for_ms, 0);
     assert_false(config.policy.unexpected.ignore_loopback);
+    assert_false(config.policy.unexpected.ignore_kernel_chosen);
     assert_int_equal(config.policy.expect_count, 0);
     assert_int_equal(config.policy.allow_count, 0);
 }
