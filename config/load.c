@@ -236,8 +236,12 @@ static void report_unknown(struct loader *l, const struct schema_key *keys, cons
     if (!report_wants(l))
         return;
     buf_init(&names);
-    schema_names(keys, &names);
-    report_at(l, place, "is not a known key, expected one of: %s", buf_text(&names));
+    if (l->in_drop_in && !place->parent->parent)
+        schema_drop_in_names(&names);
+    else
+        schema_names(keys, &names);
+    report_at(l, place, "%s, expected one of: %s",
+              place->key ? "may not stand in a file of include_dir" : "is not a known key", buf_text(&names));
     buf_done(&names);
 }
 
@@ -251,10 +255,10 @@ void load_keys(struct loader *l, const struct schema_key *keys, const struct pla
         void *key_base = base;
         const struct place place = {setting, schema_find(keys, name, &key_base), group, name, 0};
 
-        if (place.key)
-            load_value(l, &place, key_base);
-        else
+        if (!place.key || (l->in_drop_in && !group->parent && !place.key->in_drop_ins))
             report_unknown(l, keys, &place);
+        else
+            load_value(l, &place, key_base);
     }
     if (!l->partial)
         report_missing(l, keys, group);

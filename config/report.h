@@ -36,6 +36,7 @@ struct loader {
     const char *path; /* of the file that is read; keeps */
     size_t rank;      /* of the place that is read, for errors */
     bool partial;     /* the parser gave up: what is missing may stand further on */
+    bool in_drop_in;  /* the file is one of include_dir */
     struct file_scan scan;
     struct origins lists[REPORT_LISTS_MAX];
 };

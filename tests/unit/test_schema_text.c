@@ -306,7 +306,7 @@ static void the_manual_tells_every_key_with_its_bounds_and_default(void **state)
         (void)snprintf(heading, sizeof heading, "\n.Ss %s\n", key->name);
         begin = strstr(manual, heading);
         assert_non_null(begin);
-        if (strcmp(key->name, "allow") == 0)
+        if (strcmp(key->name, "allow") == 0 || !key->children)
             continue;
         section = cut_manual(begin, "\n.Ss ");
         count += assert_manual_tells(section, key->children);
