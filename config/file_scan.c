@@ -60,12 +60,22 @@ static bool is_within_bounds(const struct scanned *file, unsigned line, const ch
     return true;
 }
 
+static void add_joined(void *arg, unsigned line)
+{
+    const struct scanned *file = arg;
+    struct file_scan *scan = file->scan;
+
+    if (file->is_main && scan->joined_count < JOINED_MAX)
+        scan->joined[scan->joined_count++] = line;
+}
+
 static void add_include(void *arg, unsigned line, const char *name);
 
 static void scan_one(struct file_scan *scan, const char *name, bool is_main, const char *text, size_t length)
 {
     struct scanned file = {scan, name, is_main};
-    const struct scan_callbacks callbacks = {add_problem, add_include, &file, &scan->shape, !is_main};
+    const struct scan_callbacks callbacks = {add_problem, add_include,  add_joined,
+                                             &file,       &scan->shape, !is_main};
 
     scan->bytes += length;
     if (!scan_text(text, length, &callbacks))
@@ -121,7 +131,9 @@ bool file_scan_drop_in(struct file_scan *scan, const char *path, size_t rank, co
     scan->in_drop_in = true;
     scan->unparsable = false;
     scan->misread_count = 0;
+    scan->joined_count = 0;
     scan->shape.depth = 0;
+    scan->shape.open_comment = false;
     scan->shape.keys[0] = 0;
     scan->own_bytes += length;
     if (scan->own_bytes > FILE_BYTES_MAX || scan->bytes + length > ALL_BYTES_MAX) {
@@ -139,6 +151,14 @@ bool file_scan_is_misread(const struct file_scan *scan, unsigned line, const cha
 {
     for (unsigned i = 0; i < scan->misread_count; i++)
         if (scan->misread[i].line == line && strcmp(key, scan->misread[i].key) == 0)
+            return true;
+    return false;
+}
+
+bool file_scan_is_joined(const struct file_scan *scan, unsigned line)
+{
+    for (unsigned i = 0; i < scan->joined_count; i++)
+        if (scan->joined[i] == line)
             return true;
     return false;
 }

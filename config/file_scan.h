@@ -7,7 +7,7 @@
 #include "config/error_list.h"
 #include "config/scan.h"
 
-enum { MISREAD_MAX = 16, MISREAD_KEY_MAX = 32 };
+enum { MISREAD_MAX = 16, MISREAD_KEY_MAX = 32, JOINED_MAX = 16 };
 
 struct file_scan {
     const char *path;          /* of the file; keeps */
@@ -25,6 +25,8 @@ struct file_scan {
         char key[MISREAD_KEY_MAX];
     } misread[MISREAD_MAX]; /* settings of the file itself whose number libconfig reads as another one */
     unsigned misread_count;
+    unsigned joined[JOINED_MAX]; /* lines behind strings in a row, likewise */
+    unsigned joined_count;
 };
 
 /* Scans all of it.
@@ -46,5 +48,9 @@ bool file_scan_drop_in(struct file_scan *scan, const char *path, size_t rank, co
 
 /* Whether the number of a key in the file itself was said to be read wrongly. */
 bool file_scan_is_misread(const struct file_scan *scan, unsigned line, const char *key);
+
+/* Whether a value that libconfig says to stand in that line of the file itself was
+ * written as several strings: a comma may be missing. */
+bool file_scan_is_joined(const struct file_scan *scan, unsigned line);
 
 #endif

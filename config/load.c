@@ -57,6 +57,12 @@ static bool is_misread(const struct loader *l, const config_setting_t *setting)
            file_scan_is_misread(&l->scan, config_setting_source_line(setting), config_setting_name(setting));
 }
 
+static bool is_joined(const struct loader *l, const config_setting_t *setting)
+{
+    return !config_setting_source_file(setting) &&
+           file_scan_is_joined(&l->scan, config_setting_source_line(setting));
+}
+
 static void load_int(struct loader *l, const struct place *place, void *field)
 {
     int64_t value = config_setting_get_int64(place->setting);
@@ -117,7 +123,11 @@ static void load_string(struct loader *l, const struct place *place, const char 
     for (char *p = quoted; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?'; /* an error is one line */
-    report_value(l, place, quoted, r);
+    if (r == -EINVAL && is_joined(l, place->setting))
+        report_at(l, place, "%s was written as several strings, which are one, expected \",\" between them",
+                  quoted);
+    else
+        report_value(l, place, quoted, r);
 }
 
 static struct place element_of(const struct place *list, int index)

@@ -2,10 +2,12 @@
 #include "config/drop_ins.h"
 #include "config/load.h"
 #include "config/read_file.h"
+#include "config/syntax.h"
 #include "core/err.h"
 #include "core/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libconfig.h>
 #include <libgen.h>
 #include <limits.h>
@@ -56,18 +58,52 @@ static void free_files(struct loading *loading)
     }
 }
 
+/* libconfig tells an included file by the name that it was included by. */
+static ssize_t read_refused(const struct loader *l, const char *file, char **ret_text)
+{
+    char *path = NULL;
+    ssize_t length;
+
+    if (*file == '/' || asprintf(&path, "%s/%s", l->scan.directory, file) < 0)
+        return read_file_at(AT_FDCWD, file, ret_text);
+    length = read_file_at(AT_FDCWD, path, ret_text);
+    free(path);
+    return length;
+}
+
+/* What libconfig did not take, as far as it can be said better than it says it. */
+static void report_syntax(struct loader *l, const char *text, config_t *tree)
+{
+    const char *why = config_error_text(tree), *file = config_error_file(tree);
+    unsigned line = (unsigned)config_error_line(tree);
+    struct slip slip;
+    char *included = NULL;
+    ssize_t length = file ? read_refused(l, file, &included) : (ssize_t)strlen(text);
+
+    if (length >= 0 && !strstr(why, "mismatched") &&
+        syntax_find_slip(included ? included : text, (size_t)length, line, &slip)) {
+        l->unread_from = slip.unread_from;
+        l->unread_path = file;
+        error_list_add(&l->errors, l->rank, file ? file : l->path, slip.line, "", "%s, expected %s",
+                       slip.what, slip.expected);
+    } else {
+        error_list_add(&l->errors, l->rank, file ? file : l->path, line, "", "%s, expected %s", why,
+                       strstr(why, "mismatched")  ? "values of one kind in [...]"
+                       : strstr(why, "duplicate") ? "each key once"
+                                                  : "KEY = VALUE;");
+    }
+    free(included);
+}
+
 static void parse(struct loader *l, const char *text, config_t *tree)
 {
     struct place root = {.name = ""};
 
     if (config_read_string(tree, text) != CONFIG_TRUE) {
-        const char *why = config_error_text(tree), *file = config_error_file(tree);
-
         l->partial = true;
-        if (!strstr(why, "include file")) /* the scan has said it better */
-            error_list_add(&l->errors, l->rank, file ? file : l->path, (unsigned)config_error_line(tree), "",
-                           "%s, expected %s", why,
-                           strstr(why, "duplicate") ? "each key once" : "KEY = VALUE;");
+        if (!strstr(config_error_text(tree), "include file") &&
+            !l->scan.shape.open_comment) /* which was said */
+            report_syntax(l, text, tree);
     }
     root.setting = config_root_setting(tree);
     load_keys(l, schema_root(), &root, l->config);
@@ -85,6 +121,7 @@ static bool load_drop_in(struct loading *loading, const char *path, const char *
     }
     l->path = file->path;
     l->partial = false;
+    l->unread_from = 0;
     l->in_drop_in = true;
     if (!file_scan_drop_in(&l->scan, file->path, l->rank, text, length))
         return false;
