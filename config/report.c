@@ -75,14 +75,14 @@ void report_value(struct loader *l, const struct place *place, const char *value
 
 static struct origins *find_origins(struct loader *l, const struct schema_key *list)
 {
-    for (struct origins *origins = l->lists; origins < l->lists + REPORT_LISTS_MAX; origins++) {
-        if (!origins->list)
-            origins->list = list;
-        if (origins->list == list)
-            return origins;
+    struct origins *origins = l->lists;
+
+    while (origins->list && origins->list != list) {
+        origins++;
+        assert(origins < l->lists + REPORT_LISTS_MAX); /* the schema is ours */
     }
-    assert(!"fewer lists in the schema");
-    return NULL;
+    origins->list = list;
+    return origins;
 }
 
 int report_remember(struct loader *l, const struct place *element)

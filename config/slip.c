@@ -29,14 +29,15 @@ bool slip_expect(struct slip *ret, const char *format, ...)
 
 struct slip_quote slip_quote(const char *text, size_t length)
 {
-    const char *new_line = memchr(text, '\n', length);
+    const char *new_line = length > 0 ? memchr(text, '\n', length) : NULL;
     size_t shown = new_line ? (size_t)(new_line - text) : length;
     bool is_cut = shown > QUOTED_BYTES_MAX;
-    struct slip_quote ret;
+    struct slip_quote ret = {.text = ""};
 
     if (is_cut)
         shown = text_cut(text, QUOTED_BYTES_MAX);
-    text_escape(text, shown, ret.text, sizeof ret.text - sizeof "...");
+    if (shown > 0)
+        text_escape(text, shown, ret.text, sizeof ret.text - sizeof "...");
     if (is_cut)
         memcpy(ret.text + strlen(ret.text), "...", sizeof "..."); /* there is room for it */
     return ret;

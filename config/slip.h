@@ -24,6 +24,7 @@ struct slip_quote {
     char text[SLIP_QUOTE_MAX];
 };
 
+/* text   may be NULL when length is 0 */
 struct slip_quote slip_quote(const char *text, size_t length);
 
 /* Likewise, in quotes; a string has its own. */

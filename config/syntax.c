@@ -194,18 +194,25 @@ static enum outcome read_token(struct reader *r)
     return GAVE_UP;
 }
 
+/* The first of that name in its group. */
+static const struct known_key *find_first(const struct reader *r, const struct lex_token *name)
+{
+    const struct known_key *key =
+        r->keys + (r->scene.bracket_count > 0 ? r->brackets[r->scene.bracket_count - 1].first_key : 0);
+
+    while (key->length != name->length || memcmp(key->text, name->text, name->length) != 0)
+        key++;
+    return key;
+}
+
 static void explain(const struct reader *r, struct slip *ret)
 {
-    const struct known_key *key = r->keys + r->key_count - 1;
-    size_t first = r->scene.bracket_count > 0 ? r->brackets[r->scene.bracket_count - 1].first_key : 0;
+    bool is_duplicate = r->scene.at.text == r->scene.key.text;
 
-    if (r->scene.at.text != r->scene.key.text) {
+    if (is_duplicate)
+        slips_explain_duplicate(&r->scene.key, find_first(r, &r->scene.key)->line, ret);
+    else
         slips_explain(&r->scene, ret);
-        return;
-    }
-    while (r->keys[first].length != key->length || memcmp(r->keys[first].text, key->text, key->length) != 0)
-        first++;
-    slips_explain_duplicate(&r->scene.key, r->keys[first].line, ret);
 }
 
 bool syntax_find_slip(const char *text, size_t length, unsigned gave_up, struct slip *ret)

@@ -155,6 +155,7 @@ static void empty_config(struct config *config)
 {
     free(config->listen.items);
     policy_done(&config->policy);
+    free(ref_unseal(config->include_dir));
 }
 
 static void defaults_are_within_the_bounds(void **state)
