@@ -122,14 +122,19 @@ NEEDS_test_memory := $(NEEDS_test_alert)
 NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
+NEEDS_test_lex := config/lex core/text core/buf
 NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
-NEEDS_test_config := config/load config/load_files config/report config/file_scan config/error_list config/read_file config/show config/scan $(NEEDS_test_schema) core/err
+SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
+NEEDS_test_config := $(SYNTAX) config/load config/load_files config/report config/file_scan config/drop_ins config/error_list \
+	config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_entries := $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
 NEEDS_test_error_list := config/error_list core/text core/buf
 NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
 NEEDS_test_config_large := $(NEEDS_test_config)
+NEEDS_test_drop_ins := $(NEEDS_test_config)
+NEEDS_test_syntax := $(NEEDS_test_config)
 NEEDS_test_netlink_parse := collectors/netlink_parse
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
 NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
@@ -334,6 +339,7 @@ install: all
 	else \
 		install -D -m 644 config/sockwatch.conf $(DESTDIR)$(SYSCONFDIR)/sockwatch/sockwatch.conf; \
 	fi
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/sockwatch/conf.d
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/bin/|$(BINDIR)/|; s|/etc/sockwatch|$(SYSCONFDIR)/sockwatch|' systemd/sockwatch.service \
 		> $(DESTDIR)$(UNITDIR)/sockwatch.service

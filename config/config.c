@@ -39,5 +39,6 @@ void config_unref(const struct config *config)
     last = ref_unseal(config);
     free(last->listen.items);
     policy_done(&last->policy);
+    free(ref_unseal(last->include_dir));
     free(last);
 }

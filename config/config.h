@@ -29,6 +29,7 @@ struct config {
     struct ip_ports listen;
     struct policy policy; /* sealed */
     struct limits limits;
+    const char *include_dir; /* owned, as it was written; NULL for none. Its entries are in policy */
 };
 
 /* Returns owned (a reference): the configuration without any file; NULL when
@@ -46,8 +47,8 @@ void config_unref(const struct config *config);
  * (errors has a line for that too). Source: libconfig manual, interface.md. */
 int config_load(const char *path, struct config **ret, struct buf *errors);
 
-/* Writes the effective configuration so that config_load() reads it back: with
- * all defaults, or without any where it would be too large for one file then. */
+/* Writes the effective configuration so that config_load() reads it back, as one
+ * file, with what stands in those of include_dir: with all defaults, or without any where it would be too large for one file then. */
 void config_show(const struct config *config, struct buf *out);
 
 /* Likewise, without the lists of expect and allow entries. */

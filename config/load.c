@@ -60,6 +60,12 @@ static bool is_misread(const struct loader *l, const config_setting_t *setting)
            file_scan_is_misread(&l->scan, config_setting_source_line(setting), config_setting_name(setting));
 }
 
+static bool is_joined(const struct loader *l, const config_setting_t *setting)
+{
+    return !config_setting_source_file(setting) &&
+           file_scan_is_joined(&l->scan, config_setting_source_line(setting));
+}
+
 static void load_int(struct loader *l, const struct place *place, void *field)
 {
     int64_t value = config_setting_get_int64(place->setting);
@@ -130,7 +136,11 @@ static void load_string(struct loader *l, const struct place *place, const char 
     if (r == 0)
         return;
     quote(value, quoted);
-    report_value(l, place, quoted, r);
+    if (r == -EINVAL && is_joined(l, place->setting))
+        report_at(l, place, "%s was written as several strings, which are one, expected \",\" between them",
+                  quoted);
+    else
+        report_value(l, place, quoted, r);
 }
 
 static struct place element_of(const struct place *list, int index)
@@ -300,8 +310,12 @@ static void report_unknown(struct loader *l, const struct schema_key *keys, cons
     if (!report_wants(l))
         return;
     buf_init(&names);
-    schema_names(keys, &names);
-    report_at(l, place, "is not a known key, expected one of: %s", buf_text(&names));
+    if (l->in_drop_in && !place->parent->parent)
+        schema_drop_in_names(&names);
+    else
+        schema_names(keys, &names);
+    report_at(l, place, "%s, expected one of: %s",
+              place->key ? "may not stand in a file of include_dir" : "is not a known key", buf_text(&names));
     buf_done(&names);
 }
 
@@ -315,10 +329,10 @@ void load_keys(struct loader *l, const struct schema_key *keys, const struct pla
         void *key_base = base;
         const struct place place = {setting, schema_find(keys, name, &key_base), group, name, 0};
 
-        if (place.key)
-            load_value(l, &place, key_base);
-        else
+        if (!place.key || (l->in_drop_in && !group->parent && !place.key->in_drop_ins))
             report_unknown(l, keys, &place);
+        else
+            load_value(l, &place, key_base);
     }
     if (!l->partial)
         report_missing(l, keys, group);

@@ -31,13 +31,21 @@ static void write_path(const struct place *place, char ret_path[static KEY_PATH_
         (void)snprintf(ret_path, KEY_PATH_MAX, "%.100s[%d]", upper, place->index);
 }
 
+static bool is_unread(const struct loader *l, const struct config_setting_t *setting)
+{
+    const char *file = config_setting_source_file(setting);
+    bool same_file = file && l->unread_path ? strcmp(file, l->unread_path) == 0 : file == l->unread_path;
+
+    return l->unread_from > 0 && same_file && config_setting_source_line(setting) >= l->unread_from;
+}
+
 void report_at(struct loader *l, const struct place *place, const char *format, ...)
 {
     const char *file = config_setting_source_file(place->setting);
     char what[WHAT_MAX], path[KEY_PATH_MAX];
     va_list args;
 
-    if (!report_wants(l))
+    if (is_unread(l, place->setting) || !report_wants(l))
         return;
     va_start(args, format);
     text_vformat(what, sizeof what, format, args); /* cut on purpose */
@@ -67,14 +75,14 @@ void report_value(struct loader *l, const struct place *place, const char *value
 
 static struct origins *find_origins(struct loader *l, const struct schema_key *list)
 {
-    for (struct origins *origins = l->lists; origins < l->lists + REPORT_LISTS_MAX; origins++) {
-        if (!origins->list)
-            origins->list = list;
-        if (origins->list == list)
-            return origins;
+    struct origins *origins = l->lists;
+
+    while (origins->list && origins->list != list) {
+        origins++;
+        assert(origins < l->lists + REPORT_LISTS_MAX); /* the schema is ours */
     }
-    assert(!"fewer lists in the schema");
-    return NULL;
+    origins->list = list;
+    return origins;
 }
 
 int report_remember(struct loader *l, const struct place *element)

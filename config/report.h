@@ -33,9 +33,12 @@ enum { REPORT_LISTS_MAX = 8 }; /* of the schema */
 struct loader {
     struct config *config;
     struct error_list errors;
-    const char *path; /* of the file that is read; keeps */
-    size_t rank;      /* of the place that is read, for errors */
-    bool partial;     /* the parser gave up: what is missing may stand further on */
+    const char *path;        /* of the file that is read; keeps */
+    size_t rank;             /* of the place that is read, for errors */
+    bool partial;            /* the parser gave up: what is missing may stand further on */
+    bool in_drop_in;         /* the file is one of include_dir */
+    unsigned unread_from;    /* the line from which the parser took things for others; 0: none */
+    const char *unread_path; /* of the file where it did; NULL: the one that is read */
     struct file_scan scan;
     struct origins lists[REPORT_LISTS_MAX];
 };
@@ -52,7 +55,8 @@ struct place {
 /* Whether another error is told; when not it is counted. */
 bool report_wants(struct loader *l);
 
-/* Reports what is wrong with a setting, and what was expected. */
+/* Reports what is wrong with a setting, and what was expected; not where the parser
+ * had taken it for something else, which was reported. */
 __attribute__((format(printf, 3, 4))) void report_at(struct loader *l, const struct place *place,
                                                      const char *format, ...);
 

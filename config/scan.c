@@ -24,6 +24,7 @@ struct scanner {
     unsigned line;
     char key[KEY_MAX]; /* the last setting name seen */
     enum token last;
+    bool joined;   /* strings in a row stand before */
     bool too_long; /* something was */
     const struct scan_callbacks *callbacks;
 };
@@ -64,6 +65,7 @@ static void skip_block_comment(struct scanner *s)
         s->p += strlen("*/");
         return;
     }
+    s->callbacks->shape->open_comment = true;
     s->callbacks->problem(s->callbacks->arg, line, "", "a comment begins here and does not end", "*/");
 }
 
@@ -209,6 +211,7 @@ static void read_string(struct scanner *s)
 static void scan_token(struct scanner *s)
 {
     enum token token = TOKEN_OTHER;
+    unsigned line = s->line;
 
     if (*s->p == '"') {
         read_string(s);
@@ -227,6 +230,9 @@ static void scan_token(struct scanner *s)
     } else {
         step(s);
     }
+    if (s->joined && token != TOKEN_STRING)
+        s->callbacks->joined(s->callbacks->arg, line);
+    s->joined = token == TOKEN_STRING && s->last == TOKEN_STRING;
     s->last = token;
 }
 

@@ -28,6 +28,7 @@
 struct scan_shape {
     size_t values;      /* groups, lists, arrays, strings, numbers and so on */
     size_t comparisons; /* of a key with another one */
+    bool open_comment;  /* a comment did not end */
     unsigned depth;
     uint16_t keys[SCAN_DEPTH_MAX]; /* so far in the groups that are open */
 };
@@ -36,6 +37,7 @@ struct scan_callbacks {
     /* key is the setting the problem stands in, "" when there is none. */
     void (*problem)(void *arg, unsigned line, const char *key, const char *what, const char *expected);
     void (*include)(void *arg, unsigned line, const char *path);
+    void (*joined)(void *arg, unsigned line); /* strings in a row were one value; line: of what follows */
     void *arg;
     struct scan_shape *shape; /* updated */
     bool included;            /* texts, comments and blanks have to be short */

@@ -4,12 +4,16 @@
 #include "config/entry_keys.h"
 #include "core/array.h"
 #include "core/duration.h"
+#include "core/ref.h"
+#include "core/text.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { INCLUDE_DIR_MAX = 1024 };
 
 #define HOUR_MS (3600 * INT64_C(1000))
 
@@ -51,6 +55,32 @@ static void print_listen(const void *field, struct buf *out)
         buf_fmt(out, "%s\"%s\"", i > 0 ? ", " : "", text);
     }
     buf_str(out, list->count > 0 ? " ]" : "]");
+}
+
+static int parse_include_dir(void *field, const char *text)
+{
+    const char **directory = field;
+
+    if (!*text || strlen(text) >= INCLUDE_DIR_MAX || !text_is_utf8(text))
+        return -EINVAL;
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return -EINVAL; /* messages are one line */
+    free(ref_unseal(*directory));
+    *directory = strdup(text);
+    return *directory ? 0 : -ENOMEM;
+}
+
+static void print_include_dir(const void *field, struct buf *out)
+{
+    schema_quote(out, *(const char *const *)field);
+}
+
+/* What is shown has the entries of its files already (config/show.c). */
+static bool is_never_shown(const void *field)
+{
+    (void)field;
+    return false;
 }
 
 static const struct schema_key poll_keys[] = {
@@ -112,7 +142,8 @@ static const struct schema_key root_keys[] = {
      .list = {.size = sizeof(struct expect),
               .count = offsetof(struct config, policy.expect_count),
               .capacity = offsetof(struct config, policy.expect_capacity)},
-     .check = entry_checks_expects},
+     .check = entry_checks_expects,
+     .in_drop_ins = true},
     {.name = "allow",
      .type = SCHEMA_LIST,
      .offset = offsetof(struct config, policy.allows),
@@ -120,7 +151,8 @@ static const struct schema_key root_keys[] = {
      .list = {.size = sizeof(struct allow),
               .count = offsetof(struct config, policy.allow_count),
               .capacity = offsetof(struct config, policy.allow_capacity)},
-     .check = entry_checks_allows},
+     .check = entry_checks_allows,
+     .in_drop_ins = true},
     {.name = "deny",
      .type = SCHEMA_LIST,
      .offset = offsetof(struct config, policy.denies),
@@ -128,12 +160,20 @@ static const struct schema_key root_keys[] = {
      .list = {.size = sizeof(struct deny),
               .count = offsetof(struct config, policy.deny_count),
               .capacity = offsetof(struct config, policy.deny_capacity)},
-     .check = entry_checks_denies},
+     .check = entry_checks_denies,
+     .in_drop_ins = true},
     {.name = "unexpected",
      .type = SCHEMA_GROUP,
      .offset = offsetof(struct config, policy.unexpected),
      .children = entry_keys_unexpected,
      .enabled_offset = offsetof(struct config, policy.unexpected.enabled)},
+    {.name = "include_dir",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct config, include_dir),
+     .expected = "a directory such as \"conf.d\", relative to that of the file",
+     .parse = parse_include_dir,
+     .print = print_include_dir,
+     .is_set = is_never_shown},
     {.name = "limits", .type = SCHEMA_GROUP, .children = limits_keys},
     {0},
 };
@@ -280,14 +320,28 @@ void schema_quote(struct buf *out, const char *text)
     buf_char(out, '"');
 }
 
-void schema_names(const struct schema_key *keys, struct buf *out)
+static void print_names(const struct schema_key *keys, bool in_drop_ins, struct buf *out)
 {
+    const char *separator = "";
+
     for (const struct schema_key *key = keys; key->name; key++) {
-        if (key != keys)
-            buf_str(out, ", ");
+        if (in_drop_ins && !key->in_drop_ins)
+            continue;
+        buf_str(out, separator);
+        separator = ", ";
         if (key->type == SCHEMA_INCLUDE)
-            schema_names(key->children, out);
+            print_names(key->children, in_drop_ins, out);
         else
             buf_str(out, key->name);
     }
+}
+
+void schema_names(const struct schema_key *keys, struct buf *out)
+{
+    print_names(keys, false, out);
+}
+
+void schema_drop_in_names(struct buf *out)
+{
+    print_names(schema_root(), true, out);
 }

@@ -77,6 +77,7 @@ struct schema_key {
      * order in which it is to be told; of the list in any order. 0, or -ENOMEM. */
     int (*check)(const void *base, const struct schema_reporter *to);
     size_t enabled_offset; /* SCHEMA_GROUP: a bool set when the group is there; 0 none */
+    bool in_drop_ins;      /* at the top: may stand in a file of include_dir, too */
 };
 
 /* The keys at the top, ending with a nameless one. base is a struct config. */
@@ -114,5 +115,8 @@ void schema_quote(struct buf *out, const char *text);
 
 /* Prints the names of keys, comma-separated. */
 void schema_names(const struct schema_key *keys, struct buf *out);
+
+/* Likewise, of those that may stand in a file of include_dir. */
+void schema_drop_in_names(struct buf *out);
 
 #endif

@@ -10,6 +10,8 @@ static const char *own_str(enum err code)
     case ERR_SEQUENCE: return "a kernel answer belongs to another request";
     case ERR_INTERRUPTED: return "the kernel reports an inconsistent dump";
     case ERR_CONFIG: return "the configuration is wrong";
+    case ERR_IRREGULAR: return "it is no regular file";
+    case ERR_DANGLING: return "it is a link that leads nowhere";
     }
     return "unknown error";
 }

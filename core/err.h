@@ -12,6 +12,8 @@ enum err {
     ERR_SEQUENCE = -1003,    /* an answer belongs to another request */
     ERR_INTERRUPTED = -1004, /* the kernel says that its dump is inconsistent */
     ERR_CONFIG = -1005,      /* the configuration is wrong; the reasons were reported */
+    ERR_IRREGULAR = -1006,   /* something that is no regular file has the name of one */
+    ERR_DANGLING = -1007,    /* a link leads nowhere */
 };
 
 /* Text for an error code, without a final period. Never NULL; static. */

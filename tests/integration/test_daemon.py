@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from harness import (BUILD, HTTP_PORT, ROOT, SCRATCH, SOCKWATCH, Daemon, Metrics, TestCase, as_user, list_json,
@@ -235,6 +236,23 @@ class ReloadTest(TestCase):
         self.reload_and_wait(daemon, FAST, 1)
         daemon.wait_firing(set())
         self.assertEqual(daemon.metrics().find("expected_listening"), [])
+
+    def test_a_reload_reads_the_files_of_include_dir_again(self):
+        directory = tempfile.mkdtemp(dir=SCRATCH)
+        config = FAST + f'include_dir = "{directory}";'
+        daemon = self.daemon(config)
+        drop_in = os.path.join(directory, "x.conf")
+        with open(drop_in, "w") as file:
+            file.write('expect = ( { name = "x"; port = 4321; } );')
+        self.reload_and_wait(daemon, config, 1)
+        daemon.wait_firing({("NotListening", "x", 4321)})
+        with open(drop_in, "w") as file:
+            file.write("poll: { };")
+        self.reload_and_wait(daemon, config, 0)
+        self.assertIn(f"{drop_in}:1: poll: may not stand in a file of include_dir", daemon.log())
+        os.unlink(drop_in)
+        self.reload_and_wait(daemon, config, 1)
+        daemon.wait_firing(set())
 
     def test_bad_reload_keeps_the_old_configuration(self):
         config = FAST + 'expect = ( { name = "x"; port = 4321; } );'

@@ -25,8 +25,18 @@ class InstallTest(TestCase):
             "usr/share/sockwatch/sockwatch.rules.yml", "usr/share/sockwatch/prometheus.yml",
             "usr/share/sockwatch/process-names.conf"})
         config = os.path.join(directory, "etc/sockwatch/sockwatch.conf")
+        drop_ins = os.path.join(directory, "etc/sockwatch/conf.d")
+        self.assertEqual(os.stat(drop_ins).st_mode & 0o7777, 0o755)
         subprocess.run([os.path.join(directory, "usr/bin/sockwatch"), "config", "check", config], check=True,
                        capture_output=True)
+        drop_in = os.path.join(drop_ins, "mine.conf")
+        with open(drop_in, "w") as file:
+            file.write("allow = ( { port = 0; } );\n")
+        checked = subprocess.run([os.path.join(directory, "usr/bin/sockwatch"), "config", "check", config],
+                                 capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn(f"{drop_in}:1: allow[0].port: 0 is out of range", checked.stderr)
+        os.unlink(drop_in)
         with open(config, "w") as file:
             file.write("# mine\n")
         self.make("install", directory, "PREFIX=/usr")

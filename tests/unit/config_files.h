@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PATH_TEXT_MAX = 128, FILES_MAX = 16 };
+enum { PATH_TEXT_MAX = 128, FILES_MAX = 32 };
 
 /* A directory of its own for each test. */
 struct fixture {
@@ -38,13 +38,14 @@ static inline int set_up(void **state)
     return 0;
 }
 
+/* The last ones first, so that a directory is empty. */
 static inline int tear_down(void **state)
 {
     struct fixture *f = *state;
     int r;
 
-    for (size_t i = 0; i < f->path_count; i++)
-        (void)unlink(f->paths[i]);
+    for (size_t i = f->path_count; i > 0; i--)
+        (void)remove(f->paths[i - 1]);
     r = rmdir(f->directory);
     config_unref(f->config);
     buf_done(&f->errors);
@@ -52,23 +53,30 @@ static inline int tear_down(void **state)
     return r;
 }
 
-static inline void write_file(struct fixture *f, const char *name, const char *text, size_t length)
+/* Returns the path of what the caller makes below the directory; it is removed
+ * in the end. */
+static inline const char *new_path(struct fixture *f, const char *name)
 {
     char path[PATH_TEXT_MAX];
-    FILE *file;
     size_t i = 0;
 
     (void)snprintf(path, sizeof path, "%s/%s", f->directory, name);
-    file = fopen(path, "we");
+    while (i < f->path_count && strcmp(f->paths[i], path) != 0)
+        i++;
+    if (i == f->path_count) {
+        assert_true(f->path_count < FILES_MAX);
+        memcpy(f->paths[f->path_count++], path, sizeof path);
+    }
+    return f->paths[i];
+}
+
+static inline void write_file(struct fixture *f, const char *name, const char *text, size_t length)
+{
+    FILE *file = fopen(new_path(f, name), "we");
+
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, length, file), length);
     assert_int_equal(fclose(file), 0);
-    while (i < f->path_count && strcmp(f->paths[i], path) != 0)
-        i++;
-    if (i < f->path_count)
-        return;
-    assert_true(f->path_count < FILES_MAX);
-    memcpy(f->paths[f->path_count++], path, sizeof path);
 }
 
 static inline int load_bytes(struct fixture *f, const char *text, size_t length)

@@ -6,7 +6,7 @@
 static void names_each_of_our_own_codes(void **state)
 {
     static const enum err codes[] = {ERR_UNSUPPORTED, ERR_TRUNCATED, ERR_SEQUENCE, ERR_INTERRUPTED,
-                                     ERR_CONFIG};
+                                     ERR_CONFIG,      ERR_IRREGULAR, ERR_DANGLING};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
@@ -19,7 +19,7 @@ static void names_each_of_our_own_codes(void **state)
 static void our_own_codes_are_below_what_errno_can_be(void **state)
 {
     static const enum err codes[] = {ERR_UNSUPPORTED, ERR_TRUNCATED, ERR_SEQUENCE, ERR_INTERRUPTED,
-                                     ERR_CONFIG};
+                                     ERR_CONFIG,      ERR_IRREGULAR, ERR_DANGLING};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)

@@ -26,12 +26,20 @@ static void note_include(void *arg, unsigned line, const char *path)
     assert_true(r->length < sizeof r->text);
 }
 
+static void note_joined(void *arg, unsigned line)
+{
+    struct report *r = arg;
+
+    r->length += (size_t)snprintf(r->text + r->length, sizeof r->text - r->length, "%u+\n", line);
+    assert_true(r->length < sizeof r->text);
+}
+
 /* Scans a copy of exactly that length, so that a sanitizer sees every byte
  * read beyond it. */
 static void scan(const char *text, size_t length, struct report *ret)
 {
     struct scan_shape shape = {.values = 0};
-    const struct scan_callbacks callbacks = {note_problem, note_include, ret, &shape, false};
+    const struct scan_callbacks callbacks = {note_problem, note_include, note_joined, ret, &shape, false};
     char *exact = malloc(length > 0 ? length : 1);
 
     assert_non_null(exact);
@@ -298,6 +306,19 @@ static void finds_the_files_that_are_included(void **state)
     assert_cases(cases, ARRAY_LENGTH(cases));
 }
 
+static void finds_strings_in_a_row(void **state)
+{
+    static const struct scan_case cases[] = {
+        {"a = [ \"x\" \"y\" ];", "1+\n"},
+        {"a = [ \"x\" # one\n \"y\"\n/* */ \"z\"\n];", "4+\n"},
+        {"a = [ \"x\", \"y\" ]; b = \"1\"; c = \"2\";", ""},
+        {"a = \"x\" \"y\"; b = \"1\"\n\"2\";", "1+\n2+\n"},
+    };
+
+    (void)state;
+    assert_cases(cases, ARRAY_LENGTH(cases));
+}
+
 static void a_long_key_is_cut(void **state)
 {
     char text[300];
@@ -316,7 +337,8 @@ static struct scan_shape shape_of(const char *text)
 {
     struct scan_shape shape = {.values = 0};
     struct report ignored = {.text = ""};
-    const struct scan_callbacks callbacks = {note_problem, note_include, &ignored, &shape, false};
+    const struct scan_callbacks callbacks = {note_problem, note_include, note_joined,
+                                             &ignored,     &shape,       false};
 
     assert_true(scan_text(text, strlen(text), &callbacks));
     return shape;
@@ -378,6 +400,7 @@ int main(void)
         cmocka_unit_test(finds_what_is_no_utf8),
         cmocka_unit_test(reports_bad_bytes_once_a_line),
         cmocka_unit_test(finds_the_files_that_are_included),
+        cmocka_unit_test(finds_strings_in_a_row),
         cmocka_unit_test(a_long_key_is_cut),
         cmocka_unit_test(counts_what_libconfig_makes_a_setting_of),
         cmocka_unit_test(any_depth_is_scanned),

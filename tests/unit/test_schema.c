@@ -184,7 +184,10 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(buf_text(&names), "listeners, connections");
     buf_truncate(&names, 0);
     schema_names(schema_root(), &names);
-    assert_string_equal(buf_text(&names), "poll, web, expect, allow, deny, unexpected, limits");
+    assert_string_equal(buf_text(&names), "poll, web, expect, allow, deny, unexpected, include_dir, limits");
+    buf_truncate(&names, 0);
+    schema_drop_in_names(&names);
+    assert_string_equal(buf_text(&names), "expect, allow, deny");
     buf_truncate(&names, 0);
     schema_names(key_at("", "expect")->children, &names);
     assert_string_equal(buf_text(&names),

@@ -155,6 +155,7 @@ static void empty_config(struct config *config)
 {
     free(config->listen.items);
     policy_done(&config->policy);
+    free(ref_unseal(config->include_dir));
 }
 
 static void defaults_are_within_the_bounds(void **state)
@@ -318,6 +319,8 @@ static void the_manual_tells_every_key_with_its_bounds_and_default(void **state)
         (void)snprintf(heading, sizeof heading, "\n.Ss %s\n", key->name);
         begin = strstr(manual, heading);
         assert_non_null(begin);
+        if (!key->children)
+            continue;
         section = cut_manual(begin, "\n.Ss ");
         count += assert_manual_tells(section, key->children);
         free(section);
