@@ -11,6 +11,11 @@ struct record {
     struct generation generation;
     uint64_t seen; /* number of the last feed that had it */
     bool expected;
+    bool there; /* it was, when its class was last read to the end */
+    struct {
+        bool now; /* its queue, when it was last seen */
+        uint64_t from_ms, ms;
+    } full;
 };
 
 struct history {
@@ -21,6 +26,8 @@ struct history {
         *traces; /* of all records, in their order; of each those that are there, then those that went */
     size_t trace_count;
     uint64_t forgotten;
+    uint64_t watched_ms[PROTOCOL_COUNT];
+    struct turnover turnover[PROTOCOL_COUNT];
 };
 
 /* The next state of a history, while it is made. */
@@ -30,7 +37,10 @@ struct draft {
     struct trace *traces;
     size_t trace_count;
     uint64_t feed;
-    uint64_t forgotten; /* now, because of the limit */
+    uint64_t forgotten;         /* now, because of the limit */
+    const uint64_t *watched_ms; /* borrowed; by class */
+    struct turnover_look looks[PROTOCOL_COUNT];
+    struct turnover turnover[PROTOCOL_COUNT];
 };
 
 struct history *history_new(void)
@@ -47,14 +57,18 @@ void history_free(struct history *h)
     free(h);
 }
 
-static int draft_init(struct draft *d, const struct history *h, const struct listener *listeners,
-                      size_t count)
+static int draft_init(struct draft *d, const struct history *h, const struct inventory *inv)
 {
     size_t sockets = h->trace_count; /* of which none is kept twice */
+    struct inventory_cursor cursor = {0};
+    const struct listener *l;
+    size_t count = 0;
 
-    for (size_t i = 0; i < count; i++)
-        sockets += listeners[i].followed;
-    *d = (struct draft){.feed = h->feeds + 1};
+    for (; (l = inventory_next_chosen(inv, &cursor)); count++)
+        sockets += l->followed;
+    *d = (struct draft){.feed = h->feeds + 1, .watched_ms = h->watched_ms};
+    memcpy(d->turnover, h->turnover, sizeof d->turnover);
+    turnover_look(inv, h->turnover, d->looks);
     d->records = calloc(h->count + count + 1, sizeof *d->records);
     d->traces = calloc(sockets + 1, sizeof *d->traces);
     return d->records && d->traces ? 0 : -ENOMEM;
@@ -75,14 +89,41 @@ static uint32_t departed_limit(const struct generation *g, size_t members)
     return (uint32_t)(seats < members ? seats : members);
 }
 
+/* A queue that was full when it was last seen was so until now. */
+static void follow_full(const struct draft *d, struct record *r, bool is_full)
+{
+    uint64_t now_ms = d->watched_ms[r->key.protocol];
+
+    if (r->full.now)
+        r->full.ms += now_ms - r->full.from_ms;
+    r->full.now = is_full;
+    r->full.from_ms = now_ms;
+}
+
+/* A service comes and goes only before those who can see it. */
+static void follow_presence(struct draft *d, struct record *r, bool there)
+{
+    struct turnover_look *look = &d->looks[r->key.protocol];
+
+    if (!look->known)
+        return;
+    look->came += there && !r->there;
+    look->went += !there && r->there;
+    r->there = there;
+}
+
 /* Adds a service that is there now. */
 static void add_present(struct draft *d, const struct listener *l, const struct record *before,
                         const struct history_rules *rules)
 {
     struct record *r = &d->records[d->count++];
 
+    if (before)
+        *r = *before;
     r->key = listener_key_of(l);
     r->seen = d->feed;
+    follow_full(d, r, l->queue.known && queue_is_full(l->queue.fullest));
+    follow_presence(d, r, true);
     r->expected = policy_expects_port(rules->policy, r->key.protocol, r->key.port);
     r->generation.sockets = &d->traces[d->trace_count];
     r->generation.count = l->followed;
@@ -117,6 +158,8 @@ static void add_away(struct draft *d, const struct record *before, const struct 
     const struct generation *g = &before->generation;
 
     *r = *before;
+    follow_full(d, r, false);
+    follow_presence(d, r, false);
     r->expected = policy_expects_port(policy, before->key.protocol, before->key.port);
     r->generation.sockets = add_traces(d, g->sockets, g->count);
     r->generation.departed = add_traces(d, g->departed, g->departed_count);
@@ -215,11 +258,16 @@ static int forget_oldest(struct draft *d, size_t limit)
 
     if (r == 0)
         r = forget_kind(d, true, HISTORY_EXPECTED_MAX);
-    for (size_t i = 0; r == 0 && i < d->count; i++)
-        if (d->records[i].seen != 0)
-            d->records[kept++] = d->records[i];
     if (r < 0)
         return r;
+    for (size_t i = 0; i < d->count; i++) {
+        const struct record *record = &d->records[i];
+
+        if (record->seen != 0)
+            d->records[kept++] = *record;
+        else if (record->there) /* for all that is known: its class was not read */
+            d->turnover[record->key.protocol].whole = false;
+    }
     d->count = kept;
     forget_departed(d, false, HISTORY_DEPARTED * limit);
     forget_departed(d, true, (size_t)HISTORY_DEPARTED * HISTORY_EXPECTED_MAX);
@@ -227,39 +275,50 @@ static int forget_oldest(struct draft *d, size_t limit)
 }
 
 /* Walks through the services that are there and those that were, both by key. */
-static void draft_fill(struct draft *d, const struct history *h, const struct listener *listeners,
-                       size_t count, const struct history_rules *rules)
+static void draft_fill(struct draft *d, const struct history *h, const struct inventory *inv,
+                       const struct history_rules *rules)
 {
-    size_t i = 0, k = 0;
+    struct inventory_cursor cursor = {0};
+    const struct listener *l = inventory_next_chosen(inv, &cursor);
+    size_t k = 0;
 
-    while (i < count || k < h->count) {
+    while (l || k < h->count) {
         int order = k == h->count ? -1 : 1;
 
-        if (i < count && k < h->count) {
-            const struct listener_key key = listener_key_of(&listeners[i]);
+        if (l && k < h->count) {
+            const struct listener_key key = listener_key_of(l);
 
             order = listener_key_compare(&key, &h->records[k].key);
         }
-        if (order > 0)
+        if (order > 0) {
             add_away(d, &h->records[k], rules->policy);
-        else
-            add_present(d, &listeners[i++], order == 0 ? &h->records[k] : NULL, rules);
+        } else {
+            add_present(d, l, order == 0 ? &h->records[k] : NULL, rules);
+            l = inventory_next_chosen(inv, &cursor);
+        }
         k += order >= 0;
     }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        turnover_follow(&d->turnover[i], &d->looks[i]);
 }
 
 /* Tells the listeners their totals. None of those that are there is forgotten,
  * so that they are met in their order. */
-static void tell_totals(const struct draft *d, struct listener *listeners)
+static void tell_totals(const struct draft *d, const struct inventory *inv)
 {
+    struct inventory_cursor cursor = {0};
+
     for (size_t i = 0; i < d->count; i++) {
         const struct record *r = &d->records[i];
+        struct listener *l;
 
         if (r->seen != d->feed)
             continue;
-        listeners->drops.count = r->generation.drops;
-        listeners->restarts = r->generation.restarts;
-        listeners++;
+        l = inventory_next_chosen(inv, &cursor);
+        l->drops.count = r->generation.drops;
+        l->restarts = r->generation.restarts;
+        l->queue.full_ms = r->full.ms;
+        l->queue.full_from_ms = r->full.from_ms;
     }
 }
 
@@ -274,25 +333,41 @@ static void adopt(struct history *h, const struct draft *d)
     h->trace_count = d->trace_count;
     h->feeds = d->feed;
     h->forgotten += d->forgotten;
+    memcpy(h->turnover, d->turnover, sizeof h->turnover);
 }
 
-int history_follow(struct history *h, struct listener *listeners, size_t count,
-                   const struct history_rules *rules)
+int history_follow(struct history *h, const struct inventory *inv, const struct history_rules *rules)
 {
     struct draft d;
-    int r = draft_init(&d, h, listeners, count);
+    int r = draft_init(&d, h, inv);
 
     if (r == 0) {
-        draft_fill(&d, h, listeners, count, rules);
+        draft_fill(&d, h, inv, rules);
         r = forget_oldest(&d, rules->services);
     }
     if (r < 0) {
         draft_done(&d);
         return r;
     }
-    tell_totals(&d, listeners);
+    tell_totals(&d, inv);
     adopt(h, &d);
     return 0;
+}
+
+void history_pass(struct history *h, const bool seen[static PROTOCOL_COUNT], uint64_t ms)
+{
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        h->watched_ms[i] += seen[i] ? ms : 0;
+}
+
+uint64_t history_watched_ms(const struct history *h, enum protocol protocol)
+{
+    return h->watched_ms[protocol];
+}
+
+const struct turnover *history_turnover(const struct history *h, enum protocol protocol)
+{
+    return &h->turnover[protocol];
 }
 
 uint64_t history_forgotten(const struct history *h)

@@ -37,6 +37,9 @@ struct queue {
  * connections, so a limit of 0 is no division by 0. */
 double queue_saturation(struct queue q);
 
+/* Whether there is room for no more. */
+bool queue_is_full(struct queue q);
+
 /* The fuller one, and of two that are equally full the longer one. */
 struct queue queue_fuller(struct queue a, struct queue b);
 
@@ -72,6 +75,9 @@ struct listener {
         uint64_t length; /* summed over the sockets, as the limit */
         uint64_t limit;
         struct queue fullest; /* that of one socket */
+        uint64_t full_ms;     /* how long the fullest was full before, as far as history knows */
+        uint64_t
+            full_from_ms; /* what the clock of history_pass() said then: if it is full, it has been since */
     } queue;
     struct {
         bool known;

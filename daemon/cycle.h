@@ -16,6 +16,8 @@ struct cycle {
     struct services *services;
     struct history *history;
     const struct inventory *look;    /* what the last poll found, where it found something new; borrowed */
+    int64_t passed_ms;               /* until when history knows that time has passed; 0 for never */
+    bool seen[PROTOCOL_COUNT];       /* classes that the last poll could read */
     struct space host;               /* the newest tables; references */
     const struct snapshot *snapshot; /* of them; NULL before the first judging */
     const struct verdict *verdict;   /* of the snapshot */

@@ -164,6 +164,28 @@ static void render_owner_unseen(struct prom *p)
     }
 }
 
+/* 0 from the start: nothing was seen coming or going, whether it can be seen or not. */
+static void turnover_sample(struct prom *p, enum protocol protocol, uint64_t count)
+{
+    if (!p->view->has_history)
+        return;
+    exposition_begin_essential(&p->x);
+    exposition_label(&p->x, "protocol", protocol_name(protocol));
+    exposition_count(&p->x, count);
+}
+
+static void render_appeared(struct prom *p)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        turnover_sample(p, (enum protocol)protocol, p->view->status->turnover[protocol].appeared);
+}
+
+static void render_disappeared(struct prom *p)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        turnover_sample(p, (enum protocol)protocol, p->view->status->turnover[protocol].disappeared);
+}
+
 /* The states a protocol's sockets can be in. */
 static bool has_state(enum protocol protocol, enum sock_state state)
 {
@@ -257,6 +279,12 @@ static void sample_restarts(struct prom *p, const struct listener *l, size_t ind
         prom_listener_count(p, index, l->restarts);
 }
 
+static void sample_queue_full(struct prom *p, const struct listener *l, size_t index)
+{
+    if (p->view->has_history && l->queue.known && prom_begin_listener(p, index))
+        exposition_time(&p->x, (int64_t)view_full_ms(p->view, l));
+}
+
 static void render_series_dropped(struct prom *p);
 
 static void render_dropped(struct prom *p)
@@ -317,6 +345,13 @@ static const struct {
     {{"sockwatch_listeners_owner_unseen", "gauge",
       "Number of listeners of which it cannot be seen which process holds them."},
      .render = render_owner_unseen},
+    {{"sockwatch_listeners_appeared_total", "counter",
+      "Listeners that a poll saw and the one before did not; where limits cut, how many more there were."},
+     .render = render_appeared},
+    {{"sockwatch_listeners_disappeared_total", "counter",
+      "Listeners that a poll did not see and the one before did; where limits cut, how many fewer there "
+      "were."},
+     .render = render_disappeared},
     {{"sockwatch_sockets", "gauge", "Number of all sockets by protocol and state."},
      .render = render_socket_totals},
     {{"sockwatch_connections", "gauge", "Sockets whose local port has a listener here, per port and state."},
@@ -351,6 +386,10 @@ static const struct {
     {{"sockwatch_listener_restarts_total", "counter",
       "Polls that saw sockets of the listener replaced by new ones."},
      .of_listener = sample_restarts,
+     .limited = true},
+    {{"sockwatch_listener_accept_queue_saturated_seconds_total", "counter",
+      "Time for which the fullest socket had no room for another connection, as polls saw it."},
+     .of_listener = sample_queue_full,
      .limited = true},
     {{"sockwatch_series_dropped_total", "counter",
       "Series that limits.listeners and limits.series left out, by family; a content counts once, "

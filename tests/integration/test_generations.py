@@ -519,6 +519,48 @@ class RestartTest(GenerationsCase):
             self.assert_restarts(daemon, 5811, 0)
 
 
+class BetweenScrapesTest(GenerationsCase):
+    """What nobody scraped while it was there is still counted."""
+
+    def full_seconds(self, daemon):
+        return daemon.metrics().get("listener_accept_queue_saturated_seconds_total", port=5850)
+
+    def test_how_long_a_queue_was_full(self):
+        listener = self.listen(5850, backlog=1)
+        daemon = self.daemon(FAST)
+        self.assertEqual(self.full_seconds(daemon), 0)
+        started = time.monotonic()
+        for _ in range(2):
+            self.hold(client("127.0.0.1", 5850))
+        daemon.wait_polls()
+        before = self.full_seconds(daemon)
+        daemon.wait_polls(10)  # which find nothing new
+        after = self.full_seconds(daemon)
+        self.assertGreaterEqual(after - before, 0.15)
+        self.assertLessEqual(after, time.monotonic() - started)
+        self.hold(listener.accept()[0])
+        daemon.wait_polls()
+        after = self.full_seconds(daemon)
+        daemon.wait_polls()
+        self.assertEqual(self.full_seconds(daemon), after)
+
+    def test_listeners_that_came_and_went(self):
+        self.listen(5851)
+        daemon = self.daemon(FAST)
+        for protocol in ("tcp", "udp", "udplite", "sctp", "raw"):
+            for what in ("appeared", "disappeared"):
+                self.assertEqual(daemon.metrics().get(f"listeners_{what}_total", protocol=protocol), 0)
+        for port in (5852, 5853, 5852):
+            s = tcp_listener("127.0.0.1", port)
+            daemon.wait_polls()
+            s.close()
+            daemon.wait_polls()
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.get("listeners_appeared_total", protocol="tcp"), 3)
+        self.assertEqual(metrics.get("listeners_disappeared_total", protocol="tcp"), 3)
+        self.assertEqual(metrics.get("listeners_appeared_total", protocol="udp"), 0)
+
+
 class ListTest(GenerationsCase):
     """The number of restarts in a look of its own comes from the daemon."""
 

@@ -234,6 +234,40 @@ static void nothing_new_changes_nothing_and_allocates_nothing(void **state)
     assert_int_equal(w->told, 1);
 }
 
+/* A host that stood still was not watched meanwhile. */
+static void time_passes_with_each_poll_but_not_all_at_once(void **state)
+{
+    struct world *w = *state;
+    const uint64_t *watched_ms = w->cycle.status.watched_ms;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(watched_ms[PROTOCOL_TCP], 0); /* there was none before */
+    assert_int_equal(judge_of(w), 1);
+    w->cycle.passed_ms -= 7000;
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_in_range(watched_ms[PROTOCOL_TCP], 7000, 9999);
+    w->cycle.passed_ms -= 3600000;
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_in_range(watched_ms[PROTOCOL_TCP], 17000, 19999);
+    w->config.poll_listeners_ms = 60000;
+    w->cycle.passed_ms -= 3600000;
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_in_range(watched_ms[PROTOCOL_TCP], 197000, 199999);
+    assert_int_equal(judge_of(w), 0);
+}
+
+static void services_that_come_and_go_are_in_the_status(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(poll_of(w, "0.0.0.0:81 0.0.0.0:82"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(w->cycle.status.turnover[PROTOCOL_TCP].appeared, 2);
+    assert_int_equal(w->cycle.status.turnover[PROTOCOL_TCP].disappeared, 1);
+}
+
 static void a_table_that_did_not_change_is_shared(void **state)
 {
     struct world *w = *state;
@@ -362,6 +396,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_world(what_is_new_is_judged_and_told),
         with_world(nothing_new_changes_nothing_and_allocates_nothing),
+        with_world(time_passes_with_each_poll_but_not_all_at_once),
+        with_world(services_that_come_and_go_are_in_the_status),
         with_world(a_table_that_did_not_change_is_shared),
         with_world(connections_that_are_the_same_are_nothing_new),
         with_world(another_configuration_is_judged_by_anew),
