@@ -105,6 +105,7 @@ NEEDS_test_port_index := core/port_index core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
 NEEDS_test_uid_counts := core/uid_counts
+NEEDS_test_sliding := core/sliding
 NEEDS_test_told := collectors/told $(CORE_MODEL)
 NEEDS_test_choice := $(CORE_MODEL)
 NEEDS_test_history := $(CORE_MODEL)
