@@ -1,25 +1,12 @@
-#include "core/history.h"
-#include "core/generation.h"
+#include "core/history_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A service, present or not. */
-struct record {
-    struct listener_key key;
-    struct generation generation;
-    uint64_t seen; /* number of the last feed that had it */
-    bool expected;
-    bool there; /* it was, when its class was last read to the end */
-    struct {
-        bool now; /* its queue, when it was last seen */
-        uint64_t from_ms, ms;
-    } full;
-};
-
 struct history {
     uint64_t feeds;
+    bool settled;           /* what the last one told as new was judged */
     struct record *records; /* by key */
     size_t count;
     struct trace
@@ -27,19 +14,6 @@ struct history {
     size_t trace_count;
     uint64_t forgotten;
     uint64_t watched_ms[PROTOCOL_COUNT];
-    struct turnover turnover[PROTOCOL_COUNT];
-};
-
-/* The next state of a history, while it is made. */
-struct draft {
-    struct record *records;
-    size_t count;
-    struct trace *traces;
-    size_t trace_count;
-    uint64_t feed;
-    uint64_t forgotten;         /* now, because of the limit */
-    const uint64_t *watched_ms; /* borrowed; by class */
-    struct turnover_look looks[PROTOCOL_COUNT];
     struct turnover turnover[PROTOCOL_COUNT];
 };
 
@@ -66,7 +40,7 @@ static int draft_init(struct draft *d, const struct history *h, const struct inv
 
     for (; (l = inventory_next_chosen(inv, &cursor)); count++)
         sockets += l->followed;
-    *d = (struct draft){.feed = h->feeds + 1, .watched_ms = h->watched_ms};
+    *d = (struct draft){.feed = h->feeds + 1, .settled = h->settled, .watched_ms = h->watched_ms};
     memcpy(d->turnover, h->turnover, sizeof d->turnover);
     turnover_look(inv, h->turnover, d->looks);
     d->records = calloc(h->count + count + 1, sizeof *d->records);
@@ -112,6 +86,36 @@ static void follow_presence(struct draft *d, struct record *r, bool there)
     r->there = there;
 }
 
+/* Whether it can be told that a service has come: not where a limit may have left
+ * it out before. */
+static bool has_come(const struct draft *d, const struct record *before, enum protocol protocol)
+{
+    const struct turnover *last = &d->turnover[protocol];
+    const struct turnover_look *look = &d->looks[protocol];
+
+    return look->known && look->whole && last->known && last->whole && !(before && before->there);
+}
+
+/* What was told as new before and was not judged. */
+static struct fresh unjudged(const struct draft *d, const struct record *before)
+{
+    return before && !d->settled ? before->fresh : (struct fresh){.drops = 0};
+}
+
+/* What is new about a service that is there. What it dropped before it was first
+ * seen may be old. */
+static void find_fresh(const struct draft *d, struct record *r, const struct record *before)
+{
+    struct fresh fresh = unjudged(d, before);
+    uint64_t drops = fresh.drops;
+
+    if (before)
+        drops += r->generation.drops - before->generation.drops;
+    fresh.renewed |= r->generation.renewed || has_come(d, before, r->key.protocol);
+    fresh.drops = drops < UINT32_MAX ? (uint32_t)drops : UINT32_MAX;
+    r->fresh = fresh;
+}
+
 /* Adds a service that is there now. */
 static void add_present(struct draft *d, const struct listener *l, const struct record *before,
                         const struct history_rules *rules)
@@ -139,6 +143,7 @@ static void add_present(struct draft *d, const struct listener *l, const struct 
     generation_follow(&r->generation, before ? &before->generation : NULL);
     generation_forget(&r->generation, departed_limit(&r->generation, rules->members));
     d->trace_count += r->generation.departed_count;
+    find_fresh(d, r, before);
 }
 
 static struct trace *add_traces(struct draft *d, const struct trace *traces, uint32_t count)
@@ -158,120 +163,12 @@ static void add_away(struct draft *d, const struct record *before, const struct 
     const struct generation *g = &before->generation;
 
     *r = *before;
+    r->fresh = unjudged(d, before);
     follow_full(d, r, false);
     follow_presence(d, r, false);
     r->expected = policy_expects_port(policy, before->key.protocol, before->key.port);
     r->generation.sockets = add_traces(d, g->sockets, g->count);
     r->generation.departed = add_traces(d, g->departed, g->departed_count);
-}
-
-/* The last that went first; of those that went together in their order. */
-static int compare_away(const void *a, const void *b)
-{
-    const struct record *x = *(const struct record *const *)a, *y = *(const struct record *const *)b;
-
-    if (x->seen != y->seen)
-        return x->seen > y->seen ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
-/* Marks those to be forgotten of one kind: 0 in seen. */
-static int forget_kind(struct draft *d, bool expected, size_t limit)
-{
-    struct record **away;
-    size_t count = 0;
-
-    for (size_t i = 0; i < d->count; i++)
-        count += d->records[i].seen != d->feed && d->records[i].expected == expected;
-    if (count <= limit)
-        return 0;
-    away = calloc(count, sizeof(struct record *));
-    if (!away)
-        return -ENOMEM;
-    count = 0;
-    for (size_t i = 0; i < d->count; i++)
-        if (d->records[i].seen != d->feed && d->records[i].expected == expected)
-            away[count++] = &d->records[i];
-    qsort(away, count, sizeof(struct record *), compare_away);
-    for (size_t i = limit; i < count; i++)
-        away[i]->seen = 0;
-    d->forgotten += count - limit;
-    free(away);
-    return 0;
-}
-
-/* How many sockets that went are remembered of services of one kind, where of
- * each so many are at most. */
-static uint64_t count_departed(const struct draft *d, bool expected, uint32_t each)
-{
-    uint64_t count = 0;
-
-    for (size_t i = 0; i < d->count; i++) {
-        uint32_t departed = d->records[i].generation.departed_count;
-
-        if (d->records[i].expected == expected)
-            count += departed < each ? departed : each;
-    }
-    return count;
-}
-
-/* The share of each service, of which some need less, if so many may be
- * remembered in all, of fewer than there are. */
-static uint32_t departed_share(const struct draft *d, bool expected, size_t limit)
-{
-    uint32_t low = 0, high = 0;
-
-    for (size_t i = 0; i < d->count; i++)
-        if (d->records[i].generation.departed_count > high)
-            high = d->records[i].generation.departed_count;
-    while (low < high) {
-        uint32_t middle = high - (high - low) / 2;
-
-        if (count_departed(d, expected, middle) <= limit)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
-}
-
-/* Forgets sockets that went, of one kind of services: of those that have most,
- * so that none loses more than its share by what another does. */
-static void forget_departed(struct draft *d, bool expected, size_t limit)
-{
-    uint64_t all = count_departed(d, expected, UINT32_MAX);
-    uint32_t share;
-
-    if (all <= limit)
-        return;
-    share = departed_share(d, expected, limit);
-    for (size_t i = 0; i < d->count; i++)
-        if (d->records[i].expected == expected)
-            generation_forget(&d->records[i].generation, share);
-    d->forgotten += all - count_departed(d, expected, share);
-}
-
-static int forget_oldest(struct draft *d, size_t limit)
-{
-    size_t kept = 0;
-    int r = forget_kind(d, false, limit);
-
-    if (r == 0)
-        r = forget_kind(d, true, HISTORY_EXPECTED_MAX);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < d->count; i++) {
-        const struct record *record = &d->records[i];
-
-        if (record->seen != 0)
-            d->records[kept++] = *record;
-        else if (record->there) /* for all that is known: its class was not read */
-            d->turnover[record->key.protocol].whole = false;
-    }
-    d->count = kept;
-    forget_departed(d, false, HISTORY_DEPARTED * limit);
-    forget_departed(d, true, (size_t)HISTORY_DEPARTED * HISTORY_EXPECTED_MAX);
-    return 0;
 }
 
 /* Walks through the services that are there and those that were, both by key. */
@@ -302,23 +199,29 @@ static void draft_fill(struct draft *d, const struct history *h, const struct in
         turnover_follow(&d->turnover[i], &d->looks[i]);
 }
 
-/* Tells the listeners their totals. None of those that are there is forgotten,
- * so that they are met in their order. */
-static void tell_totals(const struct draft *d, const struct inventory *inv)
+/* Tells the listeners what was before them. None of those that are there is
+ * forgotten, so that they are met in their order; of those that are not followed
+ * nothing is known. */
+static void tell_all(const struct draft *d, const struct inventory *inv)
 {
     struct inventory_cursor cursor = {0};
+    const struct record *r = d->records;
+    struct listener *l;
 
-    for (size_t i = 0; i < d->count; i++) {
-        const struct record *r = &d->records[i];
-        struct listener *l;
-
-        if (r->seen != d->feed)
+    while ((l = inventory_next(inv, &cursor))) {
+        l->renewed = false;
+        l->drops.fresh = 0;
+        if (!l->chosen)
             continue;
-        l = inventory_next_chosen(inv, &cursor);
+        while (r->seen != d->feed)
+            r++;
         l->drops.count = r->generation.drops;
+        l->drops.fresh = r->fresh.drops;
         l->restarts = r->generation.restarts;
+        l->renewed = r->fresh.renewed;
         l->queue.full_ms = r->full.ms;
         l->queue.full_from_ms = r->full.from_ms;
+        r++;
     }
 }
 
@@ -332,6 +235,7 @@ static void adopt(struct history *h, const struct draft *d)
     h->traces = d->traces;
     h->trace_count = d->trace_count;
     h->feeds = d->feed;
+    h->settled = false;
     h->forgotten += d->forgotten;
     memcpy(h->turnover, d->turnover, sizeof h->turnover);
 }
@@ -343,15 +247,20 @@ int history_follow(struct history *h, const struct inventory *inv, const struct 
 
     if (r == 0) {
         draft_fill(&d, h, inv, rules);
-        r = forget_oldest(&d, rules->services);
+        r = history_forget(&d, rules->services);
     }
     if (r < 0) {
         draft_done(&d);
         return r;
     }
-    tell_totals(&d, inv);
+    tell_all(&d, inv);
     adopt(h, &d);
     return 0;
+}
+
+void history_settle(struct history *h)
+{
+    h->settled = true;
 }
 
 void history_pass(struct history *h, const bool seen[static PROTOCOL_COUNT], uint64_t ms)

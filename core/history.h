@@ -36,11 +36,15 @@ struct history_rules {
 
 /* Follows every service that is chosen on from when it was last seen.
  *
- * inv   each service once; the drops and restarts of those that are chosen, and
- *       how long their queues were full, are filled in
+ * inv   each service once; the drops and restarts of those that are chosen, how
+ *       long their queues were full and what has changed are filled in
  *
  * Returns 0, or -ENOMEM: nothing is changed then. */
 int history_follow(struct history *h, const struct inventory *inv, const struct history_rules *rules);
+
+/* What has changed up to now is nothing new any more: it was judged. Until then
+ * it is told again. */
+void history_settle(struct history *h);
 
 /* Lets time pass from one poll to the next, which is fed afterwards if it found
  * anything new: what was full at the poll before was full up to this one.

@@ -61,6 +61,7 @@ struct listener {
     bool uid_known;             /* all sockets have the same owner */
     bool auto_port;             /* the kernel chose the port: a client, mostly */
     bool chosen;                /* it is among those that are shown one by one */
+    bool renewed;               /* since the last poll that was judged: none of its sockets was there then */
     uint16_t port;
     uint32_t ifindex;
     uint32_t uid; /* if uid_known */
@@ -85,6 +86,7 @@ struct listener {
     } receive_queue;
     struct {
         bool known;
+        uint32_t fresh; /* of these, since the last poll that was judged; stays at its highest value */
         uint64_t count; /* of these sockets and those before them, as far as history knows */
     } drops;
     uint64_t restarts; /* how often sockets were replaced by new ones, likewise */

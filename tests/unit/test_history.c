@@ -1135,6 +1135,78 @@ static void time_in_which_a_class_was_not_seen_does_not_count(void **state)
     host_done(&h);
 }
 
+/* Each listener as "." for one that goes on, or "+", and what it dropped: "+3". */
+static void assert_changes(const struct host *h, const char *wanted)
+{
+    size_t count, length = 0;
+    const struct listener *l = listener_table_all(h->table, &count);
+    char have[100] = "";
+
+    for (size_t i = 0; i < count; i++)
+        length += (size_t)snprintf(have + length, sizeof have - length, "%s%c%u", i > 0 ? " " : "",
+                                   l[i].renewed ? '+' : '.', l[i].drops.fresh);
+    assert_string_equal(have, wanted);
+}
+
+/* Judged as soon as it was seen. */
+static void host_judge(struct host *h, const char *sockets, const char *changes)
+{
+    host_poll(h, sockets);
+    assert_changes(h, changes);
+    history_settle(h->history);
+}
+
+static void what_has_changed_since_the_poll_before_is_told(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_judge(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!9", ".0 .0"); /* there for who knows how long */
+    host_judge(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!12", ".0 .3");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12 0.0.0.0:82#4!7", "+2 .0 +0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12", ".0 .0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12 0.0.0.0:82#4!8", ".0 .0 +1"); /* the same socket */
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12", ".0 .0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12 0.0.0.0:82#5!8", ".0 .0 +8");
+    host_done(&h);
+}
+
+static void what_was_not_judged_is_told_again(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_judge(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!9", ".0 .0");
+    host_poll(&h, "0.0.0.0:80#3!1 0.0.0.0:81#2!10 0.0.0.0:82#4!0");
+    assert_changes(&h, "+1 .1 +0");
+    host_poll(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!10 0.0.0.0:82#4!0");
+    assert_changes(&h, "+2 .1 +0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", "+2 .4294967281 +0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", ".0 .0 .0");
+    host_judge(&h, "0.0.0.0:80#5!4 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", "+4 .0 .0");
+    host_poll(&h, "0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0");
+    host_judge(&h, "0.0.0.0:80#5!4 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", "+0 .0 .0"); /* that was judged */
+    host_done(&h);
+}
+
+/* Nor is anything new because it can be seen, or is followed, again. */
+static void what_cannot_be_told_has_not_changed(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#2", ".0 .0");
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#2", ".0 .0");
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#3", ".0 +0"); /* this is not the same any more */
+    h.shown = 1;
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#3", ".0");
+    h.shown = 100;
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#3", ".0 .0");
+    host_done(&h);
+}
+
 static void without_memory_there_is_no_history(void **state)
 {
     (void)state;
@@ -1182,6 +1254,9 @@ int main(void)
         cmocka_unit_test(no_more_come_or_go_than_do),
         cmocka_unit_test(a_queue_was_full_from_a_poll_that_saw_it_to_the_next),
         cmocka_unit_test(time_in_which_a_class_was_not_seen_does_not_count),
+        cmocka_unit_test(what_has_changed_since_the_poll_before_is_told),
+        cmocka_unit_test(what_was_not_judged_is_told_again),
+        cmocka_unit_test(what_cannot_be_told_has_not_changed),
         cmocka_unit_test(without_memory_there_is_no_history),
     };
 
