@@ -5,13 +5,16 @@
 
 #include <errno.h>
 
-int cycle_open(struct cycle *c)
+int cycle_open(struct cycle *c, bool goes_on)
 {
     *c = (struct cycle){.host.name = "", .status.last_reload_successful = true};
     c->status.last_reload_success_ms = clock_now().wall_ms;
     c->host.caveats = collectors_caveats();
     c->services = collectors_services();
     c->history = history_new();
+    c->windows = goes_on ? windows_new() : NULL;
+    if (goes_on && !c->windows)
+        return -ENOMEM;
     return c->services && c->history ? collectors_open(&c->collectors) : -ENOMEM;
 }
 
@@ -24,6 +27,7 @@ void cycle_close(struct cycle *c)
     conn_table_unref(c->host.connections);
     listener_table_unref(c->host.listeners);
     collectors_close(c->collectors);
+    windows_free(c->windows);
     history_free(c->history);
     services_free(c->services);
     *c = (struct cycle){0};
@@ -77,6 +81,13 @@ static void pass_time(struct cycle *c, const struct config *config)
     c->passed_ms = now_ms;
 }
 
+/* Whether what a poll finds is to be judged though it is nothing new: it was not
+ * judged yet, or a window has moved on. */
+static bool needs_judging(const struct cycle *c)
+{
+    return c->has_new_listeners || (c->windows && clock_now().mono_ms >= windows_due_ms(c->windows));
+}
+
 int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
 {
     const struct listener_poll poll = {
@@ -87,7 +98,7 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         .previous = c->host.listeners,
         .auto_ports = how->auto_ports,
         .wait_for_owners = how->wait_for_owners,
-        .anew = c->has_new_listeners, /* which were not judged yet */
+        .anew = needs_judging(c),
     };
     const struct budget clock = clock_endless();
     int r;
@@ -170,6 +181,20 @@ static bool was_true(const void *arg, const struct alert_key *key)
     return alerts_find(arg, key);
 }
 
+/* Takes a verdict, and adds what befell the services that it is about. */
+static const struct verdict *add_past(const struct cycle *c, const struct config *config,
+                                      const struct verdict *verdict)
+{
+    if (!c->windows)
+        return verdict;
+    if (windows_follow(c->windows, verdict, &config->policy, clock_now().mono_ms) < 0) {
+        verdict_unref(verdict);
+        return NULL;
+    }
+    history_settle(c->history);
+    return verdict_add_past(verdict, &config->policy, windows_past(c->windows));
+}
+
 /* Lets history tell what was before, judges all that was looked at, and only
  * then cuts what is shown of it. */
 static void judge_look(const struct cycle *c, const struct config *config, const struct own_sockets *own,
@@ -184,6 +209,8 @@ static void judge_look(const struct cycle *c, const struct config *config, const
     if (history_follow(c->history, c->look, &rules) < 0)
         return;
     ret->verdict = rules_judge(c->look, &config->policy, own, &bounds);
+    if (ret->verdict)
+        ret->verdict = add_past(c, config, ret->verdict);
     if (ret->verdict)
         ret->verdict = verdict_cut(ret->verdict, c->look);
     ret->host.listeners = listener_table_cut(c->look);

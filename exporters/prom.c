@@ -119,22 +119,30 @@ static void render_reload_success(struct prom *p)
 
 /* Expectations and sockets */
 
+static void expected_sample(struct prom *p, const struct service_verdict *service, uint64_t value)
+{
+    exposition_begin_essential(&p->x);
+    exposition_label(&p->x, "name", p->view->policy->expects[service->expect].name);
+    exposition_label(&p->x, "protocol", protocol_name(service->protocol));
+    exposition_label_number(&p->x, "port", service->port);
+    exposition_count(&p->x, value);
+}
+
 static void render_expected(struct prom *p)
 {
     const struct verdict *v = p->view->verdict;
 
-    for (size_t i = 0; i < v->service_count; i++) {
-        const struct service_verdict *service = &v->services[i];
-        const struct expect *e = &p->view->policy->expects[service->expect];
+    for (size_t i = 0; i < v->service_count; i++)
+        if (v->services[i].seen)
+            expected_sample(p, &v->services[i], v->services[i].found > 0);
+}
 
-        if (!service->seen)
-            continue;
-        exposition_begin_essential(&p->x);
-        exposition_label(&p->x, "name", e->name);
-        exposition_label(&p->x, "protocol", protocol_name(service->protocol));
-        exposition_label_number(&p->x, "port", service->port);
-        exposition_count(&p->x, service->found > 0);
-    }
+static void render_interruptions(struct prom *p)
+{
+    const struct verdict *v = p->view->verdict;
+
+    for (size_t i = 0; p->view->has_history && i < v->service_count; i++)
+        expected_sample(p, &v->services[i], v->services[i].past.interruptions);
 }
 
 static void render_listener_totals(struct prom *p)
@@ -332,6 +340,10 @@ static const struct {
     {{"sockwatch_expected_listening", "gauge",
       "Whether an expected service has a listener; absent while its class cannot be read."},
      .render = render_expected},
+    {{"sockwatch_expected_interruptions_total", "counter",
+      "How often polls found that an expected service's last listener had gone, or all its sockets "
+      "were replaced."},
+     .render = render_interruptions},
     {{"sockwatch_alert_firing", "gauge",
       "Whether an alert fires; one that has ended is told as 0 for at least five minutes."},
      .render = prom_render_alert_firing,
