@@ -10,6 +10,7 @@
 #define SOCKWATCH_COLLECTORS_COLLECTORS_H
 
 #include "core/budget.h"
+#include "core/history.h"
 #include "core/snapshot.h"
 #include "core/status.h"
 

@@ -4,6 +4,7 @@
 #define SOCKWATCH_COLLECTORS_TOLD_H
 
 #include "core/listener_table.h"
+#include "core/policy.h"
 
 /* Begins as {0}. */
 struct told {

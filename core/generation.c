@@ -192,6 +192,7 @@ void generation_follow(struct generation *now, const struct generation *before)
     now->owed = before ? before->owed : 0;
     now->drops = before ? before->drops : 0;
     now->restarts = before ? before->restarts : 0;
+    now->renewed = false;
     if (!before) {
         begin(now);
         return;
@@ -200,6 +201,7 @@ void generation_follow(struct generation *now, const struct generation *before)
     compare(now, before, is_whole, &census);
     if (is_whole)
         replace(now, &census);
+    now->renewed = is_whole && now->count > 0 && census.fresh == now->count;
     now->ages += census.fresh > 0;
     if (now->ages == GENERATION_AGES)
         renumber(now);

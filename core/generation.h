@@ -56,6 +56,7 @@ struct generation {
     uint32_t owed;  /* sockets that went without having been replaced */
     uint64_t drops;
     uint64_t restarts;
+    bool renewed; /* none of its sockets was there before */
     bool in_part; /* there are more sockets, which are not followed: who came or went cannot be told */
 };
 

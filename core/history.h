@@ -1,16 +1,19 @@
-/* What was before: how often each service was restarted and what it has
- * dropped, over the replacement of its sockets and while it is away.
+/* What was before: how often each service was restarted, what it has dropped and
+ * how long its accept queue was full, over the replacement of its sockets and
+ * while it is away; and how many services came and went.
  *
  * It is fed the listeners of each poll that found something new, and gives
- * them the totals. Nobody else keeps anything from poll to poll. Services that
+ * them the totals. Of a poll that found nothing new it only hears that time has
+ * passed. Nobody else keeps anything from poll to poll. Services that
  * have gone are remembered up to a limit, those that went first are forgotten
  * first; and so are sockets that went of a service, since one that comes back is
  * the same (core/generation.h). One thread at a time. */
 #ifndef SOCKWATCH_CORE_HISTORY_H
 #define SOCKWATCH_CORE_HISTORY_H
 
-#include "core/listener.h"
+#include "core/inventory.h"
 #include "core/policy.h"
+#include "core/turnover.h"
 
 struct history;
 
@@ -31,14 +34,29 @@ struct history_rules {
     const struct policy *policy; /* borrowed for the call */
 };
 
-/* Follows every service on from when it was last seen.
+/* Follows every service that is chosen on from when it was last seen.
  *
- * listeners   sorted as listener_key_compare() sorts, each once; their drops and
- *             restarts are filled in
+ * inv   each service once; the drops and restarts of those that are chosen, how
+ *       long their queues were full and what has changed are filled in
  *
  * Returns 0, or -ENOMEM: nothing is changed then. */
-int history_follow(struct history *h, struct listener *listeners, size_t count,
-                   const struct history_rules *rules);
+int history_follow(struct history *h, const struct inventory *inv, const struct history_rules *rules);
+
+/* What has changed up to now is nothing new any more: it was judged. Until then
+ * it is told again. */
+void history_settle(struct history *h);
+
+/* Lets time pass from one poll to the next, which is fed afterwards if it found
+ * anything new: what was full at the poll before was full up to this one.
+ *
+ * seen   the classes that this poll could read; those of others stand still */
+void history_pass(struct history *h, const bool seen[static PROTOCOL_COUNT], uint64_t ms);
+
+/* How long listeners of the class were watched, in the time that has passed. */
+uint64_t history_watched_ms(const struct history *h, enum protocol protocol);
+
+/* How many services of the class were seen coming and going. */
+const struct turnover *history_turnover(const struct history *h, enum protocol protocol);
 
 /* How many services and sockets were forgotten so far because there were too
  * many in all. */

@@ -1,6 +1,7 @@
 /* All listeners that one look at the kernel found, before any limit cuts them:
  * what rules and totals see. It is borrowed from whoever has looked, and lasts
- * until the next look; only its owner changes it. */
+ * until the next look; only its owner changes it, and history (core/history.h),
+ * which tells what was before. */
 #ifndef SOCKWATCH_CORE_INVENTORY_H
 #define SOCKWATCH_CORE_INVENTORY_H
 

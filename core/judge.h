@@ -88,6 +88,10 @@ void judge_cover(struct site *site);
  * class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
+/* Judges what befell ev->service, which is of the entry. Needs nothing else of ev but
+ * its verdict. */
+int judge_past(struct evaluation *ev, const struct expect *e);
+
 /* Whether the sockets of which a listener is one were read to the end. */
 bool judge_was_read(const struct evaluation *ev, const struct listener *l);
 

@@ -1,3 +1,4 @@
+#include "core/duration.h"
 #include "core/judge.h"
 
 #include <errno.h>
@@ -284,6 +285,24 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
     return add_finding(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
 }
 
+/* What is new about the service. It goes on where one of its listeners does; what
+ * stands beside it does not matter. */
+static void note_news(struct evaluation *ev, const struct site *site)
+{
+    size_t serving = 0, renewed = 0;
+
+    for (size_t i = 0; i < site->count; i++) {
+        const struct listener *l = site->listeners[i];
+
+        if (site->notes[l->index].role < ROLE_SERVES)
+            continue;
+        serving++;
+        renewed += l->renewed;
+        ev->service->dropped += l->drops.known ? l->drops.fresh : 0;
+    }
+    ev->service->renewed = serving > 0 && renewed == serving;
+}
+
 /* Judges a service that is there. */
 static int judge_site(struct evaluation *ev, const struct site *site)
 {
@@ -330,6 +349,70 @@ int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
     ev->service->found = (uint32_t)site.found;
     if (site.found == 0)
         return find_nothing(ev, &site);
+    note_news(ev, &site);
     judge_cover(&site);
     return judge_site(ev, &site);
+}
+
+/* Ends the summary with " in 10m, expected 3 at most". The window is how long it
+ * has been so: it fires at once. */
+static int find_too_often(struct evaluation *ev, const struct site *site, enum rule rule,
+                          const struct allowed_rate *rate)
+{
+    char window[DURATION_TEXT_MAX];
+    int r;
+
+    duration_format(rate->window_ms, window);
+    buf_fmt(&ev->text, " in %s, expected %lld at most", window, (long long)rate->max);
+    r = add_finding(ev, site, rule, false);
+    if (r == 0)
+        ev->verdict->findings[ev->verdict->count - 1].for_ms = 0;
+    return r;
+}
+
+static int find_flapping(struct evaluation *ev, const struct site *site)
+{
+    const struct allowed_rate *rate = &site->entry->flapping;
+    uint64_t interrupted = ev->service->past.interrupted;
+
+    if (rate->max <= 0 || interrupted <= (uint64_t)rate->max)
+        return 0;
+    begin_summary(ev, site);
+    buf_fmt(&ev->text, "was interrupted %llu times", (unsigned long long)interrupted);
+    return find_too_often(ev, site, RULE_FLAPPING, rate);
+}
+
+/* What a socket of the protocol drops. */
+static const char *dropped_thing(enum protocol protocol)
+{
+    switch (protocol) {
+    case PROTOCOL_TCP:
+    case PROTOCOL_SCTP: return "connection attempt";
+    case PROTOCOL_UDP:
+    case PROTOCOL_UDPLITE: return "datagram";
+    case PROTOCOL_RAW: return "packet";
+    case PROTOCOL_COUNT: break;
+    }
+    return "drop";
+}
+
+static int find_dropping(struct evaluation *ev, const struct site *site)
+{
+    const struct allowed_rate *rate = &site->entry->drops;
+    uint64_t dropped = ev->service->past.dropped;
+
+    if (!site->entry->drops_limited || dropped <= (uint64_t)rate->max)
+        return 0;
+    begin_summary(ev, site);
+    buf_fmt(&ev->text, "dropped %llu %s%s", (unsigned long long)dropped, dropped_thing(ev->service->protocol),
+            dropped == 1 ? "" : "s");
+    return find_too_often(ev, site, RULE_DROPPING, rate);
+}
+
+int judge_past(struct evaluation *ev, const struct expect *e)
+{
+    const struct site site = {.entry = e, .protocol = ev->service->protocol, .port = ev->service->port};
+    int r = find_flapping(ev, &site);
+
+    return r == 0 ? find_dropping(ev, &site) : r;
 }

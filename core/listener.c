@@ -53,6 +53,11 @@ double queue_saturation(struct queue q)
     return (double)q.length / ((double)q.limit + 1);
 }
 
+bool queue_is_full(struct queue q)
+{
+    return q.length > q.limit;
+}
+
 struct queue queue_fuller(struct queue a, struct queue b)
 {
     double x = queue_saturation(a), y = queue_saturation(b);

@@ -37,6 +37,9 @@ struct queue {
  * connections, so a limit of 0 is no division by 0. */
 double queue_saturation(struct queue q);
 
+/* Whether there is room for no more. */
+bool queue_is_full(struct queue q);
+
 /* The fuller one, and of two that are equally full the longer one. */
 struct queue queue_fuller(struct queue a, struct queue b);
 
@@ -59,6 +62,7 @@ struct listener {
     bool auto_port;             /* the kernel chose the port, for all of the sockets */
     bool choice_untold;         /* who chose it cannot be told; the kernel is not assumed to */
     bool chosen;                /* it is among those that are shown one by one */
+    bool renewed;               /* since the last poll that was judged: none of its sockets was there then */
     uint16_t port;
     uint32_t ifindex;
     uint32_t uid; /* if uid_known */
@@ -73,6 +77,9 @@ struct listener {
         uint64_t length; /* summed over the sockets, as the limit */
         uint64_t limit;
         struct queue fullest; /* that of one socket */
+        uint64_t full_ms;     /* how long the fullest was full before, as far as history knows */
+        uint64_t
+            full_from_ms; /* what the clock of history_pass() said then: if it is full, it has been since */
     } queue;
     struct {
         bool known;
@@ -80,6 +87,7 @@ struct listener {
     } receive_queue;
     struct {
         bool known;
+        uint32_t fresh; /* of these, since the last poll that was judged; stays at its highest value */
         uint64_t count; /* of these sockets and those before them, as far as history knows */
     } drops;
     uint64_t restarts; /* how often sockets were replaced by new ones, likewise */

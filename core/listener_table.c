@@ -87,12 +87,9 @@ static void copy_listeners(struct listener_table *t, const struct inventory *inv
     }
 }
 
-const struct listener_table *listener_table_cut(const struct inventory *inv, struct history *history,
-                                                const struct limits *limits, const struct policy *policy)
+const struct listener_table *listener_table_cut(const struct inventory *inv)
 {
     const struct extent extent = measure(inv);
-    const struct history_rules rules = {
-        .services = (size_t)limits->history, .members = (size_t)limits->members, .policy = policy};
     struct listener_table *t = new_table(&extent);
 
     if (!t)
@@ -101,10 +98,7 @@ const struct listener_table *listener_table_cut(const struct inventory *inv, str
     inventory_count(inv, &t->totals);
     t->left_out = inv->total - extent.listeners;
     copy_listeners(t, inv);
-    if (!history || history_follow(history, t->listeners, t->count, &rules) == 0)
-        return t;
-    listener_table_unref(t);
-    return NULL;
+    return t;
 }
 
 const struct listener_table *listener_table_ref(const struct listener_table *t)

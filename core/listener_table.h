@@ -1,28 +1,20 @@
 /* The listeners of one look at the kernel that are shown one by one, and how
  * many there are in all.
  *
- * It is cut from what was looked at (core/inventory.h): sealing lets history
- * tell what was before, and yields a const table that owns all it refers to
- * but the names of services; any thread may read it. */
+ * It is cut from what was looked at (core/inventory.h), and is const: it owns all
+ * it refers to but the names of services, and any thread may read it. */
 #ifndef SOCKWATCH_CORE_LISTENER_TABLE_H
 #define SOCKWATCH_CORE_LISTENER_TABLE_H
 
-#include "core/history.h"
 #include "core/inventory.h"
 #include "core/limits.h"
-#include "core/policy.h"
 
 struct listener_table;
 
 /* Cuts the listeners that are chosen out of all, in the order in which
- * inventory_next_chosen() gives them.
- *
- * history   is fed, and tells the listeners' restarts and drops; may be NULL
- * policy    for what history remembers, as the limits; borrowed for the call
- *
- * Returns owned (a reference), or NULL when memory runs out. */
-const struct listener_table *listener_table_cut(const struct inventory *inv, struct history *history,
-                                                const struct limits *limits, const struct policy *policy);
+ * inventory_next_chosen() gives them. Returns owned (a reference), or NULL when
+ * memory runs out. */
+const struct listener_table *listener_table_cut(const struct inventory *inv);
 const struct listener_table *listener_table_ref(const struct listener_table *t);
 void listener_table_unref(const struct listener_table *t);
 

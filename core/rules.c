@@ -180,6 +180,9 @@ static void find_needs(struct evaluation *ev)
     }
 }
 
+/* Rules that count what happens over time. */
+#define RULES_OF_PAST (1u << RULE_FLAPPING | 1u << RULE_DROPPING)
+
 static uint32_t rules_used(const struct expect *e, enum protocol protocol)
 {
     uint32_t mask = 1u << RULE_NOT_LISTENING;
@@ -193,6 +196,10 @@ static uint32_t rules_used(const struct expect *e, enum protocol protocol)
         mask |= 1u << RULE_WRONG_ADDRESS;
     if (owner_pattern_is_set(&e->match.owner))
         mask |= 1u << RULE_WRONG_OWNER;
+    if (e->flapping.max > 0)
+        mask |= 1u << RULE_FLAPPING;
+    if (e->drops_limited)
+        mask |= 1u << RULE_DROPPING;
     if (expect_accept_queue(e, protocol) > 0)
         mask |= 1u << RULE_ACCEPT_QUEUE_SATURATED;
     return mask;
@@ -237,7 +244,7 @@ static int judge_ports(struct evaluation *ev, size_t expect, enum protocol proto
     const struct expect *e = &ev->policy->expects[expect];
     struct verdict *v = ev->verdict;
     struct port_cursor cursor = {0};
-    uint32_t used = rules_used(e, protocol);
+    uint32_t used = rules_used(e, protocol) & ~RULES_OF_PAST;
     uint16_t port;
     int r = 0;
 
@@ -306,6 +313,28 @@ const struct verdict *rules_judge(const struct inventory *inv, const struct poli
     free(ev.notes);
     free(ev.site);
     uid_counts_done(&ev.uids);
+    buf_done(&ev.text);
+    if (r == 0)
+        return verdict;
+    verdict_unref(verdict);
+    return NULL;
+}
+
+const struct verdict *verdict_add_past(const struct verdict *v, const struct policy *policy,
+                                       const struct service_past *past)
+{
+    struct verdict *verdict = ref_unseal(v);
+    struct evaluation ev = {.policy = policy, .verdict = verdict};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < verdict->service_count; i++) {
+        const struct expect *e = &policy->expects[verdict->services[i].expect];
+
+        ev.service = &verdict->services[i];
+        ev.service->past = past[i];
+        ev.service->used |= rules_used(e, ev.service->protocol) & RULES_OF_PAST;
+        r = judge_past(&ev, e);
+    }
     buf_done(&ev.text);
     if (r == 0)
         return verdict;

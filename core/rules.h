@@ -54,16 +54,26 @@ struct finding {
     char summary[SUMMARY_MAX];
 };
 
+/* What befell an expected service before, as core/windows.h counts. */
+struct service_past {
+    uint64_t interruptions; /* since the start */
+    uint64_t interrupted;   /* times within the window of its entry's flapping */
+    uint64_t dropped;       /* connection attempts or datagrams, likewise of its drops */
+};
+
 /* What was found of an expected service on one of its ports, by one of its protocols. */
 struct service_verdict {
     size_t expect; /* index of the policy's entry */
     enum protocol protocol;
     uint16_t port;
-    bool seen;       /* its class of sockets was read; the next two are told only then */
-    uint32_t found;  /* how many listeners are the service; 0: NotListening */
-    uint32_t broken; /* mask of 1 << rule: those that are true */
-    uint32_t untold; /* likewise: those of which it cannot be told now */
-    uint32_t used;   /* mask of 1 << rule: those that the entry uses */
+    bool seen;                /* its class of sockets was read; the next four are told only then */
+    bool renewed;             /* none of its sockets was there when it was judged before */
+    uint64_t dropped;         /* connection attempts or datagrams, since then */
+    uint32_t found;           /* how many listeners are the service; 0: NotListening */
+    uint32_t broken;          /* mask of 1 << rule: those that are true */
+    uint32_t untold;          /* likewise: those of which it cannot be told now */
+    uint32_t used;            /* mask of 1 << rule: those that the entry uses */
+    struct service_past past; /* once it was added */
 };
 
 /* What was found about one listener. */
@@ -116,6 +126,13 @@ const char *rule_name(enum rule rule);
  * Returns owned (a reference), or NULL when memory runs out. */
 const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
                                   const struct own_sockets *own, const struct judge_bounds *bounds);
+
+/* Adds what the rules say that count over time, which use what befell each service
+ * of the verdict, in their order: without this no entry uses them. Takes the
+ * verdict, of which nobody else has a reference yet, and returns it, or NULL when
+ * memory runs out. */
+const struct verdict *verdict_add_past(const struct verdict *v, const struct policy *policy,
+                                       const struct service_past *past);
 
 /* The verdict without those about listeners that are not chosen, about the
  * others in the order in which inventory_next_chosen() gives them. Takes the

@@ -5,6 +5,8 @@
 
 #include "core/instant.h"
 #include "core/limits.h"
+#include "core/turnover.h"
+#include "core/net.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,7 +36,9 @@ struct status {
     uint64_t polls[POLL_COUNT][RESULT_COUNT]; /* since the start */
     struct collector_run runs[COLLECTOR_RUNS_MAX];
     size_t run_count;
-    uint64_t dropped[DROPPED_COUNT]; /* what limits left out, since the start */
+    struct turnover turnover[PROTOCOL_COUNT]; /* services that came and went, since the start */
+    uint64_t watched_ms[PROTOCOL_COUNT];      /* how long listeners of a class were watched, likewise */
+    uint64_t dropped[DROPPED_COUNT];          /* what limits left out, since the start */
     bool last_reload_successful;
     int64_t last_reload_success_ms; /* wall clock */
 };

@@ -276,7 +276,7 @@ static int add_signals(struct daemon *d)
 
 static int open_cycle(struct daemon *d)
 {
-    int r = cycle_open(&d->cycle);
+    int r = cycle_open(&d->cycle, true);
 
     if (r < 0)
         log_write(LOG_ERR, "cannot ask the kernel for its sockets (netlink sock_diag): %s", err_str(r));

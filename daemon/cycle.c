@@ -5,13 +5,16 @@
 
 #include <errno.h>
 
-int cycle_open(struct cycle *c)
+int cycle_open(struct cycle *c, bool goes_on)
 {
     *c = (struct cycle){.host.name = "", .status.last_reload_successful = true};
     c->status.last_reload_success_ms = clock_now().wall_ms;
     c->host.caveats = collectors_caveats();
     c->services = collectors_services();
     c->history = history_new();
+    c->windows = goes_on ? windows_new() : NULL;
+    if (goes_on && !c->windows)
+        return -ENOMEM;
     return c->services && c->history ? collectors_open(&c->collectors) : -ENOMEM;
 }
 
@@ -24,6 +27,7 @@ void cycle_close(struct cycle *c)
     conn_table_unref(c->host.connections);
     listener_table_unref(c->host.listeners);
     collectors_close(c->collectors);
+    windows_free(c->windows);
     history_free(c->history);
     services_free(c->services);
     *c = (struct cycle){0};
@@ -56,6 +60,34 @@ static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
         status->polled[kind] = clock_now();
 }
 
+/* From one poll to the next there pass so many intervals at most, but so much in
+ * any case: a host that stood still for an hour was not watched for an hour. */
+enum { PASS_POLLS = 3 };
+#define PASS_MIN_MS INT64_C(10000)
+
+/* Tells history how much time has passed since the poll before. */
+static void pass_time(struct cycle *c, const struct config *config)
+{
+    int64_t now_ms = clock_now().mono_ms, most_ms = config->poll_listeners_ms * PASS_POLLS;
+    int64_t passed_ms = c->passed_ms > 0 ? now_ms - c->passed_ms : 0;
+
+    if (most_ms < PASS_MIN_MS)
+        most_ms = PASS_MIN_MS;
+    for (size_t i = 0; c->look && i < PROTOCOL_COUNT; i++)
+        c->seen[i] = c->look->classes[i].visibility == VISIBILITY_OK;
+    history_pass(c->history, c->seen, (uint64_t)(passed_ms < most_ms ? passed_ms : most_ms));
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        c->status.watched_ms[i] = history_watched_ms(c->history, (enum protocol)i);
+    c->passed_ms = now_ms;
+}
+
+/* Whether what a poll finds is to be judged though it is nothing new: it was not
+ * judged yet, or a window has moved on. */
+static bool needs_judging(const struct cycle *c)
+{
+    return c->has_new_listeners || (c->windows && clock_now().mono_ms >= windows_due_ms(c->windows));
+}
+
 int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
 {
     const struct listener_poll poll = {
@@ -66,7 +98,7 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         .previous = c->host.listeners,
         .auto_ports = how->auto_ports,
         .wait_for_owners = how->wait_for_owners,
-        .anew = c->has_new_listeners, /* which were not judged yet */
+        .anew = needs_judging(c),
     };
     const struct budget clock = clock_endless();
     int r;
@@ -78,6 +110,7 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         return r;
     }
     c->has_new_listeners |= c->look != NULL;
+    pass_time(c, config);
     note_poll(c, POLL_LISTENERS, cycle_sees_anything(c));
     return 0;
 }
@@ -148,16 +181,39 @@ static bool was_true(const void *arg, const struct alert_key *key)
     return alerts_find(arg, key);
 }
 
-/* Judges all that was looked at, and only then cuts what is shown of it. */
+/* Takes a verdict, and adds what befell the services that it is about. */
+static const struct verdict *add_past(const struct cycle *c, const struct config *config,
+                                      const struct verdict *verdict)
+{
+    if (!c->windows)
+        return verdict;
+    if (windows_follow(c->windows, verdict, &config->policy, clock_now().mono_ms) < 0) {
+        verdict_unref(verdict);
+        return NULL;
+    }
+    history_settle(c->history);
+    return verdict_add_past(verdict, &config->policy, windows_past(c->windows));
+}
+
+/* Lets history tell what was before, judges all that was looked at, and only
+ * then cuts what is shown of it. */
 static void judge_look(const struct cycle *c, const struct config *config, const struct own_sockets *own,
                        struct judged *ret)
 {
     const struct judge_bounds bounds = {(size_t)config->limits.alerts, was_true, &c->alerts};
+    const struct history_rules rules = {.services = (size_t)config->limits.history,
+                                        .members = (size_t)config->limits.members,
+                                        .policy = &config->policy};
 
+    ret->host.listeners = NULL;
+    if (history_follow(c->history, c->look, &rules) < 0)
+        return;
     ret->verdict = rules_judge(c->look, &config->policy, own, &bounds);
     if (ret->verdict)
+        ret->verdict = add_past(c, config, ret->verdict);
+    if (ret->verdict)
         ret->verdict = verdict_cut(ret->verdict, c->look);
-    ret->host.listeners = listener_table_cut(c->look, c->history, &config->limits, &config->policy);
+    ret->host.listeners = listener_table_cut(c->look);
 }
 
 static uint64_t holders_cut(const struct listener_table *table)
@@ -182,6 +238,8 @@ static void count_dropped(struct cycle *c)
     dropped[DROPPED_MEMBERS] += listener_table_dropped(c->host.listeners, DROPPED_MEMBERS);
     dropped[DROPPED_HOLDERS] += holders_cut(c->host.listeners);
     dropped[DROPPED_HISTORY] = history_forgotten(c->history);
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        c->status.turnover[i] = *history_turnover(c->history, (enum protocol)i);
     c->left_out += c->verdict->left_out;
 }
 

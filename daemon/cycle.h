@@ -9,13 +9,17 @@
 #include "config/config.h"
 #include "core/alerts.h"
 #include "core/transition.h"
+#include "core/windows.h"
 #include "exporters/view.h"
 
 struct cycle {
     struct collectors *collectors;
     struct services *services;
     struct history *history;
+    struct windows *windows;         /* NULL where polls do not follow one another */
     const struct inventory *look;    /* what the last poll found, where it found something new; borrowed */
+    int64_t passed_ms;               /* until when history knows that time has passed; 0 for never */
+    bool seen[PROTOCOL_COUNT];       /* classes that the last poll could read */
     struct space host;               /* the newest tables; references */
     const struct snapshot *snapshot; /* of them; NULL before the first judging */
     const struct verdict *verdict;   /* of the snapshot */
@@ -28,8 +32,10 @@ struct cycle {
     bool has_new_listeners; /* likewise: what was looked at is to be judged */
 };
 
-/* Returns 0, or a negative error for err_str(). */
-int cycle_open(struct cycle *c);
+/* goes_on   polls will follow one another, so that rules can count over time
+ *
+ * Returns 0, or a negative error for err_str(). */
+int cycle_open(struct cycle *c, bool goes_on);
 
 /* Frees everything, in reverse order. */
 void cycle_close(struct cycle *c);

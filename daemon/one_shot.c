@@ -33,7 +33,7 @@ static void report_blindness(const struct cycle *cycle)
 
 static int look(struct one_shot *o)
 {
-    int r = cycle_open(&o->cycle);
+    int r = cycle_open(&o->cycle, false);
 
     if (r < 0) {
         (void)fprintf(stderr, "sockwatch: cannot ask the kernel for its sockets (netlink sock_diag): %s\n",

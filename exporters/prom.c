@@ -119,22 +119,30 @@ static void render_reload_success(struct prom *p)
 
 /* Expectations and sockets */
 
+static void expected_sample(struct prom *p, const struct service_verdict *service, uint64_t value)
+{
+    exposition_begin_essential(&p->x);
+    exposition_label(&p->x, "name", p->view->policy->expects[service->expect].name);
+    exposition_label(&p->x, "protocol", protocol_name(service->protocol));
+    exposition_label_number(&p->x, "port", service->port);
+    exposition_count(&p->x, value);
+}
+
 static void render_expected(struct prom *p)
 {
     const struct verdict *v = p->view->verdict;
 
-    for (size_t i = 0; i < v->service_count; i++) {
-        const struct service_verdict *service = &v->services[i];
-        const struct expect *e = &p->view->policy->expects[service->expect];
+    for (size_t i = 0; i < v->service_count; i++)
+        if (v->services[i].seen)
+            expected_sample(p, &v->services[i], v->services[i].found > 0);
+}
 
-        if (!service->seen)
-            continue;
-        exposition_begin_essential(&p->x);
-        exposition_label(&p->x, "name", e->name);
-        exposition_label(&p->x, "protocol", protocol_name(service->protocol));
-        exposition_label_number(&p->x, "port", service->port);
-        exposition_count(&p->x, service->found > 0);
-    }
+static void render_interruptions(struct prom *p)
+{
+    const struct verdict *v = p->view->verdict;
+
+    for (size_t i = 0; p->view->has_history && i < v->service_count; i++)
+        expected_sample(p, &v->services[i], v->services[i].past.interruptions);
 }
 
 static void render_listener_totals(struct prom *p)
@@ -162,6 +170,28 @@ static void render_owner_unseen(struct prom *p)
         exposition_label(&p->x, "protocol", protocol_name((enum protocol)protocol));
         exposition_count(&p->x, totals->owner_unseen[protocol]);
     }
+}
+
+/* 0 from the start: nothing was seen coming or going, whether it can be seen or not. */
+static void turnover_sample(struct prom *p, enum protocol protocol, uint64_t count)
+{
+    if (!p->view->has_history)
+        return;
+    exposition_begin_essential(&p->x);
+    exposition_label(&p->x, "protocol", protocol_name(protocol));
+    exposition_count(&p->x, count);
+}
+
+static void render_appeared(struct prom *p)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        turnover_sample(p, (enum protocol)protocol, p->view->status->turnover[protocol].appeared);
+}
+
+static void render_disappeared(struct prom *p)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        turnover_sample(p, (enum protocol)protocol, p->view->status->turnover[protocol].disappeared);
 }
 
 /* The states a protocol's sockets can be in. */
@@ -257,6 +287,12 @@ static void sample_restarts(struct prom *p, const struct listener *l, size_t ind
         prom_listener_count(p, index, l->restarts);
 }
 
+static void sample_queue_full(struct prom *p, const struct listener *l, size_t index)
+{
+    if (p->view->has_history && l->queue.known && prom_begin_listener(p, index))
+        exposition_time(&p->x, (int64_t)view_full_ms(p->view, l));
+}
+
 static void render_series_dropped(struct prom *p);
 
 static void render_dropped(struct prom *p)
@@ -304,6 +340,10 @@ static const struct {
     {{"sockwatch_expected_listening", "gauge",
       "Whether an expected service has a listener; absent while its class cannot be read."},
      .render = render_expected},
+    {{"sockwatch_expected_interruptions_total", "counter",
+      "How often polls found that an expected service's last listener had gone, or all its sockets "
+      "were replaced."},
+     .render = render_interruptions},
     {{"sockwatch_alert_firing", "gauge",
       "Whether an alert fires; one that has ended is told as 0 for at least five minutes."},
      .render = prom_render_alert_firing,
@@ -317,6 +357,13 @@ static const struct {
     {{"sockwatch_listeners_owner_unseen", "gauge",
       "Number of listeners of which it cannot be seen which process holds them."},
      .render = render_owner_unseen},
+    {{"sockwatch_listeners_appeared_total", "counter",
+      "Listeners that a poll saw and the one before did not; where limits cut, how many more there were."},
+     .render = render_appeared},
+    {{"sockwatch_listeners_disappeared_total", "counter",
+      "Listeners that a poll did not see and the one before did; where limits cut, how many fewer there "
+      "were."},
+     .render = render_disappeared},
     {{"sockwatch_sockets", "gauge", "Number of all sockets by protocol and state."},
      .render = render_socket_totals},
     {{"sockwatch_connections", "gauge", "Sockets whose local port has a listener here, per port and state."},
@@ -351,6 +398,10 @@ static const struct {
     {{"sockwatch_listener_restarts_total", "counter",
       "Polls that saw sockets of the listener replaced by new ones."},
      .of_listener = sample_restarts,
+     .limited = true},
+    {{"sockwatch_listener_accept_queue_saturated_seconds_total", "counter",
+      "Time for which the fullest socket had no room for another connection, as polls saw it."},
+     .of_listener = sample_queue_full,
      .limited = true},
     {{"sockwatch_series_dropped_total", "counter",
       "Series that limits.listeners and limits.series left out, by family; a content counts once, "

@@ -15,6 +15,15 @@ const struct listener_totals *view_totals(const struct view *view)
     return listener_table_totals(snapshot_host(view->snapshot)->listeners);
 }
 
+/* The status may be that of the poll before the one that found the listener. */
+uint64_t view_full_ms(const struct view *view, const struct listener *l)
+{
+    uint64_t now_ms = view->status->watched_ms[l->protocol];
+    uint64_t since_ms = now_ms > l->queue.full_from_ms ? now_ms - l->queue.full_from_ms : 0;
+
+    return l->queue.full_ms + (queue_is_full(l->queue.fullest) ? since_ms : 0);
+}
+
 uint64_t view_restarts(const struct view *view, size_t index)
 {
     size_t count;

@@ -48,6 +48,9 @@ const struct listener_totals *view_totals(const struct view *view);
 /* How a class of sockets could be read. */
 const struct class_view *view_class(const struct view *view, enum protocol protocol);
 
+/* How long its accept queue was full, as polls saw it, up to the last one. */
+uint64_t view_full_ms(const struct view *view, const struct listener *l);
+
 /* How often the listener with this index in the table was restarted, or
  * VIEW_UNKNOWN. */
 uint64_t view_restarts(const struct view *view, size_t index);

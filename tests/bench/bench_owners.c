@@ -100,7 +100,7 @@ static void poll_once(struct bench *b)
     if (!inv)
         return;
     listener_table_unref(b->table);
-    b->table = listener_table_cut(inv, NULL, &limits, &b->policy);
+    b->table = listener_table_cut(inv);
     if (!b->table)
         die("table");
 }

@@ -519,6 +519,111 @@ class RestartTest(GenerationsCase):
             self.assert_restarts(daemon, 5811, 0)
 
 
+class WindowTest(GenerationsCase):
+    REDIS = FAST + ('expect = ( { name = "redis"; port = 6379; process = "redis-server"; for = "60s"; '
+                    'flapping: { max = 1; window = "%s"; }; } );')
+
+    def interruptions(self, daemon):
+        return daemon.metrics().get("expected_interruptions_total", name="redis", protocol="tcp", port=6379)
+
+    def test_a_server_that_is_restarted_again_and_again(self):
+        """Once so that polls see it gone, and once so that they do not."""
+        require("redis-server")
+        command = ["redis-server", "--port", "6379", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                   "--dir", SCRATCH]
+        daemon = self.daemon(self.REDIS % "1h")
+        server = Server(command, 6379)
+        self.addCleanup(lambda: server.end(signal.SIGKILL))
+        daemon.wait_polls()
+        self.assertEqual(self.interruptions(daemon), 0, "it came, which is none")
+        self.assertEqual(daemon.metrics().get("alert_firing", rule="Flapping", name="redis"), 0)
+        server.end(signal.SIGKILL)
+        daemon.wait_polls()
+        server = Server(command, 6379)
+        daemon.wait_polls()
+        self.assertEqual(self.interruptions(daemon), 1)
+        self.assertEqual(daemon.metrics().firing(), set())
+        with frozen(daemon):
+            server.end(signal.SIGKILL)
+            server = Server(command, 6379)
+        daemon.wait_firing({("Flapping", "redis", 6379)})
+        self.assertEqual(self.interruptions(daemon), 2)
+        self.assertIn("alert Flapping firing, critical: redis: tcp port 6379 was interrupted 2 times in 1h, "
+                      "expected 1 at most\n", daemon.log())
+        daemon.reload(self.REDIS % "50h")
+        daemon.wait_firing({("Flapping", "redis", 6379)})
+        daemon.reload(self.REDIS % "1s")  # which holds none of them any more, by and by
+        daemon.wait_firing(set())
+        self.assertEqual(self.interruptions(daemon), 2)
+        self.assertEqual(daemon.log().count("alert Flapping resolved"), 1, daemon.log())
+        self.assertEqual(sockwatch("check", "--config", daemon.config).returncode, 0)
+
+    def test_datagrams_that_are_dropped(self):
+        server = self.hold(udp_socket("127.0.0.1", 5860))
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sender = self.hold(udp_socket("127.0.0.1", 0))
+
+        def send(count):
+            for _ in range(count):
+                sender.sendto(b"x" * 500, ("127.0.0.1", 5860))
+        send(100)  # which was before, and is no news
+        daemon = self.daemon(FAST + 'expect = ( { name = "dns"; port = 5860; protocol = "udp"; '
+                                    'drops: { max = 40; window = "1m"; }; for = "60s"; } );')
+        before = daemon.metrics().get("listener_drops_total", protocol="udp", port=5860)
+        self.assertGreater(before, 50)
+        send(40)
+        daemon.wait_polls()
+        self.assertEqual(daemon.metrics().get("listener_drops_total", protocol="udp", port=5860), before + 40)
+        self.assertEqual(daemon.metrics().get("alert_firing", rule="Dropping", name="dns"), 0)
+        send(7)
+        daemon.wait_firing({("Dropping", "dns", 5860)})
+        daemon.wait_polls()
+        self.assertRegex(daemon.log(), r"alert Dropping firing, critical: dns: udp port 5860 dropped 4[1-7] datagrams "
+                                       r"in 1m, expected 40 at most\n")
+
+
+class BetweenScrapesTest(GenerationsCase):
+    """What nobody scraped while it was there is still counted."""
+
+    def full_seconds(self, daemon):
+        return daemon.metrics().get("listener_accept_queue_saturated_seconds_total", port=5850)
+
+    def test_how_long_a_queue_was_full(self):
+        listener = self.listen(5850, backlog=1)
+        daemon = self.daemon(FAST)
+        self.assertEqual(self.full_seconds(daemon), 0)
+        started = time.monotonic()
+        for _ in range(2):
+            self.hold(client("127.0.0.1", 5850))
+        daemon.wait_polls()
+        before = self.full_seconds(daemon)
+        daemon.wait_polls(10)  # which find nothing new
+        after = self.full_seconds(daemon)
+        self.assertGreaterEqual(after - before, 0.15)
+        self.assertLessEqual(after, time.monotonic() - started)
+        self.hold(listener.accept()[0])
+        daemon.wait_polls()
+        after = self.full_seconds(daemon)
+        daemon.wait_polls()
+        self.assertEqual(self.full_seconds(daemon), after)
+
+    def test_listeners_that_came_and_went(self):
+        self.listen(5851)
+        daemon = self.daemon(FAST)
+        for protocol in ("tcp", "udp", "udplite", "sctp", "raw"):
+            for what in ("appeared", "disappeared"):
+                self.assertEqual(daemon.metrics().get(f"listeners_{what}_total", protocol=protocol), 0)
+        for port in (5852, 5853, 5852):
+            s = tcp_listener("127.0.0.1", port)
+            daemon.wait_polls()
+            s.close()
+            daemon.wait_polls()
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.get("listeners_appeared_total", protocol="tcp"), 3)
+        self.assertEqual(metrics.get("listeners_disappeared_total", protocol="tcp"), 3)
+        self.assertEqual(metrics.get("listeners_appeared_total", protocol="udp"), 0)
+
+
 class ListTest(GenerationsCase):
     """The number of restarts in a look of its own comes from the daemon."""
 

@@ -61,11 +61,14 @@ static inline const struct listener_table *seal_look(struct listener_builder *b,
                                                      const struct policy *policy,
                                                      const struct services *services, struct history *history)
 {
+    const struct history_rules rules = {(size_t)limits->history, (size_t)limits->members, policy};
     struct inventory inv;
 
     if (finish_look(b, limits, policy, services, history, &inv) < 0)
         return NULL;
-    return listener_table_cut(&inv, history, limits, policy);
+    if (history && history_follow(history, &inv, &rules) < 0)
+        return NULL;
+    return listener_table_cut(&inv);
 }
 
 /* Likewise, with room for everything, without names or history. */

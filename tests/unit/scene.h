@@ -250,6 +250,7 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     s->status.polled[POLL_CONNECTIONS] = (struct instant){.mono_ms = 900, .wall_ms = SCENE_WALL_MS - 100};
     s->status.polls[POLL_LISTENERS][RESULT_SUCCESS] = 12;
     s->status.polls[POLL_CONNECTIONS][RESULT_FAILURE] = 1;
+    s->status.turnover[PROTOCOL_TCP] = (struct turnover){.appeared = 5, .disappeared = 4};
     s->status.run_count = 3;
     s->status.runs[0] = (struct collector_run){.name = "tcp",
                                                .poll = POLL_LISTENERS,

@@ -578,7 +578,7 @@ static const struct listener_table *poll_as(struct collectors *c, const struct l
     assert_int_equal(collectors_poll_listeners(c, how, &clock, &inv), 0);
     if (!inv)
         return NULL;
-    table = listener_table_cut(inv, NULL, how->limits, how->policy);
+    table = listener_table_cut(inv);
     assert_non_null(table);
     return table;
 }
@@ -1868,7 +1868,7 @@ static void memory_may_be_refused_to_a_poll_at_any_step(void **state)
         assert_true(r == (next ? 0 : -ENOMEM)); /* of a dump that fails a second one may not */
         if (next) {
             listener_table_unref(t);
-            t = listener_table_cut(next, NULL, how.limits, how.policy);
+            t = listener_table_cut(next);
         }
         t = poll_again(*state, t);
         assert_class(t, PROTOCOL_TCP, VISIBILITY_OK, 0);

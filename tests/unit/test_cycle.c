@@ -125,7 +125,7 @@ static int set_up(void **state)
     w->config.policy = policy_expecting("web=tcp/80");
     subscribers_add(&w->subscribers, count_transition, &w->told);
     *state = w;
-    return cycle_open(&w->cycle);
+    return cycle_open(&w->cycle, true);
 }
 
 static int tear_down(void **state)
@@ -232,6 +232,82 @@ static void nothing_new_changes_nothing_and_allocates_nothing(void **state)
     assert_ptr_equal(w->cycle.alert_list, alerts);
     assert_int_equal(w->cycle.status.polls[POLL_LISTENERS][RESULT_SUCCESS], 11); /* but each was a poll */
     assert_int_equal(w->told, 1);
+}
+
+/* A host that stood still was not watched meanwhile. */
+static void time_passes_with_each_poll_but_not_all_at_once(void **state)
+{
+    struct world *w = *state;
+    const uint64_t *watched_ms = w->cycle.status.watched_ms;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(watched_ms[PROTOCOL_TCP], 0); /* there was none before */
+    assert_int_equal(judge_of(w), 1);
+    w->cycle.passed_ms -= 7000;
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_in_range(watched_ms[PROTOCOL_TCP], 7000, 9999);
+    w->cycle.passed_ms -= 3600000;
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_in_range(watched_ms[PROTOCOL_TCP], 17000, 19999);
+    w->config.poll_listeners_ms = 60000;
+    w->cycle.passed_ms -= 3600000;
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_in_range(watched_ms[PROTOCOL_TCP], 197000, 199999);
+    assert_int_equal(judge_of(w), 0);
+}
+
+/* Whatever "for" says, and again though no poll finds anything new. */
+static void a_window_that_moves_on_is_judged_anew(void **state)
+{
+    struct world *w = *state;
+    struct expect *e = &w->config.policy.expects[0];
+
+    e->for_ms = 3600000;
+    e->flapping = (struct allowed_rate){.max = 1, .window_ms = 600};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(poll_of(w, i % 2 ? "" : "0.0.0.0:80"), 0);
+        assert_int_equal(judge_of(w), 1);
+    }
+    assert_int_equal(w->cycle.verdict->services[0].past.interruptions, 2);
+    assert_int_equal(w->cycle.alert_list->count, 1);
+    assert_int_equal(w->cycle.alert_list->items[0].key.rule, RULE_FLAPPING);
+    assert_int_equal(w->cycle.alert_list->items[0].state, ALERT_FIRING);
+    do { /* until the clock, which is a real one, has gone on */
+        assert_int_equal(poll_of(w, NULL), 0);
+        assert_int_equal(judge_of(w), 0);
+    } while (!machine.asked_anew);
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0); /* as a poll that was asked would find */
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(w->cycle.alert_list->count, 0);
+    assert_int_equal(w->cycle.verdict->services[0].past.interruptions, 2);
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_false(machine.asked_anew);
+}
+
+static void a_single_look_has_no_windows(void **state)
+{
+    struct world *w = *state;
+
+    cycle_close(&w->cycle);
+    assert_int_equal(cycle_open(&w->cycle, false), 0);
+    w->config.policy.expects[0].flapping = (struct allowed_rate){.max = 1, .window_ms = 60000};
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_false(w->cycle.verdict->services[0].used & 1u << RULE_FLAPPING);
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_int_equal(judge_of(w), 0);
+}
+
+static void services_that_come_and_go_are_in_the_status(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(poll_of(w, "0.0.0.0:81 0.0.0.0:82"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(w->cycle.status.turnover[PROTOCOL_TCP].appeared, 2);
+    assert_int_equal(w->cycle.status.turnover[PROTOCOL_TCP].disappeared, 1);
 }
 
 static void a_table_that_did_not_change_is_shared(void **state)
@@ -362,6 +438,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_world(what_is_new_is_judged_and_told),
         with_world(nothing_new_changes_nothing_and_allocates_nothing),
+        with_world(time_passes_with_each_poll_but_not_all_at_once),
+        with_world(a_window_that_moves_on_is_judged_anew),
+        with_world(a_single_look_has_no_windows),
+        with_world(services_that_come_and_go_are_in_the_status),
         with_world(a_table_that_did_not_change_is_shared),
         with_world(connections_that_are_the_same_are_nothing_new),
         with_world(another_configuration_is_judged_by_anew),

@@ -791,8 +791,12 @@ static void appear(struct town *t, size_t which, uint32_t *seed)
 
     *member = (struct member){.cookie = is_same ? m->cookie : t->next_cookie++, .drops.known = true};
     member->drops.count = (is_same ? m->counted : 0) + dropped;
-    t->listeners[t->count++] = (struct listener){
-        .port = (uint16_t)(which + 1), .address.version = 4, .sockets = 1, .followed = 1, .members = member};
+    t->listeners[t->count++] = (struct listener){.port = (uint16_t)(which + 1),
+                                                 .address.version = 4,
+                                                 .sockets = 1,
+                                                 .followed = 1,
+                                                 .members = member,
+                                                 .chosen = true};
     m->restarts += m->is_known && !is_same;
     m->drops += dropped;
     m->counted = member->drops.count;
@@ -808,6 +812,21 @@ static void appear_all(struct town *t, uint32_t percent, uint32_t *seed)
     for (size_t i = 0; i < SERVICES; i++)
         if (next_random(seed) % 100 < percent)
             appear(t, i, seed);
+}
+
+/* All that is there is looked at. */
+static int follow_seen(struct history *h, struct town *t, enum visibility visibility,
+                       const struct history_rules *rules)
+{
+    const struct inventory inv = {.parts[PROTOCOL_TCP][1] = {.listeners = t->listeners, .count = t->count},
+                                  .classes[PROTOCOL_TCP] = {.visibility = visibility, .others = visibility}};
+
+    return history_follow(h, &inv, rules);
+}
+
+static int follow_town(struct history *h, struct town *t, const struct history_rules *rules)
+{
+    return follow_seen(h, t, VISIBILITY_OK, rules);
 }
 
 static bool is_away(const struct town *t, size_t which)
@@ -878,7 +897,7 @@ static void what_is_remembered_and_what_is_forgotten_is_exact(void **state)
             const struct history_rules rules = {limit, 1, policy};
 
             appear_all(&t, next_random(&seed) % 5 * 25, &seed);
-            assert_int_equal(history_follow(h, t.listeners, t.count, &rules), 0);
+            assert_int_equal(follow_town(h, &t, &rules), 0);
             assert_remembered(&t);
             for (size_t i = 0; i < t.count; i++)
                 restarts += t.listeners[i].restarts;
@@ -915,7 +934,7 @@ static void refused_memory_changes_nothing(void **state)
             memcpy(before, t.listeners, sizeof before);
             for (size_t n = 1; r < 0; n++) {
                 refuse_nth(n);
-                r = history_follow(h, t.listeners, t.count, &rules);
+                r = follow_town(h, &t, &rules);
                 assert_int_equal(r, refuse_stop() ? -ENOMEM : 0);
                 if (r < 0)
                     assert_memory_equal(before, t.listeners, sizeof before);
@@ -929,6 +948,265 @@ static void refused_memory_changes_nothing(void **state)
     }
     assert_true(refused > 2000); /* at least twice a poll */
     policy_done(&policy);
+}
+
+static void assert_turnover(const struct host *h, enum protocol protocol, uint64_t appeared,
+                            uint64_t disappeared)
+{
+    const struct turnover *t = history_turnover(h->history, protocol);
+
+    assert_int_equal(t->appeared, appeared);
+    assert_int_equal(t->disappeared, disappeared);
+}
+
+static void services_are_counted_as_they_come_and_go(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_poll(&h, "0.0.0.0:22#1 udp/0.0.0.0:53#2");
+    assert_turnover(&h, PROTOCOL_TCP, 0, 0); /* who knows since when they are there */
+    host_poll(&h, "0.0.0.0:22#1 0.0.0.0:80#3 0.0.0.0:81#4 udp/0.0.0.0:53#2");
+    assert_turnover(&h, PROTOCOL_TCP, 2, 0);
+    host_poll(&h,
+              "0.0.0.0:22#1 127.0.0.1:80#5 0.0.0.0:81#6 udp/0.0.0.0:53#2"); /* bound elsewhere; replaced */
+    assert_turnover(&h, PROTOCOL_TCP, 3, 1);
+    host_poll(&h, "");
+    assert_turnover(&h, PROTOCOL_TCP, 3, 4);
+    assert_turnover(&h, PROTOCOL_UDP, 0, 1);
+    host_poll(&h, "0.0.0.0:81#6 udp/0.0.0.0:53#2");
+    assert_turnover(&h, PROTOCOL_TCP, 4, 4);
+    assert_turnover(&h, PROTOCOL_UDP, 1, 1);
+    assert_turnover(&h, PROTOCOL_RAW, 0, 0);
+    host_done(&h);
+}
+
+static void what_is_not_seen_neither_comes_nor_goes(void **state)
+{
+    struct host h = host_of(0, &no_policy); /* which remembers nothing that has gone */
+
+    (void)state;
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_poll(&h, "0.0.0.0:22#1 0.0.0.0:80#2");
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_poll(&h, "0.0.0.0:22#1 0.0.0.0:80#2");
+    assert_turnover(&h, PROTOCOL_TCP, 0, 0);
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_poll(&h, "0.0.0.0:22#1");
+    assert_turnover(&h, PROTOCOL_TCP, 0, 1);
+    host_done(&h);
+}
+
+/* A kernel that does not have a protocol has no socket of it, which is known. */
+static void the_first_of_an_absent_class_has_come(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    h.visibilities[PROTOCOL_SCTP] = VISIBILITY_ABSENT;
+    host_poll(&h, "");
+    h.visibilities[PROTOCOL_SCTP] = VISIBILITY_OK;
+    host_poll(&h, "sctp/0.0.0.0:80#1");
+    assert_turnover(&h, PROTOCOL_SCTP, 1, 0);
+    host_done(&h);
+}
+
+static void limits_let_nothing_come_or_go(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_poll(&h, "0.0.0.0:1#1 0.0.0.0:2#2 0.0.0.0:3#3 0.0.0.0:4#4");
+    h.shown = 2;
+    host_poll(&h, "0.0.0.0:1#1 0.0.0.0:2#2 0.0.0.0:3#3 0.0.0.0:4#4");
+    assert_turnover(&h, PROTOCOL_TCP, 0, 0);
+    host_poll(&h, "0.0.0.0:3#3 0.0.0.0:4#4 0.0.0.0:5#5");
+    assert_turnover(&h, PROTOCOL_TCP, 0, 1);
+    h.shown = 100;
+    host_poll(&h, "0.0.0.0:3#3 0.0.0.0:4#4 0.0.0.0:5#5");
+    assert_turnover(&h, PROTOCOL_TCP, 0, 1);
+    host_poll(&h, "0.0.0.0:3#3 0.0.0.0:6#6 0.0.0.0:5#5");
+    assert_turnover(&h, PROTOCOL_TCP, 1, 2);
+    host_done(&h);
+}
+
+/* Beside the truth: whatever is seen of it, and whatever limits cut, no more is
+ * counted than happened, and all of it where all is seen. */
+static void no_more_come_or_go_than_do(void **state)
+{
+    (void)state;
+    for (uint32_t run = 0; run < 200; run++) {
+        uint32_t seed = (run + 1) * 2654435761u, blind = run % 4 * 20, cut = run / 4 % 4 * 20;
+        struct history *h = history_new();
+        const struct turnover *counted = history_turnover(h, PROTOCOL_TCP);
+        uint64_t came = 0, went = 0;
+        bool was[SERVICES] = {false};
+
+        for (int poll = 0; poll < 100; poll++) {
+            const struct history_rules rules = {next_random(&seed) % 12, 1, &no_policy};
+            bool seen = next_random(&seed) % 100 >= blind;
+            struct town t = {.next_cookie = 1 + (uint64_t)poll * SERVICES};
+            uint32_t percent = next_random(&seed) % 5 * 25;
+
+            for (size_t i = 0; i < SERVICES; i++) {
+                bool is = next_random(&seed) % 100 < percent;
+
+                came += poll > 0 && is && !was[i];
+                went += poll > 0 && !is && was[i];
+                was[i] = is;
+                if (is && seen)
+                    appear(&t, i, &seed);
+            }
+            for (size_t i = 0; i < t.count; i++)
+                t.listeners[i].chosen = next_random(&seed) % 100 >= cut;
+            assert_int_equal(follow_seen(h, &t, seen ? VISIBILITY_OK : VISIBILITY_FAILED, &rules), 0);
+        }
+        assert_in_range(counted->appeared, blind + cut > 0 ? 0 : came, came);
+        assert_in_range(counted->disappeared, blind + cut > 0 ? 0 : went, went);
+        assert_true(counted->appeared > 50 && counted->disappeared > 50);
+        history_free(h);
+    }
+}
+
+/* One socket with an accept queue, so long after the poll before. */
+static void host_poll_queue(struct host *h, uint64_t ms, const char *socket, uint32_t length, uint32_t limit)
+{
+    bool seen[PROTOCOL_COUNT];
+
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        seen[i] = h->visibilities[i] == VISIBILITY_OK;
+    history_pass(h->history, seen, ms);
+    (void)host_begin(h);
+    if (seen[PROTOCOL_TCP] && *socket) {
+        struct listener_row row = row_of(socket);
+
+        row.queue.known = true;
+        row.queue.length = length;
+        row.queue.limit = limit;
+        assert_int_equal(listener_builder_add(h->builder, &row), 0);
+    }
+    host_seal(h);
+}
+
+static void assert_full(const struct host *h, uint64_t full_ms)
+{
+    size_t count;
+    const struct listener *l = listener_table_all(h->table, &count);
+
+    assert_int_equal(count, 1);
+    assert_int_equal(l->queue.full_ms, full_ms);
+    assert_int_equal(l->queue.full_from_ms, history_watched_ms(h->history, PROTOCOL_TCP));
+}
+
+static void a_queue_was_full_from_a_poll_that_saw_it_to_the_next(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_poll_queue(&h, 0, "0.0.0.0:80#1", 6, 5);
+    assert_full(&h, 0);
+    host_poll_queue(&h, 1000, "0.0.0.0:80#1", 7, 5);
+    assert_full(&h, 1000);
+    host_poll_queue(&h, 500, "0.0.0.0:80#1", 5, 5); /* room for one more */
+    assert_full(&h, 1500);
+    host_poll_queue(&h, 1000, "0.0.0.0:80#2", 1, 0);
+    assert_full(&h, 1500);
+    host_poll_queue(&h, 10, "", 0, 0);
+    host_poll_queue(&h, 10000, "", 0, 0);
+    host_poll_queue(&h, 10000, "0.0.0.0:80#3", 1, 1);
+    assert_full(&h, 1510);
+    host_done(&h);
+}
+
+static void time_in_which_a_class_was_not_seen_does_not_count(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_poll_queue(&h, 0, "0.0.0.0:80#1", 6, 5);
+    host_poll_queue(&h, 1000, "0.0.0.0:80#1", 6, 5);
+    h.visibilities[PROTOCOL_TCP] = VISIBILITY_FAILED;
+    host_poll_queue(&h, 1000, "", 0, 0);
+    host_poll_queue(&h, 1000, "", 0, 0);
+    h.visibilities[PROTOCOL_TCP] = VISIBILITY_OK;
+    host_poll_queue(&h, 1000, "0.0.0.0:80#1", 6, 5);
+    assert_full(&h, 1000);
+    host_poll_queue(&h, 1000, "0.0.0.0:80#1", 6, 5);
+    assert_full(&h, 2000);
+    host_done(&h);
+}
+
+/* Each listener as "." for one that goes on, or "+", and what it dropped: "+3". */
+static void assert_changes(const struct host *h, const char *wanted)
+{
+    size_t count, length = 0;
+    const struct listener *l = listener_table_all(h->table, &count);
+    char have[100] = "";
+
+    for (size_t i = 0; i < count; i++)
+        length += (size_t)snprintf(have + length, sizeof have - length, "%s%c%u", i > 0 ? " " : "",
+                                   l[i].renewed ? '+' : '.', l[i].drops.fresh);
+    assert_string_equal(have, wanted);
+}
+
+/* Judged as soon as it was seen. */
+static void host_judge(struct host *h, const char *sockets, const char *changes)
+{
+    host_poll(h, sockets);
+    assert_changes(h, changes);
+    history_settle(h->history);
+}
+
+static void what_has_changed_since_the_poll_before_is_told(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_judge(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!9", ".0 .0"); /* there for who knows how long */
+    host_judge(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!12", ".0 .3");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12 0.0.0.0:82#4!7", "+2 .0 +0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12", ".0 .0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12 0.0.0.0:82#4!8", ".0 .0 +1"); /* the same socket */
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12", ".0 .0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!12 0.0.0.0:82#5!8", ".0 .0 +8");
+    host_done(&h);
+}
+
+static void what_was_not_judged_is_told_again(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_judge(&h, "0.0.0.0:80#1!5 0.0.0.0:81#2!9", ".0 .0");
+    host_poll(&h, "0.0.0.0:80#3!1 0.0.0.0:81#2!10 0.0.0.0:82#4!0");
+    assert_changes(&h, "+1 .1 +0");
+    host_poll(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!10 0.0.0.0:82#4!0");
+    assert_changes(&h, "+2 .1 +0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", "+2 .4294967281 +0");
+    host_judge(&h, "0.0.0.0:80#3!2 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", ".0 .0 .0");
+    host_judge(&h, "0.0.0.0:80#5!4 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", "+4 .0 .0");
+    host_poll(&h, "0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0");
+    host_judge(&h, "0.0.0.0:80#5!4 0.0.0.0:81#2!4294967290 0.0.0.0:82#4!0", "+0 .0 .0"); /* that was judged */
+    host_done(&h);
+}
+
+/* Nor is anything new because it can be seen, or is followed, again. */
+static void what_cannot_be_told_has_not_changed(void **state)
+{
+    struct host h = host_of(100, &no_policy);
+
+    (void)state;
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#2", ".0 .0");
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#2", ".0 .0");
+    host_poll_without(&h, PROTOCOL_TCP, "");
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#3", ".0 +0"); /* this is not the same any more */
+    h.shown = 1;
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#3", ".0");
+    h.shown = 100;
+    host_judge(&h, "0.0.0.0:80#1 0.0.0.0:81#3", ".0 .0");
+    host_done(&h);
 }
 
 static void without_memory_there_is_no_history(void **state)
@@ -971,6 +1249,16 @@ int main(void)
         cmocka_unit_test(an_expected_service_is_followed_for_ever),
         cmocka_unit_test(what_is_remembered_and_what_is_forgotten_is_exact),
         cmocka_unit_test(refused_memory_changes_nothing),
+        cmocka_unit_test(services_are_counted_as_they_come_and_go),
+        cmocka_unit_test(what_is_not_seen_neither_comes_nor_goes),
+        cmocka_unit_test(the_first_of_an_absent_class_has_come),
+        cmocka_unit_test(limits_let_nothing_come_or_go),
+        cmocka_unit_test(no_more_come_or_go_than_do),
+        cmocka_unit_test(a_queue_was_full_from_a_poll_that_saw_it_to_the_next),
+        cmocka_unit_test(time_in_which_a_class_was_not_seen_does_not_count),
+        cmocka_unit_test(what_has_changed_since_the_poll_before_is_told),
+        cmocka_unit_test(what_was_not_judged_is_told_again),
+        cmocka_unit_test(what_cannot_be_told_has_not_changed),
         cmocka_unit_test(without_memory_there_is_no_history),
     };
 

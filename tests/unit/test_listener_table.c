@@ -868,7 +868,7 @@ static void members_can_be_completed_before_they_are_sealed(void **state)
     add_rows(b, "0.0.0.0:81#3 0.0.0.0:80#2 0.0.0.0:80#1", 1);
     assert_int_equal(finish_look(b, &limits, &no_policy, NULL, NULL, &inv), 0);
     inv.parts[PROTOCOL_TCP][1].members[1].owners = owners; /* the second of the first */
-    t = listener_table_cut(&inv, NULL, &limits, &no_policy);
+    t = listener_table_cut(&inv);
     assert_non_null(t);
     l = listener_table_all(t, &count);
     assert_null(l[0].members[0].owners);

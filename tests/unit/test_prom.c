@@ -811,6 +811,36 @@ static void what_an_owner_is_not_known_for_has_no_label(void **state)
     scene_done(&s);
 }
 
+/* A table that is told by several polls: the time since goes on in the status. */
+static void a_full_queue_counts_the_seconds_of_the_polls_since(void **state)
+{
+    static const char name[] = "sockwatch_listener_accept_queue_saturated_seconds_total"
+                               "{protocol=\"tcp\",family=\"ipv4\",address=\"0.0.0.0\",port=\"%d\"} %s";
+    static const char *const seconds[][2] = {{"0.000", "0.000"}, {"61.250", "0.000"}};
+    struct parsed e;
+    struct scene s;
+    char sample[200];
+
+    (void)state;
+    scene_init(&s);
+    scene_listen(&s, "0.0.0.0:1", "2/1");
+    scene_listen(&s, "0.0.0.0:2", "1/1");
+    scene_listen(&s, "udp/0.0.0.0:1", NULL);
+    scene_seal(&s);
+    s.view.has_history = true;
+    for (int i = 0; i < 2; i++) {
+        s.status.watched_ms[PROTOCOL_TCP] = i ? 61250 : 0;
+        e = render(&s);
+        for (int port = 1; port <= 2; port++) {
+            (void)snprintf(sample, sizeof sample, name, port, seconds[i][port - 1]);
+            assert_sample(&e, sample);
+        }
+        assert_int_equal(count_samples(&e, "sockwatch_listener_accept_queue_saturated_seconds_total"), 2);
+        parsed_done(&e);
+    }
+    scene_done(&s);
+}
+
 static void one_look_has_counted_no_restarts(void **state)
 {
     struct parsed e;
@@ -824,6 +854,9 @@ static void one_look_has_counted_no_restarts(void **state)
     s.view.has_history = false;
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_listener_restarts_total"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_listener_accept_queue_saturated"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_listeners_appeared_total"), 0);
+    assert_int_equal(count_samples(&e, "sockwatch_listeners_disappeared_total"), 0);
     assert_int_equal(count_samples(&e, "sockwatch_listener_drops_total"), 1);
     parsed_done(&e);
     scene_done(&s);
@@ -855,6 +888,7 @@ int main(void)
         cmocka_unit_test(listeners_on_expected_ports_are_cut_last),
         cmocka_unit_test(what_no_limit_cuts_is_about_the_entry_itself),
         cmocka_unit_test(what_an_owner_is_not_known_for_has_no_label),
+        cmocka_unit_test(a_full_queue_counts_the_seconds_of_the_polls_since),
         cmocka_unit_test(one_look_has_counted_no_restarts),
     };
 
