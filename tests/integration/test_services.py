@@ -146,7 +146,7 @@ class KernelChosenTest(TestCase):
         daemon = self.daemon(FAST + f'expect = ( {{ name = "db"; port = {port}; }} ); unexpected: {{}};')
         daemon.wait_firing({("NotListening", "db", port), ("UnexpectedListener", "", port)})
         self.assertIn(f"db: tcp port {port} has no listener; the kernel gave the port to another that asked for any "
-                      f"(0.0.0.0:{port} by python3", daemon.log())
+                      f"(0.0.0.0:{port} by python3", sockwatch("check", "--config", daemon.config).stdout)
         daemon.reload(FAST + "allow = ( { kernel_chosen = true; } ); unexpected: {};")
         daemon.wait_firing(set())
         self.listener("0.0.0.0", 40404)
