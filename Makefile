@@ -126,7 +126,7 @@ NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_lex := config/lex core/text core/buf
-NEEDS_test_schema := config/schema config/entry_keys config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/entry_keys config/entry_matcher config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
@@ -163,7 +163,7 @@ NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program c
 NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
-PROM := exporters/prom exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
+PROM := exporters/prom exporters/prom_expected exporters/prom_alerts exporters/prom_listeners exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 JSON := exporters/json exporters/json_write exporters/expected
@@ -177,7 +177,7 @@ NEEDS_test_service_hint := exporters/service_hint exporters/view $(ALERTS) $(RUL
 NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
 NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_checks config/entry_pairs \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_matcher config/entry_checks config/entry_pairs \
 	core/duration core/status \
 	$(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf

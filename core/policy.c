@@ -221,6 +221,18 @@ const struct expect *policy_named(const struct policy *policy, const char *name,
     return strcmp(e->name, name) == 0 ? e : NULL;
 }
 
+const struct expect *policy_service(const struct policy *policy, const char *name, enum protocol protocol,
+                                    uint16_t port)
+{
+    const struct expect *e;
+
+    for (size_t i = 0; (e = policy_named(policy, name, i)); i++)
+        if (matcher_has_protocol(&e->match, protocol) &&
+            port_ranges_contain(e->match.ports, e->match.port_count, port))
+            return e;
+    return NULL;
+}
+
 void policy_walk_expects(const struct policy *policy, enum protocol protocol, uint16_t port,
                          struct port_walk *ret_walk)
 {

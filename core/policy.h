@@ -26,6 +26,9 @@ struct matcher {
     struct owner_pattern owner; /* its texts are owned */
 };
 
+/* Of each label of an entry, in bytes. */
+enum { ENTRY_LABEL_NAME_MAX = 64, ENTRY_LABEL_VALUE_MAX = 255 };
+
 /* What an entry's alerts carry, as people and routers of alerts use it. */
 struct entry_label {
     const char *name, *value; /* both owned */
@@ -134,6 +137,11 @@ enum allow_kind {
     ALLOW_OF,        /* those that ask for one, which is given */
     ALLOW_ADDRESSED, /* those that ask for one or several */
 };
+
+/* The expect entry of a service, by its name and one of its ports. NULL where
+ * there is none; otherwise valid as long as the policy. */
+const struct expect *policy_service(const struct policy *policy, const char *name, enum protocol protocol,
+                                    uint16_t port);
 
 /* Begin a walk over the entries that are about a port, each once, in no
  * particular order.

@@ -415,10 +415,6 @@ bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
         l.auto_port = true; /* which the key does not tell either */
         return judge_by_allows(policy, &l).rule == key->rule;
     }
-    for (size_t i = 0; (e = policy_named(policy, key->name, i)); i++)
-        if (matcher_has_protocol(&e->match, key->protocol) &&
-            port_ranges_contain(e->match.ports, e->match.port_count, key->port) &&
-            rules_used(e, key->protocol) & 1u << key->rule)
-            return true;
-    return false;
+    e = policy_service(policy, key->name, key->protocol, key->port);
+    return e && rules_used(e, key->protocol) & 1u << key->rule;
 }

@@ -84,7 +84,7 @@ static int report(struct one_shot *o)
         sorted[i] = &o->cycle.alert_list->items[i];
     qsort(sorted, count, sizeof(const struct alert *), compare_badness);
     if (o->options.json)
-        json_alerts(sorted, count, &o->out);
+        json_alerts(&o->config->policy, sorted, count, &o->out);
     else
         print_findings(sorted, count, &o->cycle, o->config, &o->out);
     if (o->cycle.verdict->left_out > 0)

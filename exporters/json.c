@@ -287,18 +287,23 @@ void json_listeners(const struct view *view, struct buf *out)
     buf_done(&d.names);
 }
 
-static void write_labels(struct json_writer *w, const struct alert *a)
+/* No label of an entry has a name that alerts have anyway. */
+static void write_labels(struct json_writer *w, const struct policy *policy, const struct alert *a)
 {
+    const struct expect *e =
+        *a->key.name ? policy_service(policy, a->key.name, a->key.protocol, a->key.port) : NULL;
     struct alert_labels labels;
 
     alert_labels(a, &labels);
     json_write_object(w, "labels");
     for (size_t i = 0; i < labels.count; i++)
         json_write_text(w, labels.items[i].name, labels.items[i].value);
+    for (size_t i = 0; e && i < e->label_count; i++)
+        json_write_text(w, e->labels[i].name, e->labels[i].value);
     json_write_object_end(w);
 }
 
-static void write_alert(struct json_writer *w, const struct alert *a)
+static void write_alert(struct json_writer *w, const struct policy *policy, const struct alert *a)
 {
     json_write_object(w, NULL);
     json_write_text(w, "rule", rule_name(a->key.rule));
@@ -313,18 +318,19 @@ static void write_alert(struct json_writer *w, const struct alert *a)
         json_write_null(w, "address");
     json_write_count_or_null(w, "port", a->key.has_port, a->key.port);
     json_write_text(w, "summary", a->summary);
-    write_labels(w, a);
+    write_labels(w, policy, a);
     json_write_object_end(w);
 }
 
-void json_alerts(const struct alert *const *alerts, size_t count, struct buf *out)
+void json_alerts(const struct policy *policy, const struct alert *const *alerts, size_t count,
+                 struct buf *out)
 {
     struct json_writer w = {.out = out};
 
     json_write_object(&w, NULL);
     json_write_array(&w, "alerts");
     for (size_t i = 0; i < count; i++)
-        write_alert(&w, alerts[i]);
+        write_alert(&w, policy, alerts[i]);
     json_write_array_end(&w);
     json_write_object_end(&w);
     buf_char(out, '\n');

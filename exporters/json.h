@@ -11,7 +11,10 @@
  * counted. out is marked failed when memory runs out. */
 void json_listeners(const struct view *view, struct buf *out);
 
-/* {"alerts": [...]}, likewise, in the order of the alerts given. */
-void json_alerts(const struct alert *const *alerts, size_t count, struct buf *out);
+/* {"alerts": [...]}, likewise, in the order of the alerts given.
+ *
+ * policy   whose entries' labels they carry; sealed */
+void json_alerts(const struct policy *policy, const struct alert *const *alerts, size_t count,
+                 struct buf *out);
 
 #endif

@@ -117,33 +117,7 @@ static void render_reload_success(struct prom *p)
     exposition_time(&p->x, p->view->status->last_reload_success_ms);
 }
 
-/* Expectations and sockets */
-
-static void expected_sample(struct prom *p, const struct service_verdict *service, uint64_t value)
-{
-    exposition_begin_essential(&p->x);
-    exposition_label(&p->x, "name", p->view->policy->expects[service->expect].name);
-    exposition_label(&p->x, "protocol", protocol_name(service->protocol));
-    exposition_label_number(&p->x, "port", service->port);
-    exposition_count(&p->x, value);
-}
-
-static void render_expected(struct prom *p)
-{
-    const struct verdict *v = p->view->verdict;
-
-    for (size_t i = 0; i < v->service_count; i++)
-        if (v->services[i].seen)
-            expected_sample(p, &v->services[i], v->services[i].found > 0);
-}
-
-static void render_interruptions(struct prom *p)
-{
-    const struct verdict *v = p->view->verdict;
-
-    for (size_t i = 0; p->view->has_history && i < v->service_count; i++)
-        expected_sample(p, &v->services[i], v->services[i].past.interruptions);
-}
+/* Sockets */
 
 static void render_listener_totals(struct prom *p)
 {
@@ -339,11 +313,13 @@ static const struct {
      .render = render_reload_success},
     {{"sockwatch_expected_listening", "gauge",
       "Whether an expected service has a listener; absent while its class cannot be read."},
-     .render = render_expected},
+     .render = prom_render_expected},
     {{"sockwatch_expected_interruptions_total", "counter",
       "How often polls found that an expected service's last listener had gone, or all its sockets "
       "were replaced."},
-     .render = render_interruptions},
+     .render = prom_render_interruptions},
+    {{"sockwatch_expected_info", "gauge", "The labels of an expected service's entry; always 1."},
+     .render = prom_render_expected_info},
     {{"sockwatch_alert_firing", "gauge",
       "Whether an alert fires; one that has ended is told as 0 for at least five minutes."},
      .render = prom_render_alert_firing,

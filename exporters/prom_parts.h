@@ -49,4 +49,9 @@ void prom_render_alert_firing(struct prom *p);
 void prom_render_alerts(struct prom *p);
 void prom_render_alerts_fired(struct prom *p);
 
+/* The families of expected services. */
+void prom_render_expected(struct prom *p);
+void prom_render_interruptions(struct prom *p);
+void prom_render_expected_info(struct prom *p);
+
 #endif

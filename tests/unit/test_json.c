@@ -64,6 +64,9 @@ static json_t *listeners_of(const struct scene *s)
     return parse(&out);
 }
 
+/* A policy that knows none of the services. */
+static const struct policy none;
+
 static json_t *alerts_of(const struct scene *s)
 {
     const struct alert *order[ALERTS_MAX];
@@ -73,7 +76,7 @@ static json_t *alerts_of(const struct scene *s)
     for (size_t i = 0; i < s->list->count; i++)
         order[i] = &s->list->items[i];
     buf_init(&out);
-    json_alerts(order, s->list->count, &out);
+    json_alerts(&s->policy, order, s->list->count, &out);
     return parse(&out);
 }
 
@@ -556,7 +559,7 @@ static void alerts_come_in_the_order_given_with_their_state(void **state)
         order[i] = &alerts[i];
     }
     buf_init(&out);
-    json_alerts(order, ARRAY_LENGTH(states), &out);
+    json_alerts(&none, order, ARRAY_LENGTH(states), &out);
     root = parse(&out);
     for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
         const json_t *alert = json_array_get(json_object_get(root, "alerts"), i);
@@ -580,7 +583,7 @@ static void a_name_comes_through_unchanged_whatever_is_in_it(void **state)
     memcpy(alert.key.name, name, sizeof name);
     memcpy(alert.summary, name, sizeof name);
     buf_init(&out);
-    json_alerts(order, 1, &out);
+    json_alerts(&none, order, 1, &out);
     root = parse(&out);
     parsed = json_array_get(json_object_get(root, "alerts"), 0);
     assert_string_equal(json_string_value(json_object_get(parsed, "name")), name);
@@ -609,7 +612,7 @@ static void the_text_is_laid_out_as_a_library_does(void **state)
         if (i == 0)
             json_listeners(&s.view, &out);
         else
-            json_alerts(order, s.list->count, &out);
+            json_alerts(&s.policy, order, s.list->count, &out);
         buf_truncate(&out, out.len - 1); /* the final newline is ours */
         assert_string_equal(buf_text(&out), again);
         buf_done(&out);
@@ -652,7 +655,7 @@ static void bytes_that_are_no_utf8_are_shown_as_such(void **state)
 
     (void)state;
     buf_init(&out);
-    json_alerts(order, 1, &out);
+    json_alerts(&none, order, 1, &out);
     root = parse(&out);
     assert_string_equal(
         json_string_value(json_object_get(json_array_get(json_object_get(root, "alerts"), 0), "summary")),
@@ -683,7 +686,7 @@ static void since_is_in_utc_whatever_the_time_zone(void **state)
         json_t *root;
 
         buf_init(&out);
-        json_alerts(order, 1, &out);
+        json_alerts(&none, order, 1, &out);
         root = parse(&out);
         parsed = json_array_get(json_object_get(root, "alerts"), 0);
         assert_string_equal(json_string_value(json_object_get(parsed, "since")), cases[i].text);
@@ -691,9 +694,46 @@ static void since_is_in_utc_whatever_the_time_zone(void **state)
     }
 }
 
+/* For routing: those of the entry, beside those that every alert has. */
+static void an_alert_carries_the_labels_of_its_entry(void **state)
+{
+    struct entry_label labels[] = {{"runbook", "https://wiki/\"db\""}, {"team", "db"}};
+    struct port_range ports[] = {{3306, 3310}};
+    struct expect e = {
+        .name = "db", .match = {.ports = ports, .port_count = 1}, .labels = labels, .label_count = 2};
+    struct policy policy = {.expects = &e, .expect_count = 1};
+    const struct alert alerts[] = {
+        {.key = {.rule = RULE_NOT_LISTENING, .name = "db", .has_port = true, .port = 3307}},
+        {.key = {.rule = RULE_NOT_LISTENING, .name = "db", .has_port = true, .port = 3311}},
+        {.key = {.rule = RULE_BLIND}},
+    };
+    static const char *const runbooks[] = {"https://wiki/\"db\"", NULL, NULL};
+
+    (void)state;
+    assert_int_equal(policy_seal(&policy), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(alerts); i++) {
+        const struct alert *order[] = {&alerts[i]};
+        struct buf out;
+        json_t *root, *have;
+
+        buf_init(&out);
+        json_alerts(&policy, order, 1, &out);
+        root = parse(&out);
+        have = json_object_get(json_array_get(json_object_get(root, "alerts"), 0), "labels");
+        assert_non_null(json_object_get(have, "rule"));
+        if (runbooks[i])
+            assert_string_equal(json_string_value(json_object_get(have, "runbook")), runbooks[i]);
+        else
+            assert_null(json_object_get(have, "runbook"));
+        json_decref(root);
+    }
+    policy_unseal(&policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_alert_carries_the_labels_of_its_entry),
         cmocka_unit_test(a_listener_has_the_shape_of_the_contract),
         cmocka_unit_test(our_own_sockets_are_told),
         cmocka_unit_test(what_is_not_known_is_null),

@@ -8,9 +8,9 @@ enum { LINES_MAX = 512 };
 
 /* An exposition, taken apart. */
 struct parsed {
-    char *text;         /* owned; its newlines are overwritten */
-    char *copy;         /* owned; as it was rendered */
-    char *comments[64]; /* "# HELP ..." and "# TYPE ..." */
+    char *text;                            /* owned; its newlines are overwritten */
+    char *copy;                            /* owned; as it was rendered */
+    char *comments[2 * PROM_FAMILY_COUNT]; /* "# HELP ..." and "# TYPE ..." */
     char *samples[LINES_MAX];
     size_t comment_count, sample_count;
 };
@@ -165,6 +165,31 @@ static void no_series_is_there_twice(void **state)
     e = render(&s);
     assert_no_series_twice(&e);
     parsed_done(&e);
+    scene_done(&s);
+}
+
+/* Whatever the labels say, and whether or not the service is there. */
+static void the_labels_of_an_entry_are_told(void **state)
+{
+    static const struct entry_label labels[] = {{"runbook", "https://wiki/\"db\"\\"}, {"team", "db"}};
+    struct expect *e;
+    struct parsed parsed;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    e = scene_expect(&s, "db", PROTOCOL_TCP, "3306", WANT_ANY);
+    e->label_count = ARRAY_LENGTH(labels);
+    e->labels = calloc(e->label_count, sizeof *e->labels);
+    assert_non_null(e->labels);
+    for (size_t i = 0; i < e->label_count; i++)
+        e->labels[i] = (struct entry_label){strdup(labels[i].name), strdup(labels[i].value)};
+    scene_seal(&s);
+    scene_raise_alerts(&s);
+    parsed = render(&s);
+    assert_sample(&parsed, "sockwatch_expected_info{name=\"db\",protocol=\"tcp\",port=\"3306\","
+                           "label_runbook=\"https://wiki/\\\"db\\\"\\\\\",label_team=\"db\"} 1");
+    parsed_done(&parsed);
     scene_done(&s);
 }
 
@@ -867,6 +892,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mixed_host_is_exposed_as_in_the_golden_file),
         cmocka_unit_test(no_series_is_there_twice),
+        cmocka_unit_test(the_labels_of_an_entry_are_told),
         cmocka_unit_test(entries_that_share_a_port_give_no_series_twice),
         cmocka_unit_test(each_family_is_declared_once_and_stands_together),
         cmocka_unit_test(label_values_are_escaped),

@@ -90,7 +90,7 @@ static void render_alerts(const struct view *view, struct buf *out)
 
     for (size_t i = 0; i < view->alerts->count && i < ARRAY_LENGTH(order); i++)
         order[i] = &view->alerts->items[i];
-    json_alerts(order, view->alerts->count, out);
+    json_alerts(view->policy, order, view->alerts->count, out);
 }
 
 static void render_table(const struct view *view, struct buf *out)

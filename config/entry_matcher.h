@@ -1,0 +1,15 @@
+/* The keys by which entries of all kinds say which sockets they are about: ports,
+ * protocol, place and owner. Pure, const; any thread. */
+#ifndef SOCKWATCH_CONFIG_ENTRY_MATCHER_H
+#define SOCKWATCH_CONFIG_ENTRY_MATCHER_H
+
+#include "config/schema.h"
+
+extern const struct schema_key entry_keys_matcher[]; /* of a struct matcher */
+
+/* Reads a text that stands in one line of every output: UTF-8 without control
+ * characters. Returns 0 or -EINVAL. */
+int entry_text_parse(char *field, size_t size, const char *text);
+void entry_text_print(const void *field, struct buf *out);
+
+#endif
