@@ -834,7 +834,7 @@ static void findings_carry_severity_and_for_of_their_entry(void **state)
                             .expect_count = 2,
                             .allows = &a,
                             .allow_count = 1,
-                            .unexpected = {true, SEVERITY_CRITICAL, 3000, false}};
+                            .unexpected = {.enabled = true, .severity = SEVERITY_CRITICAL, .for_ms = 3000}};
     static const struct {
         enum rule rule;
         enum severity severity;
