@@ -52,13 +52,14 @@ struct schema_reporter {
 struct schema_key {
     const char *name;
     enum schema_type type;
+    bool one_will_do;    /* SCHEMA_TEXTS: a string alone is a list of one, and there must be one */
+    bool in_drop_ins;    /* at the top: may stand in a file of include_dir, too */
     size_t offset;       /* of the field in its struct */
     int64_t min, max;    /* SCHEMA_DURATION in ms; SCHEMA_REAL in thousandths; of a text parse() holds them */
     const char *initial; /* the default as text; NULL: what zeroed memory means */
     const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
     const char *unless;   /* likewise, where that is not false; NULL: none */
     const char *expected; /* what a valid value looks like; for messages see schema_expected() */
-    bool one_will_do;     /* SCHEMA_TEXTS: a string alone is a list of one, and there must be one */
     int (*store)(void *field, int64_t value);                    /* SCHEMA_INT; NULL: field is an int64_t */
     void (*store_real)(void *field, double value);               /* SCHEMA_REAL; NULL: field is a double */
     int (*put)(void *field, const char *name, const char *text); /* -ENOENT: the name is not valid */
@@ -77,7 +78,6 @@ struct schema_key {
      * order in which it is to be told; of the list in any order. 0, or -ENOMEM. */
     int (*check)(const void *base, const struct schema_reporter *to);
     size_t enabled_offset; /* SCHEMA_GROUP: a bool set when the group is there; 0 none */
-    bool in_drop_ins;      /* at the top: may stand in a file of include_dir, too */
 };
 
 /* The keys at the top, ending with a nameless one. base is a struct config. */

@@ -4,11 +4,6 @@
 #include <ctype.h>
 #include <string.h>
 
-static char closing(char bracket)
-{
-    return bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
-}
-
 /* The file itself is as a group, but for its brackets. */
 static const struct slips_bracket *innermost(const struct slips_scene *s)
 {
@@ -43,8 +38,8 @@ static bool say_unclosed(const struct slips_scene *s, struct slip *ret)
     if (bracket->character != '{')
         ret->unread_from = s->at.line;
     if (s->at.kind == LEX_END)
-        return slip_expect(ret, "\"%c\" before the end of the file", closing(bracket->character));
-    return slip_expect(ret, "\"%c\" before %s in line %u", closing(bracket->character),
+        return slip_expect(ret, "\"%c\" before the end of the file", slips_closing(bracket->character));
+    return slip_expect(ret, "\"%c\" before %s in line %u", slips_closing(bracket->character),
                        slip_quote_token(&s->at).text, s->at.line);
 }
 
@@ -112,7 +107,7 @@ static bool explain_array(const struct slips_scene *s, struct slip *ret)
 static bool closes_an_outer_one(const struct slips_scene *s)
 {
     for (size_t i = s->bracket_count; i > 1; i--)
-        if (closing(s->brackets[i - 2].character) == *s->at.text)
+        if (slips_closing(s->brackets[i - 2].character) == *s->at.text)
             return true;
     return false;
 }
@@ -127,7 +122,7 @@ static bool explain_close(const struct slips_scene *s, struct slip *ret)
         slip_say(ret, s->at.line, "\"%.1s\" closes nothing", s->at.text);
         return slip_expect(ret, "as many brackets closed as opened");
     }
-    if (*s->at.text == closing(bracket->character)) { /* behind a comma */
+    if (*s->at.text == slips_closing(bracket->character)) { /* behind a comma */
         slip_say(ret, s->before[0].line, "\",\" stands behind the last element");
         return slip_expect(ret, "\"%.1s\" there, or another element", s->at.text);
     }
@@ -135,7 +130,7 @@ static bool explain_close(const struct slips_scene *s, struct slip *ret)
         return say_unclosed(s, ret);
     slip_say(ret, s->at.line, "\"%.1s\" does not close the \"%c\" of line %u", s->at.text, bracket->character,
              bracket->line);
-    return slip_expect(ret, "\"%c\"", closing(bracket->character));
+    return slip_expect(ret, "\"%c\"", slips_closing(bracket->character));
 }
 
 static bool explain_end(const struct slips_scene *s, struct slip *ret)
@@ -214,7 +209,7 @@ static bool explain_no_key(const struct slips_scene *s, struct slip *ret)
     slip_say(ret, s->at.line, "\"%.1s\" has no key before it", s->at.text);
     if (s->at.kind == LEX_EQUALS)
         return slip_expect(ret, "KEY = VALUE;");
-    return slip_expect(ret, "KEY = %.1s ... %c;", s->at.text, closing(*s->at.text));
+    return slip_expect(ret, "KEY = %.1s ... %c;", s->at.text, slips_closing(*s->at.text));
 }
 
 static bool is_value(const struct lex_token *token)
@@ -253,7 +248,7 @@ static void explain_nothing(const struct slips_scene *s, struct slip *ret)
     case SLIPS_FIRST:
     case SLIPS_ELEMENT: (void)slip_expect(ret, "an element"); break;
     case SLIPS_BEHIND_ELEMENT:
-        (void)slip_expect(ret, "\",\" or \"%c\"", closing(innermost(s)->character));
+        (void)slip_expect(ret, "\",\" or \"%c\"", slips_closing(innermost(s)->character));
         break;
     }
 }

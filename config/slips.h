@@ -45,6 +45,16 @@ void slips_explain(const struct slips_scene *scene, struct slip *ret);
 /* Says that a key was given before. */
 void slips_explain_duplicate(const struct lex_token *key, unsigned first_line, struct slip *ret);
 
+/* The bracket that closes another one. */
+static inline char slips_closing(char bracket)
+{
+    switch (bracket) {
+    case '(': return ')';
+    case '[': return ']';
+    default: return '}';
+    }
+}
+
 static inline bool slips_wants_value(const struct slips_scene *scene)
 {
     return scene->state == SLIPS_VALUE || scene->state == SLIPS_FIRST || scene->state == SLIPS_ELEMENT;

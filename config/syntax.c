@@ -85,14 +85,9 @@ static enum outcome open_bracket(struct reader *r)
     return GOES_ON;
 }
 
-static char closing(char bracket)
-{
-    return bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
-}
-
 static enum outcome close_bracket(struct reader *r)
 {
-    if (r->scene.bracket_count == 0 || *r->scene.at.text != closing(top(r)->character))
+    if (r->scene.bracket_count == 0 || *r->scene.at.text != slips_closing(top(r)->character))
         return SLIPPED;
     if (top(r)->character == '{')
         r->key_count = top(r)->first_key;
