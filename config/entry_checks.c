@@ -64,7 +64,7 @@ static bool has_family(const struct matcher *match, uint8_t version)
 
 static void check_sizes(const struct expect *e, size_t index, const struct schema_reporter *to)
 {
-    size_t protocols = (size_t)__builtin_popcount(matcher_protocols(&e->match));
+    size_t protocols = protocols_count(matcher_protocols(&e->match));
 
     if (port_ranges_total(e->match.ports, e->match.port_count) * protocols > ENTRY_PORTS_MAX)
         to->report(to->arg, index, "ports",

@@ -144,7 +144,7 @@ static int parse_protocol(void *field, const char *text)
 static void print_protocols(const void *field, struct buf *out)
 {
     const struct matcher match = {.protocols = *(const unsigned *)field};
-    bool several = __builtin_popcount(match.protocols) > 1;
+    bool several = protocols_count(match.protocols) > 1;
     const char *between = several ? "[ " : "";
 
     for (int p = -1; (p = matcher_next_protocol(&match, p)) < PROTOCOL_COUNT; between = ", ") {

@@ -101,7 +101,7 @@ static void add_claims(struct finder *f, uint32_t claimed_for, uint32_t entry)
  * claims too much was told so, and claims nothing. */
 static size_t claims_of(const struct matcher *match, size_t for_each)
 {
-    size_t claims = match->port_count * (size_t)__builtin_popcount(matcher_protocols(match)) * for_each;
+    size_t claims = match->port_count * protocols_count(matcher_protocols(match)) * for_each;
 
     return claims > ENTRY_CLAIMS_MAX && for_each > 1 ? 0 : claims;
 }

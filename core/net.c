@@ -21,6 +21,15 @@ const char *protocol_name(enum protocol protocol)
     return protocol_names[protocol];
 }
 
+unsigned protocols_count(unsigned mask)
+{
+    unsigned count = 0;
+
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        count += mask >> protocol & 1;
+    return count;
+}
+
 bool name_is_plain(const char *name)
 {
     for (const char *p = name; *p; p++)

@@ -17,6 +17,9 @@ enum protocol {
     PROTOCOL_COUNT
 };
 
+/* How many there are in a mask of 1 << protocol. */
+unsigned protocols_count(unsigned mask);
+
 /* The IP versions a listener serves. */
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_DUAL };
 

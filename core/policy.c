@@ -354,9 +354,11 @@ bool matcher_asks_for(const struct matcher *match, const struct ip_addr *address
 
 int matcher_next_protocol(const struct matcher *match, int before)
 {
-    unsigned left = matcher_protocols(match) >> (before + 1);
+    int protocol = before + 1;
 
-    return left ? before + 1 + __builtin_ctz(left) : PROTOCOL_COUNT;
+    while (protocol < PROTOCOL_COUNT && !matcher_has_protocol(match, (enum protocol)protocol))
+        protocol++;
+    return protocol;
 }
 
 double expect_accept_queue(const struct expect *e, enum protocol protocol)

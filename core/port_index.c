@@ -42,7 +42,7 @@ static size_t join_spans(struct port_span *spans, size_t count)
 static int add_spans(struct port_index *index, size_t entry, uint32_t space, unsigned protocols,
                      const struct port_range *ranges, size_t count)
 {
-    size_t most = count * (size_t)__builtin_popcount(protocols), made = 0;
+    size_t most = count * protocols_count(protocols), made = 0;
     struct port_span *spans =
         array_grow(index->spans, &index->capacity, index->count + most + 1, sizeof *spans);
 

@@ -208,8 +208,7 @@ static uint32_t rules_used(const struct expect *e, enum protocol protocol)
 /* Its ports, once for each protocol. */
 static size_t matcher_services(const struct matcher *match)
 {
-    return port_ranges_total(match->ports, match->port_count) *
-           (size_t)__builtin_popcount(matcher_protocols(match));
+    return port_ranges_total(match->ports, match->port_count) * protocols_count(matcher_protocols(match));
 }
 
 /* What is known before any rule is looked at. Returns 0 or -ENOMEM. */
