@@ -122,7 +122,9 @@ static int rearrange(struct windows *w, const struct verdict *verdict, const str
     free(sorted);
     free_services(w->services, w->count);
     free(w->past);
-    *w = (struct windows){.services = services, .past = past, .count = count, .due_ms = w->due_ms};
+    w->services = services;
+    w->past = past;
+    w->count = count;
     return 0;
 }
 

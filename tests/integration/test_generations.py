@@ -238,8 +238,7 @@ class AcceptQueueTest(GenerationsCase):
         self.assertEqual(daemon.metrics().find("alert_firing", rule="AcceptQueueSaturated", port=5602), [])
 
     def test_what_is_no_ratio_is_an_error(self):
-        for text, protocol, says in (("0", "tcp", "expected a ratio"), ("0.0", "tcp", "expected a ratio"),
-                                     ("-0.5", "tcp", "expected a ratio"), ("1.5", "tcp", "expected a ratio"),
+        for text, protocol, says in (("-0.5", "tcp", "expected a ratio"), ("1.5", "tcp", "expected a ratio"),
                                      ("2", "tcp", "expected a ratio"), ('"x"', "tcp", "expected a ratio"),
                                      ("true", "tcp", "expected a ratio"), ("0.8", "udp", 'expected protocol "tcp"'),
                                      ("0.8", "raw", 'expected protocol "tcp"')):
@@ -251,11 +250,13 @@ class AcceptQueueTest(GenerationsCase):
                 self.assertRegex(result.stderr, rf"\A{re.escape(path)}:3: expect\[0\]\.accept_queue: .*{says}")
                 self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
         path = scratch_file('expect = ( { name = "web"; port = 5; accept_queue = 0.8; },\n'
-                            '           { name = "all"; port = 6; accept_queue = 1; } );')
+                            '           { name = "all"; port = 6; accept_queue = 1; },\n'
+                            '           { name = "any"; port = 7; accept_queue = 0; } );')
         self.assertEqual(sockwatch("config", "check", path).returncode, 0)
         shown = sockwatch("config", "show", path).stdout
         self.assertIn("accept_queue = 0.8;", shown)
         self.assertIn("accept_queue = 1.0;", shown)
+        self.assertRegex(shown, r"accept_queue = 0(\.0)?;")  # which switches the rule off
 
 
 def disconnect(s):
