@@ -120,26 +120,31 @@ static bool is_label_name(const char *name)
     return strlen(name) <= ENTRY_LABEL_NAME_MAX && strncmp(name, "__", 2) != 0 && !isdigit(*name);
 }
 
-/* In the order of their names. */
-static int insert_label(struct expect *e, const struct entry_label *label)
+static int compare_labels(const void *a, const void *b)
 {
-    struct entry_label *all = reallocarray(e->labels, e->label_count + 1, sizeof *all);
-    size_t at = e->label_count;
+    return strcmp(((const struct entry_label *)a)->name, ((const struct entry_label *)b)->name);
+}
+
+/* Those of an entry that failed are freed with it. */
+static int add_label(struct expect *e, const char *name, const char *text)
+{
+    struct entry_label *all = reallocarray(e->labels, e->label_count + 1, sizeof *all), *added;
 
     if (!all)
         return -ENOMEM;
-    for (; at > 0 && strcmp(all[at - 1].name, label->name) > 0; at--)
-        all[at] = all[at - 1];
-    all[at] = *label;
     e->labels = all;
-    e->label_count++;
+    added = &all[e->label_count++];
+    added->name = strdup(name);
+    added->value = strdup(text);
+    if (!added->name || !added->value)
+        return -ENOMEM;
+    qsort(all, e->label_count, sizeof *all, compare_labels);
     return 0;
 }
 
 static int put_label(void *field, const char *name, const char *text)
 {
     char bounded[ENTRY_LABEL_VALUE_MAX + 1];
-    struct entry_label label;
     struct expect *e = field;
     int r = entry_text_parse(bounded, sizeof bounded, text);
 
@@ -147,15 +152,7 @@ static int put_label(void *field, const char *name, const char *text)
         return -ENOENT;
     if (r < 0)
         return r;
-    if (e->label_count == LABELS_MAX)
-        return -E2BIG;
-    label = (struct entry_label){strdup(name), strdup(text)};
-    r = label.name && label.value ? insert_label(e, &label) : -ENOMEM;
-    if (r < 0) {
-        free(ref_unseal(label.name));
-        free(ref_unseal(label.value));
-    }
-    return r;
+    return e->label_count == LABELS_MAX ? -E2BIG : add_label(e, name, text);
 }
 
 static void print_labels(const void *field, struct buf *out)
