@@ -9,6 +9,7 @@ MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DATADIR ?= $(PREFIX)/share/sockwatch
+EXAMPLEDIR ?= $(PREFIX)/share/doc/sockwatch/examples
 
 # O is where a build goes; WERROR=1 makes warnings errors; SANITIZE names
 # sanitizers, e.g. SANITIZE=address,undefined; RELEASE is the Debian release that
@@ -63,6 +64,8 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS) daemon tests/unit tests/integration tests/bench))
 BENCHMARKS := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 ALL_SOURCES := $(LIB_SOURCES) $(DAEMON_SOURCES) $(wildcard tests/unit/*.c tests/integration/*.c tests/bench/*.c)
+
+EXAMPLES := $(wildcard docs/examples/*.conf)
 
 TIDY := $(addprefix tidy-,$(LIB_SOURCES) $(DAEMON_SOURCES))
 
@@ -352,13 +355,15 @@ install: all
 	install -D -m 644 monitoring/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/sockwatch.rules.yml
 	install -D -m 644 monitoring/prometheus.yml $(DESTDIR)$(DATADIR)/prometheus.yml
 	install -D -m 644 systemd/process-names.conf $(DESTDIR)$(DATADIR)/process-names.conf
+	install -d $(DESTDIR)$(EXAMPLEDIR)
+	install -m 644 $(EXAMPLES) $(DESTDIR)$(EXAMPLEDIR)
 
 # The configuration stays: it is the operator's.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/sockwatch $(DESTDIR)$(UNITDIR)/sockwatch.service \
 		$(DESTDIR)$(MANDIR)/man8/sockwatch.8 $(DESTDIR)$(MANDIR)/man5/sockwatch.conf.5 \
 		$(DESTDIR)$(DATADIR)/sockwatch.rules.yml $(DESTDIR)$(DATADIR)/prometheus.yml \
-		$(DESTDIR)$(DATADIR)/process-names.conf
+		$(DESTDIR)$(DATADIR)/process-names.conf $(EXAMPLES:docs/examples/%=$(DESTDIR)$(EXAMPLEDIR)/%)
 
 clean:
 	rm -rf $(O)

@@ -23,7 +23,8 @@ class InstallTest(TestCase):
             "usr/bin/sockwatch", "etc/sockwatch/sockwatch.conf", "usr/lib/systemd/system/sockwatch.service",
             "usr/share/man/man8/sockwatch.8", "usr/share/man/man5/sockwatch.conf.5",
             "usr/share/sockwatch/sockwatch.rules.yml", "usr/share/sockwatch/prometheus.yml",
-            "usr/share/sockwatch/process-names.conf"})
+            "usr/share/sockwatch/process-names.conf",
+            *(f"usr/share/doc/sockwatch/examples/{name}" for name in os.listdir(f"{ROOT}/docs/examples"))})
         config = os.path.join(directory, "etc/sockwatch/sockwatch.conf")
         drop_ins = os.path.join(directory, "etc/sockwatch/conf.d")
         self.assertEqual(os.stat(drop_ins).st_mode & 0o7777, 0o755)

@@ -1,6 +1,7 @@
 """The case sockwatch exists for: a real MariaDB, bound, moved, stopped, killed."""
 
 import signal
+import subprocess
 import threading
 import time
 
@@ -16,9 +17,15 @@ poll: { listeners = "100ms"; };
 expect = ( { name = "mysql"; port = 3306; scope = "public"; families = [ "ipv4" ]; } );
 """
 
+AT_ONE_ADDRESS = """
+poll: { listeners = "50ms"; };
+expect = ( { name = "mysql"; port = 3306; address = "192.0.2.10"; } );
+"""
+
 NOT_LISTENING = ("NotListening", "mysql", 3306)
 LOOPBACK_ONLY = ("LoopbackOnly", "mysql", 3306)
 WRONG_ADDRESS = ("WrongAddress", "mysql", 3306)
+EXPOSED = ("Exposed", "mysql", 3306)
 
 
 class MariaDBTest(TestCase):
@@ -143,3 +150,17 @@ class MariaDBTest(TestCase):
         daemon.wait_firing({NOT_LISTENING}, 5)
         self.assertGreater(time.monotonic() - started, 1.5)
         self.assertFalse(listening(3306))
+
+    def test_an_address_means_there_and_nowhere_else(self):
+        for address in ("192.0.2.10/32", "192.0.2.11/32"):
+            subprocess.run(["ip", "addr", "add", address, "dev", "lo"], check=True)
+        self.mariadb.start("192.0.2.10")
+        daemon = self.daemon(AT_ONE_ADDRESS)
+        daemon.wait_firing(set())
+        self.restart("0.0.0.0")
+        daemon.wait_firing({EXPOSED})
+        self.assertIn("tcp port 3306 is bound beyond 192.0.2.10 (0.0.0.0:3306), expected there and nowhere else",
+                      daemon.log())
+        self.restart("192.0.2.11")
+        daemon.wait_firing({WRONG_ADDRESS})
+        self.assertIn("tcp port 3306 is not served on 192.0.2.10, bound to 192.0.2.11:3306", daemon.log())

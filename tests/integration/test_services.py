@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 
-from harness import (SCRATCH, Server, TestCase, as_user, list_json, require, sockwatch, tcp_listener,
+from harness import (SCRATCH, Server, TestCase, as_user, list_json, require, scratch_file, sockwatch, tcp_listener,
                      udp_socket)
 
 FAST = 'poll: { listeners = "50ms"; };\n'
@@ -210,8 +210,18 @@ class AddressTest(TestCase):
 
 
 class AcceptQueueTest(TestCase):
-    def test_queue_of_a_backlog_of_zero(self):
+    def test_a_full_queue_is_alerted_without_being_asked_for(self):
+        """A server that has stopped to accept connections, of an entry with a name and a port."""
+        config = scratch_file('expect = ( { name = "app"; port = 5554; } );')
+        with tcp_listener("127.0.0.1", 5554, backlog=1), socket.create_connection(("127.0.0.1", 5554)):
+            self.assertEqual(sockwatch("check", "--config", config).returncode, 0)
+            with socket.create_connection(("127.0.0.1", 5554)):
+                result = sockwatch("check", "--config", config)
+        self.assertEqual(result.returncode, 2, result.stdout)
+        self.assertEqual(result.stdout, "critical AcceptQueueSaturated: app: tcp port 5554 has an accept queue that is "
+                         "100 % full (127.0.0.1:5554: 2 waiting, limit 1), expected less than 80 %\n")
 
+    def test_queue_of_a_backlog_of_zero(self):
         with tcp_listener("127.0.0.1", 5555, backlog=0), socket.create_connection(("127.0.0.1", 5555)):
             entry = next(e for e in list_json()["listeners"] if e["port"] == 5555)
             self.assertEqual(entry["accept_queue"], {"length": 1, "limit": 0, "saturation_ratio": 1.0})

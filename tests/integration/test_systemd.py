@@ -1,6 +1,7 @@
 """The unit file, under a real systemd that boots in a container of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -194,6 +195,21 @@ class ServiceTest(TestCase):
 
         self.inside("systemctl", "stop", "sockwatch")
         self.assertEqual((self.show("Result"), self.show("ExecMainStatus")), ("success", "0"))
+
+    def test_from_install_to_the_first_alert(self):
+        """The commands and what they show, as README has them."""
+        section = open_text(os.path.join(ROOT, "README.md")).split("## From install to the first alert\n")[1]
+        install, configure, start, *rest = re.findall(r"^    (.*)$", section.split("\n## ")[0], re.M)
+        self.assertIn("make install PREFIX=/usr", install)  # which was done before it booted
+        self.addCleanup(self.inside, "sh", "-c", "systemctl disable --now sockwatch; rm /etc/sockwatch/conf.d/*",
+                        status=None)
+        for command in (configure, start):
+            self.inside("sh", "-c", command.replace("sudo ", ""))
+        self.assertEqual(rest[:1], ["$ sockwatch check"])
+        self.assertEqual(self.inside("sockwatch", "check", status=2), rest[1] + "\n")
+        self.assertEqual(rest[2:3], ["$ journalctl -u sockwatch"])
+        alert = rest[3].partition("]: ")[2]
+        wait_for("the alert is in the journal", lambda: f"]: {alert}\n" in self.journal())
 
     def test_a_wrong_file_at_start(self):
         """It is not started again and again, and starts once the file is right."""
