@@ -51,7 +51,11 @@ int config_load(const char *path, struct config **ret, struct buf *errors);
  * file, with what stands in those of include_dir: with all defaults, or without any where it would be too large for one file then. */
 void config_show(const struct config *config, struct buf *out);
 
-/* Likewise, without the lists of expect and allow entries. */
+/* Likewise, without the lists of expect, allow and deny entries. */
 void config_show_settings(const struct config *config, struct buf *out);
+
+/* Likewise, the entries of one of these lists alone, without defaults, each on a line
+ * of its own after "\n" and with commas between them. Returns how many. */
+size_t config_show_entries(const struct config *config, const char *list, struct buf *out);
 
 #endif
