@@ -24,6 +24,7 @@ struct command {
     bool takes_all;
     bool takes_filter; /* --port, --protocol, --problems */
     bool takes_config;
+    bool takes_output; /* --output, --force, --with-process */
     bool takes_debug;
     int max_operands;
     int usage_status;   /* exit status of a usage error */
@@ -35,6 +36,9 @@ struct command {
 struct options {
     const char *config_path; /* NULL: not given */
     struct ip_ports listen;  /* owned */
+    const char *output_path; /* NULL: standard output */
+    bool force;
+    bool with_process;
     bool json;
     bool all;
     struct view_filter filter;
