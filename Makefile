@@ -175,6 +175,7 @@ NEEDS_test_table := $(TABLE) exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_expected := $(NEEDS_test_table)
 NEEDS_test_service_hint := exporters/service_hint exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
+NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
 NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
 	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)

@@ -217,7 +217,7 @@ int options_load_config(struct options *options, struct config **ret, struct buf
         *ret = config_new();
         r = *ret ? 0 : -ENOMEM;
     } else {
-        r = config_load(path, ret, errors);
+        r = config_load_without(path, options->output_path, ret, errors);
         if (r == 0)
             options->config_path = path;
     }

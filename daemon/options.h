@@ -58,7 +58,8 @@ void options_done(struct options *options);
 
 /* Loads the file given, or the default one if it exists, or the defaults.
  *
- * options   remembers which file it was: from then on that file must be there
+ * options   remembers which file it was: from then on that file must be there. What
+ *           will be written is left out, if it is one of the files of include_dir
  * errors    a line for each error
  *
  * Returns 0 and fills *ret (owned), or a negative error. */

@@ -147,6 +147,11 @@ static void print_settings(const struct baseline *b, struct buf *out)
     buf_str(out, "# What listened when \"sockwatch baseline\" looked. Review it: what is listed here is\n"
                  "# fine from now on. See sockwatch.conf(5) for every key.\n\n");
     config_show_settings(&settings, out);
+    if (!settings.include_dir)
+        return;
+    buf_str(out, b->beside_drop_ins ? "include_dir = " : "# Below are also the entries of include_dir, ");
+    schema_quote(out, settings.include_dir);
+    buf_str(out, b->beside_drop_ins ? ";\n" : ".\n");
 }
 
 static void print_denied(const struct baseline *b, struct buf *out)

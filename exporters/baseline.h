@@ -15,7 +15,8 @@ struct baseline {
     struct port_range local_ports; /* those that the kernel chooses from */
     const struct config *config;   /* in use; what its entries are about needs no other */
     const struct config *kept;     /* what of it is written again; NULL: nothing, as into a file beside it */
-    bool with_process;             /* entries name processes, too */
+    bool beside_drop_ins; /* its include_dir is kept, too, since kept is without the entries of that */
+    bool with_process;    /* entries name processes, too */
 };
 
 /* Appends a configuration by which nothing is wrong with the table but what is by

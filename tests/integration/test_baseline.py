@@ -622,6 +622,57 @@ class OutputTest(BaselineCase):
         self.assertEqual((result.returncode, read(self.path)), (1, ""))
         self.assertIn(f"use --output {self.path} --force", result.stderr)
 
+    def write(self, name, text):
+        path = os.path.join(self.directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def test_a_file_of_include_dir_gets_what_the_others_do_not_have(self):
+        main = self.write("main.conf", FAST + 'include_dir = "conf.d"; unexpected: {};\n'
+                          'expect = ( { name = "kept"; port = 443; severity = "info"; } );')
+        self.write("conf.d/10.conf", 'allow = ( { ports = "4740-4749"; } );')
+        path = os.path.join(self.directory, "conf.d", "baseline.conf")
+        self.program("two", tcp("127.0.0.1", 443), tcp("127.0.0.1", 4741), udp("127.0.0.1", 4732))
+        arguments = ("--config", main, "--output", path)
+        self.assertEqual(self.run_baseline(*arguments), "")
+        first = read(path)
+        self.assertEqual(re.findall(r"^\w+ = ", first, re.M), ["expect = ", "allow = "])
+        self.assertEqual([len(entry_text(path, port, protocol)) for port, protocol in (
+            (443, "tcp"), (4731, "tcp"), (4732, "udp"), (4741, "tcp"))], [0, 1, 1, 0])
+        self.assert_nothing_wrong(main)
+        self.assert_nothing_wrong(main, prefix=as_user("nobody", "nogroup"))
+        self.run_baseline(*arguments, "--force")
+        self.assertEqual(read(path), first)
+        self.program("three", tcp("127.0.0.1", 4733))
+        self.assertEqual(findings(main), {("UnexpectedListener", "", 4733)})
+        self.run_baseline(*arguments, "--force")
+        self.assert_nothing_wrong(main)
+        # One file that says it all, wherever it will be.
+        self.assert_nothing_wrong(baseline("--config", main))
+        # The main file again: what the others have stays there.
+        os.unlink(path)
+        self.run_baseline("--config", main, "--output", main, "--force")
+        self.assertIn('include_dir = "conf.d";\n', read(main))
+        self.assertIn('{ name = "kept"; port = 443; severity = "info"; }\n', read(main))
+        self.assertNotIn("4740", read(main))
+        self.assert_nothing_wrong(main)
+
+    def test_a_file_of_include_dir_that_is_of_no_use(self):
+        main = self.write("main.conf", 'include_dir = "conf.d";')
+        path = self.write("conf.d/wrong.conf", "expect = x;")
+        hint = self.run_baseline("--config", main, "--output", path, "--force")
+        self.assertIn("without unexpected: {}; nothing is said of a listener", hint)
+        self.assertEqual(len(entry_text(path, 4731)), 1)
+        self.assertIn("would not be read, expected a name *.conf", self.run_baseline(
+            "--config", main, "--output", os.path.join(self.directory, "conf.d", "new"), status=1))
+        with open(path, "w") as file:
+            result = subprocess.run([SOCKWATCH, "baseline", "--config", main], stdout=file,
+                                    stderr=subprocess.PIPE, text=True)
+        self.assertEqual((result.returncode, read(path)), (1, ""))
+        self.assertIn(f"use --output {path} --force", result.stderr)
+
     def test_the_service_is_not_blind_by_what_root_made(self):
         self.run_baseline("--config", scratch_file(FAST), "--output", self.path)
         daemon = Daemon(read(self.path), prefix=as_user("nobody", "nogroup"))
