@@ -104,7 +104,7 @@ NEEDS_test_turnover := core/turnover $(CORE_MODEL)
 NEEDS_test_net := core/net core/array
 NEEDS_test_services := core/services core/net core/array
 NEEDS_test_conn_table := core/conn_table
-NEEDS_test_port_index := core/port_index core/array
+NEEDS_test_port_index := core/port_index core/net core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
 NEEDS_test_uid_counts := core/uid_counts
@@ -178,7 +178,9 @@ NEEDS_test_table := $(TABLE) exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_expected := $(NEEDS_test_table)
 NEEDS_test_service_hint := exporters/service_hint exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
-NEEDS_test_baseline := exporters/baseline $(NEEDS_test_config) $(RULES) $(CORE_MODEL)
+NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
+NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
+	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_board := exporters/board exporters/view config/config config/schema config/entry_keys config/entry_matcher config/entry_checks config/entry_pairs \
 	core/duration core/status \

@@ -47,11 +47,32 @@ void config_unref(const struct config *config);
  * (errors has a line for that too). Source: libconfig manual, interface.md. */
 int config_load(const char *path, struct config **ret, struct buf *errors);
 
+/* Likewise, as if one of the files of include_dir were not there.
+ *
+ * drop_in   its path; of any other file, or NULL, nothing is left out */
+int config_load_without(const char *path, const char *drop_in, struct config **ret, struct buf *errors);
+
+/* Likewise, as if none of them were there. */
+int config_load_alone(const char *path, struct config **ret, struct buf *errors);
+
+/* Whether a file, which need not be there, is one of include_dir.
+ *
+ * path   of the configuration's own file
+ *
+ * Returns 1, 0, -EINVAL for one that is there but by its name would not be read, or
+ * -ENOMEM. */
+int config_find_drop_in(const struct config *config, const char *path, const char *file);
+
 /* Writes the effective configuration so that config_load() reads it back, as one
- * file, with what stands in those of include_dir: with all defaults, or without any where it would be too large for one file then. */
+ * file, with what stands in those of include_dir: with all defaults, or without any
+ * where it would be too large for one file then. */
 void config_show(const struct config *config, struct buf *out);
 
-/* Likewise, without the lists of expect and allow entries. */
+/* Likewise, without the lists of expect, allow and deny entries. */
 void config_show_settings(const struct config *config, struct buf *out);
+
+/* Likewise, the entries of one of these lists alone, without defaults, each on a line
+ * of its own after "\n" and with commas between them. Returns how many. */
+size_t config_show_entries(const struct config *config, const char *list, struct buf *out);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define SUFFIX ".conf"
 
-static bool is_drop_in(const char *name)
+bool drop_ins_have_name(const char *name)
 {
     size_t length = strlen(name);
 
@@ -43,7 +43,7 @@ static int read_names(struct drop_ins *list, DIR *stream)
             return -errno;
         if (seen++ == DROP_INS_NAMES_MAX)
             r = -EOVERFLOW;
-        else if (is_drop_in(entry->d_name))
+        else if (drop_ins_have_name(entry->d_name))
             r = add_name(list, entry->d_name);
     }
     return r;
@@ -91,4 +91,16 @@ void drop_ins_done(struct drop_ins *list)
         free(list->names[i]);
     if (list->directory >= 0)
         (void)close(list->directory); /* nothing was written */
+}
+
+const char *drop_ins_name_in(const char *directory, const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    char *path = slash ? strndup(file, (size_t)(slash - file) + 1) : strdup(".");
+    struct stat here, there;
+    bool same = path && stat(directory, &here) == 0 && stat(path, &there) == 0 &&
+                here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+
+    free(path);
+    return !same ? NULL : slash ? slash + 1 : file;
 }

@@ -5,6 +5,7 @@
 #ifndef SOCKWATCH_CONFIG_DROP_INS_H
 #define SOCKWATCH_CONFIG_DROP_INS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -29,5 +30,12 @@ struct drop_ins {
 int drop_ins_list(const char *path, struct drop_ins *ret);
 
 void drop_ins_done(struct drop_ins *list);
+
+/* Whether a file of that name is read. */
+bool drop_ins_have_name(const char *name);
+
+/* The name of a file, which need not be there, if it is in that directory, by
+ * whatever path; else NULL. Borrowed from file. */
+const char *drop_ins_name_in(const char *directory, const char *file);
 
 #endif

@@ -27,6 +27,8 @@ struct parsed_file {
 struct loading {
     struct loader loader;
     struct parsed_file *files; /* owned, the last one first */
+    bool alone;                /* without the files of include_dir */
+    const char *left_out;      /* the path of one of them that is not read; NULL for none */
 };
 
 /* path   takes */
@@ -170,26 +172,41 @@ static void report_directory(struct loader *l, const struct place *place, int er
                   l->config->include_dir, err_str(error), (unsigned)geteuid());
 }
 
+/* directory   of the main file; NULL when memory runs out */
+static char *include_path(const struct config *config, const char *directory)
+{
+    char *path;
+
+    if (*config->include_dir == '/')
+        return strdup(config->include_dir);
+    return asprintf(&path, "%s/%s", directory, config->include_dir) < 0 ? NULL : path;
+}
+
+static void read_drop_ins(struct loading *loading, const char *path, const struct drop_ins *list)
+{
+    const char *left_out = loading->left_out ? drop_ins_name_in(path, loading->left_out) : NULL;
+
+    for (size_t i = 0; i < list->count; i++)
+        if ((!left_out || strcmp(list->names[i], left_out) != 0) &&
+            !read_drop_in(loading, path, list, list->names[i]))
+            break;
+}
+
 /* place   of the key that names the directory */
 static void load_directory(struct loading *loading, const struct place *place)
 {
     struct loader *l = &loading->loader;
     struct drop_ins list;
-    char *path = NULL;
+    char *path = include_path(l->config, l->scan.directory);
     int r = -ENOMEM;
 
     list = (struct drop_ins){.directory = -1};
-    if (*l->config->include_dir == '/')
-        path = strdup(l->config->include_dir);
-    else if (asprintf(&path, "%s/%s", l->scan.directory, l->config->include_dir) < 0)
-        path = NULL;
     if (path)
         r = drop_ins_list(path, &list);
     if (r < 0)
         report_directory(l, place, r);
-    for (size_t i = 0; r == 0 && i < list.count; i++)
-        if (!read_drop_in(loading, path, &list, list.names[i]))
-            break;
+    else
+        read_drop_ins(loading, path, &list);
     drop_ins_done(&list);
     free(path);
 }
@@ -217,7 +234,7 @@ static int load_all(struct loading *loading)
         parse(l, text, &file->tree);
     free(text);
     place.setting = config_lookup(&file->tree, place.name);
-    if (place.setting && l->config->include_dir)
+    if (place.setting && l->config->include_dir && !loading->alone)
         load_directory(loading, &place);
     check_lists(l);
     return l->errors.count > 0 ? ERR_CONFIG : policy_seal(&l->config->policy);
@@ -256,18 +273,55 @@ static int load_into(struct loading *loading, struct config **ret, struct buf *e
     return r;
 }
 
-int config_load(const char *path, struct config **ret, struct buf *errors)
+static int load_file(const char *path, bool alone, const char *left_out, struct config **ret,
+                     struct buf *errors)
 {
     struct loading *loading = calloc(1, sizeof *loading);
     char *copy = strdup(path);
     int r = -ENOMEM;
 
     if (loading && copy) {
+        loading->alone = alone;
+        loading->left_out = left_out;
         loading->loader.path = path;
         loading->loader.scan.directory = dirname(copy);
         r = load_into(loading, ret, errors);
     }
     free(loading);
+    free(copy);
+    return r;
+}
+
+int config_load(const char *path, struct config **ret, struct buf *errors)
+{
+    return load_file(path, false, NULL, ret, errors);
+}
+
+int config_load_without(const char *path, const char *drop_in, struct config **ret, struct buf *errors)
+{
+    return load_file(path, false, drop_in, ret, errors);
+}
+
+int config_load_alone(const char *path, struct config **ret, struct buf *errors)
+{
+    return load_file(path, true, NULL, ret, errors);
+}
+
+int config_find_drop_in(const struct config *config, const char *path, const char *file)
+{
+    char *copy, *directory;
+    const char *name;
+    int r = -ENOMEM;
+
+    if (!config->include_dir)
+        return 0;
+    copy = strdup(path);
+    directory = copy ? include_path(config, dirname(copy)) : NULL;
+    if (directory) {
+        name = drop_ins_name_in(directory, file);
+        r = !name ? 0 : drop_ins_have_name(name) ? 1 : -EINVAL;
+    }
+    free(directory);
     free(copy);
     return r;
 }

@@ -86,11 +86,12 @@ static void print_keys(const struct schema_key *keys, const void *base, const ch
     }
 }
 
-/* Briefly: without defaults, and with no more bytes than the shortest file that
- * says the same. */
+/* Briefly: without defaults, and, unless spaced for people, with no more bytes than
+ * the shortest file that says the same. */
 
 struct brief {
     struct buf *out;
+    bool spaced;
     struct buf value; /* of the key at hand */
     const char *told; /* a key whose alias was printed; NULL for none */
     bool begun;       /* in the group at hand */
@@ -102,9 +103,15 @@ static void brief_group(const struct schema_key *keys, const void *base, struct 
 {
     b->begun = false;
     b->told = NULL;
-    buf_char(b->out, '{');
+    buf_str(b->out, b->spaced ? "{ " : "{");
     brief_keys(keys, base, b);
-    buf_char(b->out, '}');
+    buf_str(b->out, !b->spaced ? "}" : b->begun ? "; }" : "}");
+}
+
+/* What stands between a key and the one before it in its group. */
+static const char *brief_gap(const struct brief *b)
+{
+    return !b->begun ? "" : b->spaced ? "; " : ";";
 }
 
 /* A group without anything is left out, unless that it is there says something. */
@@ -115,13 +122,13 @@ static void brief_named_group(const struct schema_key *key, const void *base, st
 
     if (is_absent(key, base))
         return;
-    buf_fmt(b->out, "%s%s:", begun ? ";" : "", key->name);
+    buf_fmt(b->out, "%s%s:%s", brief_gap(b), key->name, b->spaced ? " " : "");
     brief_group(key->children, (const char *)base + key->offset, b);
     if (!b->begun && key->enabled_offset == 0) {
         buf_truncate(b->out, before);
         b->begun = begun;
     } else {
-        b->begun = false; /* nothing need stand between its end and another key */
+        b->begun = b->spaced; /* nothing need stand between its end and another key */
     }
 }
 
@@ -177,8 +184,11 @@ static void brief_key(const struct schema_key *key, const void *field, struct br
         return;
     if (key->store)
         b->told = key->required; /* the general name of an alias */
-    buf_fmt(b->out, "%s%s=", b->begun ? ";" : "", key->name);
-    brief_value(buf_text(&b->value), b->out);
+    buf_fmt(b->out, "%s%s%s", brief_gap(b), key->name, b->spaced ? " = " : "=");
+    if (b->spaced)
+        buf_str(b->out, buf_text(&b->value));
+    else
+        brief_value(buf_text(&b->value), b->out);
     b->begun = true;
 }
 
@@ -212,6 +222,25 @@ static void show_briefly(const struct config *config, struct buf *out)
     buf_done(&b.value);
     if (out->len - before + strlen(note) <= FILE_BYTES_MAX)
         buf_str(out, note);
+}
+
+size_t config_show_entries(const struct config *config, const char *list, struct buf *out)
+{
+    void *base = NULL; /* lists stand at the top */
+    const struct schema_key *key = schema_find(schema_root(), list, &base);
+    struct brief b = {.out = out, .spaced = true};
+    const void *element;
+    size_t count = 0;
+
+    buf_init(&b.value);
+    for (; (element = schema_at(key, config, count)); count++) {
+        buf_str(out, count > 0 ? ",\n  " : "\n  ");
+        brief_group(key->children, element, &b);
+    }
+    if (b.value.failed)
+        out->failed = true;
+    buf_done(&b.value);
+    return count;
 }
 
 void config_show_settings(const struct config *config, struct buf *out)

@@ -261,7 +261,9 @@ static unsigned sights_of(const struct listener *l)
 static const char *reason_of(unsigned sights)
 {
     if (sights & 1u << SIGHT_HIDDEN)
-        return "this takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace";
+        return "leave out process and exe, since user and unit of a socket are told without, or give the "
+               "service CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace "
+               "(process-names.conf)";
     if (sights & 1u << SIGHT_LATE)
         return "/proc could not be looked through in time; see whether it is mounted, and what the collector "
                "\"owners\" says";

@@ -225,9 +225,9 @@ static enum owner_match holder_match(const struct owner_pattern *pattern, const 
     return match;
 }
 
-/* What the socket alone tells. One made by root may have been passed on, or
- * its program may have become another user; so may one that systemd made. */
-static enum owner_match socket_match(const struct owner_pattern *pattern, const struct owner_set *set)
+/* One made by root may have been passed on, or its program may have become
+ * another user; so may one that systemd made. */
+enum owner_match owner_match_socket(const struct owner_pattern *pattern, const struct owner_set *set)
 {
     bool asks_for_holder = is_given(pattern->process) || is_given(pattern->exe);
     enum owner_match match = asks_for_holder ? OWNER_UNTOLD : OWNER_MATCHES;
@@ -243,7 +243,7 @@ static enum owner_match socket_match(const struct owner_pattern *pattern, const 
 /* Who will have it is not known yet; only a name that nobody has told may differ. */
 static enum owner_match activated_match(const struct owner_pattern *pattern, const struct owner_set *set)
 {
-    enum owner_match match = socket_match(pattern, set);
+    enum owner_match match = owner_match_socket(pattern, set);
     bool awaits_name = is_given(pattern->user) && !*set->user && set->uid != 0 &&
                        !user_matches(pattern->user, set->uid, set->user);
 
@@ -272,7 +272,7 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
     if (!set)
         return OWNER_UNTOLD;
     if (set->count == 0)
-        return socket_match(pattern, set);
+        return owner_match_socket(pattern, set);
     if (owner_set_is_only_activated(set))
         return activated_match(pattern, set);
     return best_match(pattern, set, program_match);
@@ -284,7 +284,7 @@ enum owner_match owner_match_unwanted(const struct owner_pattern *pattern, const
         return OWNER_MATCHES;
     if (!set)
         return OWNER_UNTOLD;
-    return set->count == 0 ? socket_match(pattern, set) : best_match(pattern, set, passes_for);
+    return set->count == 0 ? owner_match_socket(pattern, set) : best_match(pattern, set, passes_for);
 }
 
 static const char *holder_name(const struct holder *holder, enum owner_name which)

@@ -122,6 +122,10 @@ enum owner_match owner_match(const struct owner_pattern *pattern, const struct o
  * start. */
 enum owner_match owner_match_unwanted(const struct owner_pattern *pattern, const struct owner_set *set);
 
+/* What the socket alone tells, as to whoever sees no process. What matches by it
+ * matches whoever holds it. */
+enum owner_match owner_match_socket(const struct owner_pattern *pattern, const struct owner_set *set);
+
 /* Which of an owner's names. */
 enum owner_name { OWNER_PROCESS, OWNER_USER, OWNER_UNIT };
 

@@ -17,6 +17,9 @@ enum {
     OPTION_PORT = 'p',
     OPTION_PROTOCOL = 'P',
     OPTION_PROBLEMS = 'w',
+    OPTION_OUTPUT = 'o',
+    OPTION_FORCE = 'f',
+    OPTION_WITH_PROCESS = 'x',
     OPTION_DEBUG = 'd',
 };
 
@@ -122,6 +125,9 @@ static bool take_option(const struct command *command, int option, char **argv, 
     case OPTION_PORT: return set_ports(command, options, optarg, ret_status);
     case OPTION_PROTOCOL: return set_protocol(command, options, optarg, ret_status);
     case OPTION_PROBLEMS: options->filter.problems = true; return true;
+    case OPTION_OUTPUT: options->output_path = optarg; return true;
+    case OPTION_FORCE: options->force = true; return true;
+    case OPTION_WITH_PROCESS: options->with_process = true; return true;
     case OPTION_DEBUG: options->debug = true; return true;
     case ':': *ret_status = options_usage_error(command, "%s needs a value", argv[optind - 1]); return false;
     default:
@@ -133,8 +139,8 @@ static bool take_option(const struct command *command, int option, char **argv, 
     }
 }
 
-/* Those that a subcommand takes; with the one that ends them there are ten. */
-enum { OPTIONS_MAX = 10 };
+/* Those that a subcommand takes; with the one that ends them there are thirteen. */
+enum { OPTIONS_MAX = 13 };
 
 static void name_options(const struct command *command, struct option ret[static OPTIONS_MAX])
 {
@@ -150,6 +156,9 @@ static void name_options(const struct command *command, struct option ret[static
         {command->takes_filter, {"port", required_argument, NULL, OPTION_PORT}},
         {command->takes_filter, {"protocol", required_argument, NULL, OPTION_PROTOCOL}},
         {command->takes_filter, {"problems", no_argument, NULL, OPTION_PROBLEMS}},
+        {command->takes_output, {"output", required_argument, NULL, OPTION_OUTPUT}},
+        {command->takes_output, {"force", no_argument, NULL, OPTION_FORCE}},
+        {command->takes_output, {"with-process", no_argument, NULL, OPTION_WITH_PROCESS}},
         {command->takes_debug, {"debug", no_argument, NULL, OPTION_DEBUG}},
     };
 
@@ -176,6 +185,11 @@ bool options_parse(const struct command *command, int argc, char **argv, struct 
     }
     ret->operands = argv + optind;
     ret->operand_count = argc - optind;
+    if (ret->force && !ret->output_path) {
+        *ret_status = options_usage_error(command, "--force needs --output, which names what it replaces");
+        options_done(ret);
+        return false;
+    }
     if (ret->operand_count > command->max_operands) {
         *ret_status = options_usage_error(command, "\"%s\" is one argument too many",
                                           ret->operands[command->max_operands]);
@@ -203,7 +217,7 @@ int options_load_config(struct options *options, struct config **ret, struct buf
         *ret = config_new();
         r = *ret ? 0 : -ENOMEM;
     } else {
-        r = config_load(path, ret, errors);
+        r = config_load_without(path, options->output_path, ret, errors);
         if (r == 0)
             options->config_path = path;
     }

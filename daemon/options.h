@@ -24,6 +24,7 @@ struct command {
     bool takes_all;
     bool takes_filter; /* --port, --protocol, --problems */
     bool takes_config;
+    bool takes_output; /* --output, --force, --with-process */
     bool takes_debug;
     int max_operands;
     int usage_status;   /* exit status of a usage error */
@@ -35,6 +36,9 @@ struct command {
 struct options {
     const char *config_path; /* NULL: not given */
     struct ip_ports listen;  /* owned */
+    const char *output_path; /* NULL: standard output */
+    bool force;
+    bool with_process;
     bool json;
     bool all;
     struct view_filter filter;
@@ -54,7 +58,8 @@ void options_done(struct options *options);
 
 /* Loads the file given, or the default one if it exists, or the defaults.
  *
- * options   remembers which file it was: from then on that file must be there
+ * options   remembers which file it was: from then on that file must be there. What
+ *           will be written is left out, if it is one of the files of include_dir
  * errors    a line for each error
  *
  * Returns 0 and fills *ret (owned), or a negative error. */

@@ -422,6 +422,51 @@ static void what_is_shown_is_one_file_that_says_the_same(void **state)
     buf_done(&second);
 }
 
+/* As before it is written anew, whatever is wrong with it. */
+static void one_file_may_be_left_out(void **state)
+{
+    struct fixture *f = *state;
+    char same[PATH_TEXT_MAX * 2];
+
+    write_drop_in(f, "a.conf", "expect = ( { name = \"a\"; port = 1; } );");
+    write_drop_in(f, "b.conf", "expect = wrong");
+    write_file(f, "main.conf", MAIN, strlen(MAIN));
+    (void)snprintf(same, sizeof same, "%s/conf.d/../conf.d/b.conf", f->directory);
+    buf_init(&f->errors);
+    assert_int_equal(config_load_without(f->path, same, &f->config, &f->errors), 0);
+    assert_names(f, "a ");
+    config_unref(f->config);
+    f->config = NULL;
+    assert_int_equal(config_load_without(f->path, "b.conf", &f->config, &f->errors), ERR_CONFIG);
+    assert_int_equal(config_load_without(f->path, NULL, &f->config, &f->errors), ERR_CONFIG);
+    assert_int_equal(config_load_alone(f->path, &f->config, &f->errors), 0);
+    assert_names(f, "");
+    assert_string_equal(f->config->include_dir, "conf.d");
+}
+
+static void a_file_is_one_of_the_directory_by_its_place_and_name(void **state)
+{
+    static const struct {
+        const char *file;
+        int wanted;
+    } cases[] = {{"conf.d/new.conf", 1},      {"conf.d/../conf.d/a.conf", 1}, {"conf.d/.new.conf", -EINVAL},
+                 {"conf.d/new", -EINVAL},     {"conf.d/", -EINVAL},           {"new.conf", 0},
+                 {"none/conf.d/new.conf", 0}, {"conf.d/a.conf/new.conf", 0}};
+    struct fixture *f = *state;
+
+    write_drop_in(f, "a.conf", "");
+    assert_loads(f, MAIN);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char path[PATH_TEXT_MAX * 2];
+
+        (void)snprintf(path, sizeof path, "%s/%s", f->directory, cases[i].file);
+        assert_int_equal(config_find_drop_in(f->config, f->path, path), cases[i].wanted);
+    }
+    assert_int_equal(config_find_drop_in(f->config, f->path, "new.conf"), 0);
+    assert_loads(f, "");
+    assert_int_equal(config_find_drop_in(f->config, f->path, "conf.d/new.conf"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +479,8 @@ int main(void)
         WITH_FILES(errors_of_every_file_are_told_in_order),
         WITH_FILES(only_entries_may_stand_there),
         WITH_FILES(the_main_file_is_no_drop_in_of_itself),
+        WITH_FILES(one_file_may_be_left_out),
+        WITH_FILES(a_file_is_one_of_the_directory_by_its_place_and_name),
         WITH_FILES(contradictions_between_files_name_both),
         WITH_FILES(what_one_file_leaves_open_ends_with_it),
         WITH_FILES(what_is_no_file_is_an_error),

@@ -561,8 +561,9 @@ static void blindness_says_what_would_help(void **state)
     assert_false(v->findings[1].undetermined);
     assert_string_equal(
         v->findings[1].summary,
-        "who holds 1 tcp listener that a rule is about cannot be seen (0.0.0.0:3306): this takes "
-        "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace");
+        "who holds 1 tcp listener that a rule is about cannot be seen (0.0.0.0:3306): leave out "
+        "process and exe, since user and unit of a socket are told without, or give the service "
+        "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host's PID namespace (process-names.conf)");
     assert_int_equal(v->listeners[0].rules, 1u << RULE_BLIND);
     verdict_unref(v);
     v = judge(none, &policy);
