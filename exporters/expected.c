@@ -81,10 +81,15 @@ struct expected expected_at(const struct view *view, size_t index)
     return e;
 }
 
-/* The smaller, the further up it is told. */
+/* The smaller, the further up it is told. Of what is wrong the most severe is the
+ * worst, whether or not it is there. */
 static unsigned rank_of(const struct expected *e)
 {
-    return (unsigned)e->status * SEVERITY_COUNT + (SEVERITY_COUNT - 1 - (unsigned)e->entry->severity);
+    unsigned mildness = SEVERITY_COUNT - 1 - (unsigned)e->entry->severity;
+
+    if (e->status == EXPECTED_MISSING || e->status == EXPECTED_WRONG)
+        return mildness * 2 + (e->status == EXPECTED_WRONG);
+    return (unsigned)e->status * SEVERITY_COUNT + mildness;
 }
 
 enum { RANK_COUNT = EXPECTED_STATUS_COUNT * SEVERITY_COUNT, RANK_NONE = RANK_COUNT };

@@ -6,7 +6,6 @@
 
 #include "exporters/view.h"
 
-/* The worst first. */
 enum expected_status {
     EXPECTED_MISSING, /* it has no listener */
     EXPECTED_WRONG,   /* it has, and some rule is broken */
@@ -31,8 +30,9 @@ const char *expected_status_name(enum expected_status status);
 /* Tells of one of the services of the view's verdict, by its index there. */
 struct expected expected_at(const struct view *view, size_t index);
 
-/* The services that the view's filter takes: the worst first, of these the most
- * severe, then in the order of the configuration.
+/* The services that the view's filter takes: first those with which something is
+ * wrong, the most severe first, of these those that are missing; then the others
+ * by status and severity; then in the order of the configuration.
  *
  * ret_indexes   returns owned, for free(), *ret_count of them; filled on success only
  *

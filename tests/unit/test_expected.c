@@ -58,8 +58,8 @@ static void the_worst_come_first(void **state)
     assert_table(&s.view, &wide,
                  "STATUS   EXPECTED  PROTO  PORT  RULES\n"
                  "MISSING  web       tcp      81  NotListening\n"
-                 "MISSING  mail      tcp      25  NotListening\n"
                  "WRONG    mysql     tcp    3306  LoopbackOnly\n"
+                 "MISSING  mail      tcp      25  NotListening\n"
                  "UNKNOWN  sigtran   sctp   2905\n"
                  "UNKNOWN  redis     tcp    6379  WrongOwner?\n"
                  "OK       ssh       tcp      22\n"
@@ -177,14 +177,14 @@ static void filters_narrow_it(void **state)
     s.view.filter = &filter;
     assert_table(&s.view, &wide,
                  "STATUS   EXPECTED  PROTO  PORT  RULES\n"
-                 "MISSING  mail      tcp      25  NotListening\n"
                  "WRONG    mysql     tcp    3306  LoopbackOnly\n"
+                 "MISSING  mail      tcp      25  NotListening\n"
                  "OK       ssh       tcp      22\n");
     filter.problems = true;
     assert_table(&s.view, &wide,
                  "STATUS   EXPECTED  PROTO  PORT  RULES\n"
-                 "MISSING  mail      tcp      25  NotListening\n"
-                 "WRONG    mysql     tcp    3306  LoopbackOnly\n");
+                 "WRONG    mysql     tcp    3306  LoopbackOnly\n"
+                 "MISSING  mail      tcp      25  NotListening\n");
     filter = (struct view_filter){.one_protocol = true, .protocol = PROTOCOL_SCTP, .problems = true};
     assert_table(&s.view, &wide,
                  "STATUS   EXPECTED  PROTO  PORT\n"
