@@ -147,8 +147,8 @@ static void errors_of_every_file_are_told_in_order(void **state)
         "main.conf:3: expect[0].port: 0 is out of range",
         "conf.d/a.conf:2: expect[0].port: 70000 is out of range",
         "conf.d/a.conf:3: color: is not a known key, expected one of: expect, allow, deny",
-        "conf.d/b.conf:1: limits: may not stand in a file of include_dir, expected one of: expect, allow, "
-        "deny",
+        ("conf.d/b.conf:1: limits: may not stand in a file of include_dir, expected one of: expect, allow, "
+         "deny"),
         "conf.d/c.conf:2: port: 4294967297 does not fit in 32 bits",
         "conf.d/d.conf:1: expect[0].name: is missing",
     };

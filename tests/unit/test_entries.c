@@ -187,7 +187,7 @@ static void each_protocol_of_an_entry_must_be_there(void **state)
         {dns, {{"0.0.0.0:53", MYSQL}, {"udp/0.0.0.0:53", MYSQL}}, ""},
         {dns, {{"0.0.0.0:53", MYSQL}}, "critical NotListening(dns:udp:53)"},
         {dns, {{"udp/0.0.0.0:53", MYSQL}}, "critical NotListening(dns:tcp:53)"},
-        {dns, {{NULL}}, "critical NotListening(dns:tcp:53) critical NotListening(dns:udp:53)"},
+        {dns, {{NULL, NULL, NULL}}, "critical NotListening(dns:tcp:53) critical NotListening(dns:udp:53)"},
         {"allow = ( { port = 53; protocol = [ \"tcp\", \"udp\" ]; } ); unexpected: { };",
          {{"0.0.0.0:53", MYSQL}, {"udp/0.0.0.0:53", MYSQL}, {"raw/0.0.0.0:53", MYSQL}},
          "warning UnexpectedListener(0.0.0.0:53)"},
