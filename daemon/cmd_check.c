@@ -111,8 +111,8 @@ const struct command command_check = {
             "  --config FILE  (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
             "  --help         print this help\n\n"
             "One line a finding, the worst first. \"for\" is ignored: what is wrong now counts.\n\n"
-            "Exit status: 0 nothing wrong, 1 a warning, 2 something critical, 3 could not look\n"
-            "(also for a usage error or a wrong configuration).\n",
+            "Exit status: 0 nothing wrong (or only for information), 1 a warning, 2 something\n"
+            "critical, 3 could not look (also for a usage error or a wrong configuration).\n",
     .takes_json = true,
     .takes_config = true,
     .usage_status = CHECK_UNKNOWN,

@@ -22,6 +22,9 @@
  * protocol answers, call by call; the last answer is repeated, and without a
  * script there are no sockets. Dumps of ports that the kernel chose have scripts
  * of their own. */
+/* How often a class is asked before it has failed. */
+enum { ATTEMPTS = 3 };
+
 enum { SPANS_MAX = 6, ANSWERS_MAX = 6, SCRIPTS_MAX = 8, CALLS_MAX = 256, RAW_MAX = 4, PROC_MAX = 8 };
 
 /* So many sockets alike, but for their cookies. */
@@ -859,8 +862,8 @@ static void after_a_failed_poll_it_looks_twice(void **state)
 {
     const struct listener_table *t;
 
-    (void)answers(AF_INET, IPPROTO_TCP, -EIO);
-    (void)answers(AF_INET, IPPROTO_TCP, -EIO);
+    for (int i = 0; i < ATTEMPTS; i++)
+        (void)answers(AF_INET, IPPROTO_TCP, -EIO);
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:22", 1, 1);
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:80", 2, 1);
     t = poll_first(state);
@@ -953,7 +956,7 @@ static void a_second_look_that_fails_is_repeated_from_the_start(void **state)
     listener_table_unref(t);
 }
 
-static void a_dump_that_fails_twice_fails_its_class_only(void **state)
+static void a_dump_that_fails_every_time_fails_its_class_only(void **state)
 {
     static const int errors[] = {-EIO, -ENOMEM, ERR_TRUNCATED, ERR_SEQUENCE, ERR_INTERRUPTED};
 
@@ -982,8 +985,8 @@ static void a_failed_class_is_asked_again_at_the_next_poll(void **state)
 {
     const struct listener_table *t;
 
-    (void)answers(AF_INET, IPPROTO_TCP, -EIO);
-    (void)answers(AF_INET, IPPROTO_TCP, -EIO);
+    for (int i = 0; i < ATTEMPTS; i++)
+        (void)answers(AF_INET, IPPROTO_TCP, -EIO);
     with(answers(AF_INET, IPPROTO_TCP, 0), "0.0.0.0:22", 1, 1);
     t = poll_first(state);
     assert_run(*state, "tcp", true, false, -EIO);
@@ -1182,7 +1185,7 @@ static void raw_sockets_that_proc_fails_to_list_fail(void **state)
     assert_others_are_fine(t, PROTOCOL_RAW);
     assert_listeners(t, "");
     assert_run(*state, "raw", true, false, -EMFILE);
-    assert_int_equal(kernel.raw_asked, 2);
+    assert_int_equal(kernel.raw_asked, ATTEMPTS);
     listener_table_unref(t);
 }
 
@@ -2287,7 +2290,7 @@ int main(void)
         with_kernel(one_service_of_many_sockets_is_never_cut),
         with_kernel(a_dump_that_fails_once_is_repeated),
         with_kernel(a_second_look_that_fails_is_repeated_from_the_start),
-        with_kernel(a_dump_that_fails_twice_fails_its_class_only),
+        with_kernel(a_dump_that_fails_every_time_fails_its_class_only),
         with_kernel(a_failed_class_is_asked_again_at_the_next_poll),
         with_kernel(what_the_kernel_does_not_list_is_absent_or_unsupported),
         with_kernel(what_is_unsupported_is_not_asked_for_connections_either),
