@@ -133,6 +133,7 @@ bool ended_list_settle(struct ended_list *list, size_t limit, int64_t now_ms)
     sort(list);
     thin_out(list, now_ms);
     cut(list, limit);
+    list->items = array_shrink(list->items, &list->capacity, list->count, sizeof *list->items);
     list->settled = list->count;
     list->next_ms = INT64_MAX;
     for (size_t i = 0; i < list->count; i++)

@@ -1,5 +1,6 @@
 #include "core/alerts.h"
 #include "core/alert_plan.h"
+#include "core/array.h"
 #include "core/transition.h"
 
 #include <stdlib.h>
@@ -187,6 +188,7 @@ static void apply(struct update *u, const struct verdict *verdict)
             add_alert(u, i, &verdict->findings[i]);
     if (alerts->count > 0)
         qsort(alerts->items, alerts->count, sizeof *alerts->items, compare_alerts);
+    alerts->items = array_shrink(alerts->items, &alerts->capacity, alerts->count, sizeof *alerts->items);
     look_back(u);
 }
 

@@ -69,5 +69,6 @@ class MemoryTest(TestCase):
         wait_for("the entries", lambda: f'name="service-{ENTRIES - 1}"' in request("/metrics")[2])
         self.assertGreater(self.resident_kib(), before + RETURN_KIB)
         self.server.reload(FAST)
-        wait_for("the reload", lambda: 'name="service-' not in request("/metrics")[2])
+        # Their alerts are told of as 0 for a while.
+        wait_for("the reload", lambda: 'expected_listening{name="service-' not in request("/metrics")[2])
         self.wait_return(before)
