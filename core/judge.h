@@ -50,7 +50,7 @@ struct evaluation {
     struct buf text;     /* of the next finding; its memory serves them all */
 };
 
-/* Fills in the notes and which listeners are expected. */
+/* Fills in the notes and which listeners are expected, and which are sockwatch's own. */
 void judge_survey(struct evaluation *ev);
 
 /* Gathers the listeners that concern an entry, of those on one of its ports, as
@@ -114,8 +114,8 @@ struct objection judge_by_allows(const struct policy *policy, const struct liste
 /* Adds what is said to a listener, if there is room. Returns 0 or -ENOMEM. */
 int judge_object(struct evaluation *ev, const struct listener *l, const struct objection *objection);
 
-/* Judges a listener by the deny entries, and notes whether it is sockwatch's own,
- * which is never denied. Returns 0 or -ENOMEM. */
+/* Judges a listener by the deny entries; sockwatch's own is never denied. Returns
+ * 0 or -ENOMEM. */
 int judge_denied(struct evaluation *ev, const struct listener *l);
 
 /* Whether a deny entry could be about a listener of which nothing is known but

@@ -22,7 +22,7 @@ static enum owner_match match_sockets(const struct matcher *match, const struct 
                                       struct objection *ret)
 {
     enum owner_match best = OWNER_DIFFERS;
-    bool others = l->followed < l->sockets && !l->uid_known; /* nobody knows whose those are */
+    bool others = listener_has_strangers(l);
 
     ret->unseen = others;
     for (uint32_t i = 0; i < l->followed && best != OWNER_MATCHES; i++) {
@@ -68,9 +68,7 @@ int judge_denied(struct evaluation *ev, const struct listener *l)
 {
     struct objection objection;
 
-    ev->verdict->listeners[l->index].own = own_has(ev->own, l);
-    if (ev->policy->deny_count == 0 || ev->verdict->listeners[l->index].own || listener_is_client(l) ||
-        !judge_was_read(ev, l))
+    if (ev->verdict->listeners[l->index].own || listener_is_client(l) || !judge_was_read(ev, l))
         return 0;
     objection = judge_by_denies(ev->policy, l);
     if (objection.rule == RULE_COUNT)

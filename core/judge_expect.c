@@ -202,7 +202,7 @@ static enum owner_match match_owners(const struct expect *e, const struct listen
             worst = match;
     }
     /* Those that are not followed are of the same user, or nobody knows whose. */
-    if (worst == OWNER_MATCHES && l->followed < l->sockets && !l->uid_known) {
+    if (worst == OWNER_MATCHES && listener_has_strangers(l)) {
         *ret_unseen = true;
         worst = OWNER_UNTOLD;
     }

@@ -107,7 +107,7 @@ static enum standing worst_standing(const struct policy *policy, const struct li
                                     struct objection *ret)
 {
     enum standing worst = STANDING_ALLOWED;
-    bool others = l->followed < l->sockets && !l->uid_known; /* nobody knows whose those are */
+    bool others = listener_has_strangers(l);
 
     for (uint32_t i = 0; i < l->followed; i++) {
         enum standing standing = best_standing(policy, l, l->members[i].owners);
@@ -250,7 +250,7 @@ int judge_other(struct evaluation *ev, const struct listener *l)
 /* Why it cannot be seen who holds the sockets of a listener: a mask of 1 << sight. */
 static unsigned sights_of(const struct listener *l)
 {
-    unsigned mask = l->followed < l->sockets && !l->uid_known ? 1u << SIGHT_LEFT_OUT : 0;
+    unsigned mask = listener_has_strangers(l) ? 1u << SIGHT_LEFT_OUT : 0;
 
     for (uint32_t i = 0; i < l->followed; i++)
         mask |= 1u << owner_sight(l->members[i].owners);

@@ -53,7 +53,8 @@ static void note_asker(struct evaluation *ev, const struct listener *l)
     ev->notes[l->index].askers++;
 }
 
-/* Notes what the entries on a port are to the listeners there. */
+/* Notes what the entries on a port are to the listeners there, and which of those
+ * are sockwatch's own. */
 static void survey_port(struct evaluation *ev, const struct listener *l, size_t count)
 {
     const struct expect *e;
@@ -67,6 +68,8 @@ static void survey_port(struct evaluation *ev, const struct listener *l, size_t 
             each_bound(ev, l, count, &e->match.addresses[i], note_asker);
         has_open |= e->match.address_count == 0;
     }
+    for (size_t i = 0; i < count; i++)
+        ev->verdict->listeners[l[i].index].own = own_has(ev->own, &l[i]);
     for (size_t i = 0; entries > 0 && i < count; i++) {
         ev->notes[l[i].index].has_open = has_open;
         ev->notes[l[i].index].crowded = entries > CROWD;

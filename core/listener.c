@@ -181,6 +181,19 @@ uint64_t listener_holders_unlisted(const struct listener *l, const struct holder
     return most > list->count ? most - list->count : 0;
 }
 
+bool listener_has_strangers(const struct listener *l)
+{
+    return l->followed < l->sockets && !l->uid_known;
+}
+
+const struct holder *holder_list_first(const struct holder_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!holder_is_activator(list->items[i]))
+            return list->items[i];
+    return list->count > 0 ? list->items[0] : NULL;
+}
+
 void holder_list_done(struct holder_list *list)
 {
     free(list->items);

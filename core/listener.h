@@ -148,6 +148,14 @@ bool listener_holders_are_cut(const struct listener *l);
 uint64_t listener_holders_unlisted(const struct listener *l, const struct holder_list *list);
 void holder_list_done(struct holder_list *list);
 
+/* Whether it has sockets of which nobody knows whose they are: of those that are
+ * not followed it is only told where they are all of one user. */
+bool listener_has_strangers(const struct listener *l);
+
+/* Of holders one who uses the listener rather than only keeps it for others. NULL
+ * where nobody is known. */
+const struct holder *holder_list_first(const struct holder_list *list);
+
 /* The worst of what was found out about the owners of its sockets. */
 enum sight listener_sight(const struct listener *l);
 

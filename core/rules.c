@@ -303,7 +303,7 @@ const struct verdict *rules_judge(const struct inventory *inv, const struct poli
     if (r == 0)
         r = judge_services(&ev);
     /* What is denied comes first, so that nothing else takes its room. */
-    if (r == 0)
+    if (r == 0 && policy->deny_count > 0)
         r = judge_each(&ev, judge_denied);
     if (r == 0)
         r = judge_each(&ev, judge_other);

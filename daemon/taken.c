@@ -39,15 +39,6 @@ static bool is_told(const struct listener *l)
     return owners && owners->sight != SIGHT_NOT_YET && !owner_set_awaits_name(owners);
 }
 
-/* Who uses it rather than only keeps it for others; NULL where nobody is seen. */
-static const struct holder *first_of(const struct holder_list *holders)
-{
-    for (size_t i = 0; i < holders->count; i++)
-        if (!holder_is_activator(holders->items[i]))
-            return holders->items[i];
-    return holders->count > 0 ? holders->items[0] : NULL;
-}
-
 static void write_names(const struct listener *l, enum owner_name which, const char *before, struct buf *out)
 {
     if (!listener_next_name(l, which, NULL))
@@ -62,7 +53,7 @@ static void write_owner(const struct listener *l, struct buf *out)
     const struct holder *first;
 
     out->failed |= listener_holders(l, &holders) < 0;
-    first = first_of(&holders);
+    first = holder_list_first(&holders);
     buf_str(out, " (held by ");
     if (first)
         buf_fmt(out, "%s[%u], ", *first->process ? first->process : "-", first->pid);

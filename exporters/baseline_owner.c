@@ -30,7 +30,7 @@ static bool is_known(const struct group *g)
     for (size_t i = 0; i < g->count; i++) {
         const struct listener *l = g->items[i];
 
-        if (l->followed == 0 || (l->followed < l->sockets && !l->uid_known))
+        if (l->followed == 0 || listener_has_strangers(l))
             return false;
         for (uint32_t k = 0; k < l->followed; k++)
             if (!l->members[k].owners)

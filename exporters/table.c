@@ -62,17 +62,11 @@ struct rows {
     bool has_note, has_exe;
 };
 
-/* Of those who hold a listener, which are then in t->holders, who uses it rather
- * than only keeps it for others; NULL where nobody is known. */
+/* Of those who hold a listener, which are then in t->holders, who is told. */
 static const struct holder *first_holder(struct rows *t, const struct listener *l)
 {
-    const struct holder_list *holders = &t->holders;
-
     t->grid.text.failed |= listener_holders(l, &t->holders) < 0; /* which leaves none */
-    for (size_t i = 0; i < holders->count; i++)
-        if (!holder_is_activator(holders->items[i]))
-            return holders->items[i];
-    return holders->count > 0 ? holders->items[0] : NULL;
+    return holder_list_first(&t->holders);
 }
 
 /* Whether something is known of the one user whose sockets these are. */
