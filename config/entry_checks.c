@@ -97,7 +97,6 @@ static void report_pair(const struct policy *policy, const struct entry_pair *pa
                         const struct schema_reporter *to)
 {
     const struct expect *earlier = &policy->expects[pair->earlier], *e = &policy->expects[pair->later];
-
     char where[SCHEMA_STANDS_MAX];
 
     to->stands(to->arg, "expect", pair->earlier, "name", where);
@@ -128,9 +127,7 @@ int entry_checks_expects(const void *base, const struct schema_reporter *to)
     return 0;
 }
 
-/* Which space of an index tells how many entries a listener is compared with. */
-typedef uint32_t space_fn(const struct matcher *match);
-
+/* Of an index that tells how many entries a listener is compared with. */
 enum { SPACE_ALL, SPACE_LISTED, SPACE_NONE };
 
 /* Entries that ask for one address are told apart by it; all others on a port, and
@@ -210,8 +207,8 @@ static bool covers_owner(const struct owner_pattern *denied, const struct owner_
 /* Whether wherever the one may be the other is, too. */
 static bool covers_place(const struct matcher *denied, const struct matcher *expected)
 {
-    bool loopback = matcher_scope(expected) == WANT_LOOPBACK, all_asked_for = expected->address_count > 0;
-    bool beyond = expected->address_count > 0 ? !loopback : expected->scope == WANT_PUBLIC;
+    bool addressed = expected->address_count > 0;
+    bool all_asked_for = addressed, beyond = addressed || expected->scope == WANT_PUBLIC;
 
     for (size_t i = 0; i < expected->address_count; i++) {
         all_asked_for &= matcher_asks_for(denied, &expected->addresses[i]);
@@ -219,7 +216,12 @@ static bool covers_place(const struct matcher *denied, const struct matcher *exp
     }
     if (denied->address_count > 0)
         return all_asked_for;
-    return denied->scope == WANT_ANY || (denied->scope == WANT_LOOPBACK ? loopback : beyond);
+    switch (denied->scope) {
+    case WANT_ANY: return true;
+    case WANT_PUBLIC: return beyond;
+    case WANT_LOOPBACK: break;
+    }
+    return matcher_scope(expected) == WANT_LOOPBACK;
 }
 
 /* The first deny entry that leaves an expected service no place on a port. */

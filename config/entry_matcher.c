@@ -140,8 +140,7 @@ static int parse_protocol(void *field, const char *text)
     return 0;
 }
 
-/* One is written without brackets. */
-static void print_protocols(const void *field, struct buf *out)
+void entry_protocols_print(const void *field, struct buf *out)
 {
     const struct matcher match = {.protocols = *(const unsigned *)field};
     bool several = protocols_count(match.protocols) > 1;
@@ -206,7 +205,7 @@ static int parse_address(void *field, const char *text)
     return 0;
 }
 
-static void print_addresses(const void *field, struct buf *out)
+void entry_addresses_print(const void *field, struct buf *out)
 {
     const struct matcher *match = field;
     bool several = match->address_count > 1;
@@ -275,7 +274,7 @@ const struct schema_key entry_keys_matcher[] = {
      .one_will_do = true,
      .clear = clear_protocols,
      .parse = parse_protocol,
-     .print = print_protocols},
+     .print = entry_protocols_print},
     {.name = "scope",
      .type = SCHEMA_TEXT,
      .offset = offsetof(struct matcher, scope),
@@ -290,7 +289,7 @@ const struct schema_key entry_keys_matcher[] = {
      .one_will_do = true,
      .clear = clear_addresses,
      .parse = parse_address,
-     .print = print_addresses,
+     .print = entry_addresses_print,
      .is_set = addresses_are_set},
     {.name = "unit",
      .type = SCHEMA_TEXT,

@@ -7,6 +7,11 @@
 
 extern const struct schema_key entry_keys_matcher[]; /* of a struct matcher */
 
+/* Print the protocols, as a mask of 1 << protocol, and the addresses of a struct
+ * matcher, of which it has some: one alone, or a list. */
+void entry_protocols_print(const void *protocols, struct buf *out);
+void entry_addresses_print(const void *match, struct buf *out);
+
 /* Reads a text that stands in one line of every output: UTF-8 without control
  * characters. Returns 0 or -EINVAL. */
 int entry_text_parse(char *field, size_t size, const char *text);

@@ -1,5 +1,5 @@
 #include "exporters/baseline.h"
-#include "config/schema.h"
+#include "config/entry_matcher.h"
 #include "core/coverage.h"
 #include "exporters/baseline_plan.h"
 
@@ -64,44 +64,17 @@ static void print_text(const char *key, const char *value, struct buf *out)
     buf_char(out, ';');
 }
 
-/* One alone, or a list. */
-static void begin_values(const char *key, size_t count, struct buf *out)
-{
-    buf_fmt(out, " %s = %s", key, count > 1 ? "[ " : "");
-}
-
-static void end_values(size_t count, struct buf *out)
-{
-    buf_str(out, count > 1 ? " ];" : ";");
-}
-
-static void print_protocols(const struct baseline_entry *e, struct buf *out)
-{
-    size_t count = 0, printed = 0;
-
-    for (int p = 0; p < PROTOCOL_COUNT; p++)
-        count += e->protocols >> p & 1;
-    begin_values("protocol", count, out);
-    for (int p = 0; p < PROTOCOL_COUNT; p++)
-        if (e->protocols >> p & 1)
-            buf_fmt(out, "%s\"%s\"", printed++ > 0 ? ", " : "", protocol_name((enum protocol)p));
-    end_values(count, out);
-}
-
 static void print_place(const struct baseline_entry *e, struct buf *out)
 {
-    char address[IP_ADDR_TEXT_MAX];
+    const struct matcher match = {.addresses = e->addresses, .address_count = e->address_count};
 
     if (e->address_count == 0) {
         print_text("scope", want_scope_name(e->scope), out);
         return;
     }
-    begin_values("address", e->address_count, out);
-    for (size_t i = 0; i < e->address_count; i++) {
-        ip_addr_format(&e->addresses[i], address);
-        buf_fmt(out, "%s\"%s\"", i > 0 ? ", " : "", address);
-    }
-    end_values(e->address_count, out);
+    buf_str(out, " address = ");
+    entry_addresses_print(&match, out);
+    buf_char(out, ';');
 }
 
 static void print_entry(const struct baseline *b, const struct baseline_entry *e, struct buf *out)
@@ -113,7 +86,9 @@ static void print_entry(const struct baseline *b, const struct baseline_entry *e
         buf_fmt(out, " port = %u;", e->port);
     if (e->kernel_chosen)
         buf_str(out, " kernel_chosen = true;");
-    print_protocols(e, out);
+    buf_str(out, " protocol = ");
+    entry_protocols_print(&e->protocols, out);
+    buf_char(out, ';');
     print_place(e, out);
     print_text("process", e->owner.process, out);
     print_text("user", e->owner.user, out);

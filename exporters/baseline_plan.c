@@ -367,11 +367,8 @@ static void join_alike(struct baseline_plan *plan)
 
 static bool is_taken(const struct policy *policy, const struct baseline_entry *e)
 {
-    const struct expect *other;
-
-    for (size_t i = 0; (other = policy_named(policy, e->name, i)); i++)
-        if ((matcher_protocols(&other->match) & e->protocols) &&
-            port_ranges_contain(other->match.ports, other->match.port_count, e->port))
+    for (int p = 0; p < PROTOCOL_COUNT; p++)
+        if (e->protocols >> p & 1 && policy_service(policy, e->name, (enum protocol)p, e->port))
             return true;
     return false;
 }
