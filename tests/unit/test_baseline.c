@@ -1,6 +1,6 @@
 #include "exporters/baseline.h"
 #include "tests/unit/judged.h"
-#include "tests/unit/rows.h"
+#include "tests/unit/owned.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -11,44 +11,8 @@ enum { SOCKETS_MAX = 12, HOLDERS_TEXT_MAX = 256 };
 #define SSHD  "0:root:ssh.service", "733:sshd:root:ssh.service"
 #define MYSQL "112:mysql:mariadb.service", "812:mariadbd:mysql:mariadb.service"
 
-/* A socket as row_of() reads it, and its owners as owners_of() does; holders
- * NULL: nobody could be seen. */
-struct owned {
-    const char *socket, *maker, *holders;
-};
-
 static const struct own_sockets no_own;
 static const struct port_range local_ports = {32768, 60999};
-
-static const struct listener_table *table_of(const struct owned *sockets, size_t count)
-{
-    struct listener_builder *b = new_builder(1000);
-    struct owner_set *sets[SOCKETS_MAX];
-    const struct listener_table *t;
-
-    assert_non_null(b);
-    assert_in_range(count, 0, SOCKETS_MAX);
-    for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
-    for (size_t i = 0; i < count; i++) {
-        struct listener_row row = row_of(sockets[i].socket);
-
-        sets[i] = owners_of(sockets[i].maker, sockets[i].holders ? sockets[i].holders : "");
-        if (!sockets[i].holders)
-            sets[i]->sight = SIGHT_HIDDEN;
-        row.cookie = i + 1;
-        row.choice_untold = row.protocol == PROTOCOL_SCTP; /* as the kernel is */
-        row.owners = sets[i];
-        row.uid = sets[i]->uid;
-        assert_int_equal(listener_builder_add(b, &row), 0);
-    }
-    t = seal_all(b);
-    assert_non_null(t);
-    listener_builder_free(b);
-    for (size_t i = 0; i < count; i++)
-        owner_set_unref(sets[i]);
-    return t;
-}
 
 /* The configuration that a text says. Returns owned. */
 static struct config *load(const char *text)
@@ -126,9 +90,10 @@ static const struct listener_table *table_without_holders(const struct owned *so
 {
     struct owned hidden[SOCKETS_MAX];
 
+    assert_in_range(count, 0, SOCKETS_MAX);
     for (size_t i = 0; i < count; i++)
         hidden[i] = (struct owned){sockets[i].socket, sockets[i].maker, NULL};
-    return table_of(hidden, count);
+    return owned_table(hidden, count);
 }
 
 /* What is made of sockets, from the list of expect entries on. Nothing is wrong by
@@ -136,7 +101,7 @@ static const struct listener_table *table_without_holders(const struct owned *so
 static void assert_made(const struct owned *sockets, size_t count, const struct making *how,
                         const char *wanted)
 {
-    const struct listener_table *t = table_of(sockets, count),
+    const struct listener_table *t = owned_table(sockets, count),
                                 *hidden = table_without_holders(sockets, count);
     struct buf text;
     const char *entries;
@@ -317,7 +282,7 @@ static void only_what_no_entry_is_about_is_added(void **state)
                   " { name = \"gone\"; port = 1; severity = \"info\"; } );"
                   "allow = ( { ports = \"22\"; } ); deny = ( { ports = \"4444\"; } ); unexpected: { };",
     };
-    const struct listener_table *t = table_of(servers, ARRAY_LENGTH(servers));
+    const struct listener_table *t = owned_table(servers, ARRAY_LENGTH(servers));
     struct buf text;
 
     (void)state;
@@ -361,7 +326,7 @@ static void a_name_that_is_taken_is_not_taken_again(void **state)
                                            {"192.0.2.1:3306", MYSQL},
                                            {"192.0.2.2:3306", MYSQL},
                                            {"0.0.0.0:22", SSHD}};
-    const struct listener_table *t = table_of(sockets, ARRAY_LENGTH(sockets));
+    const struct listener_table *t = owned_table(sockets, ARRAY_LENGTH(sockets));
     struct buf text;
 
     (void)state;
@@ -379,7 +344,7 @@ static void a_name_that_is_taken_is_not_taken_again(void **state)
 static bool is_said_to_change(const char *socket, struct port_range range)
 {
     const struct owned sockets[] = {{socket, "1000:bob:", "9:x:bob:"}};
-    const struct listener_table *t = table_of(sockets, 1);
+    const struct listener_table *t = owned_table(sockets, 1);
     struct buf text;
     const struct making how = {.own = &no_own, .range = range};
     bool is_said;
@@ -537,7 +502,7 @@ static void a_service_with_a_name_may_change_its_port_as_well(void **state)
 static void our_own_sockets_need_no_entry(void **state)
 {
     static const struct owned sockets[] = {{"127.0.0.1:10066", "0:root:", "5:sockwatch:root:"}};
-    const struct listener_table *t = table_of(sockets, 1);
+    const struct listener_table *t = owned_table(sockets, 1);
     size_t count;
     uint64_t cookie = listener_table_all(t, &count)->members[0].cookie;
     const struct own_sockets own = {&cookie, 1};
@@ -603,7 +568,7 @@ static void whatever_listens_is_fine_by_its_baseline(void **state)
         struct owned sockets[SOCKETS_MAX];
         char names[SOCKETS_MAX][64];
         size_t count = pick_sockets(&seed, sockets, names);
-        const struct listener_table *t = table_of(sockets, count);
+        const struct listener_table *t = owned_table(sockets, count);
         const struct listener_table *hidden = table_without_holders(sockets, count);
         const struct making how = {.own = &no_own, .range = local_ports, .with_process = run % 2 == 0};
         struct buf text;
@@ -628,7 +593,8 @@ static void what_is_added_to_a_baseline_makes_nothing_unexpected(void **state)
         struct owned sockets[SOCKETS_MAX];
         char names[SOCKETS_MAX][64];
         size_t count = pick_sockets(&seed, sockets, names);
-        const struct listener_table *all = table_of(sockets, count), *some = table_of(sockets, count / 2);
+        const struct listener_table *all = owned_table(sockets, count),
+                                    *some = owned_table(sockets, count / 2);
         struct making how = usual;
         struct buf before, after;
         const struct verdict *v;

@@ -1,15 +1,9 @@
 /* What entries of a configuration say, from their text to the verdict. */
 #include "tests/unit/config_files.h"
 #include "tests/unit/judged.h"
-#include "tests/unit/rows.h"
+#include "tests/unit/owned.h"
 
 enum { SOCKETS_MAX = 4, FINDINGS_TEXT_MAX = 4096 };
-
-/* A socket, who made it and who holds it, as owners_of() reads it; none without
- * a maker. */
-struct owned {
-    const char *socket, *maker, *holders;
-};
 
 #define MYSQL   "999:mysql:mariadb.service", "812:mariadbd:mysql:mariadb.service:/usr/sbin/mariadbd"
 #define NC      "1000:eve:session-3.scope", "666:nc:eve:session-3.scope:/usr/bin/nc"
@@ -17,42 +11,6 @@ struct owned {
 #define SYSTEMD "0:root:init.scope", "1:systemd:root:init.scope:/usr/lib/systemd/systemd"
 #define UNSEEN  "0:root:", NULL
 #define OF_EVE  "1000:eve:session-3.scope", NULL
-
-static struct owner_set *make_owners(const struct owned *o)
-{
-    struct owner_set *set;
-
-    if (!o->maker)
-        return NULL;
-    set = owners_of(o->maker, o->holders ? o->holders : "");
-    if (!o->holders)
-        set->sight = SIGHT_HIDDEN;
-    return set;
-}
-
-static const struct listener_table *table_of(const struct owned *sockets)
-{
-    struct listener_builder *b = new_builder(1000);
-    struct owner_set *sets[SOCKETS_MAX] = {NULL};
-    const struct listener_table *t;
-
-    assert_non_null(b);
-    for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
-    for (size_t i = 0; i < SOCKETS_MAX && sockets[i].socket; i++) {
-        struct listener_row row = row_of(sockets[i].socket);
-
-        row.cookie = i + 1;
-        row.owners = sets[i] = make_owners(&sockets[i]);
-        assert_int_equal(listener_builder_add(b, &row), 0);
-    }
-    t = seal_all(b);
-    listener_builder_free(b);
-    assert_non_null(t);
-    for (size_t i = 0; i < SOCKETS_MAX; i++)
-        owner_set_unref(sets[i]);
-    return t;
-}
 
 /* "critical UnexpectedListener(0.0.0.0:4444) warning NotListening?(mysql:3306)" */
 static void findings_text(const struct verdict *v, char ret_text[static FINDINGS_TEXT_MAX])
@@ -89,7 +47,7 @@ static const struct verdict *judge(struct fixture *f, const struct entry_case *c
     const struct verdict *v;
 
     assert_loads(f, c->config);
-    space.listeners = table_of(c->sockets);
+    space.listeners = owned_table(c->sockets, SOCKETS_MAX);
     v = judge_space(&space, &f->config->policy, &none);
     assert_non_null(v);
     listener_table_unref(space.listeners);

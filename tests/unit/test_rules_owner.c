@@ -2,7 +2,7 @@
 #include "core/rules.h"
 #include "core/text.h"
 #include "tests/unit/judged.h"
-#include "tests/unit/rows.h"
+#include "tests/unit/owned.h"
 #include "tests/unit/unit.h"
 
 enum { FINDINGS_TEXT_MAX = 1024, SOCKETS_MAX = 4 };
@@ -14,59 +14,6 @@ enum { FINDINGS_TEXT_MAX = 1024, SOCKETS_MAX = 4 };
 
 static const struct own_sockets no_own;
 static struct port_range port_3306[] = {{3306, 3306}};
-
-/* A socket, who made it and who holds it, as rows.h reads both; holders NULL:
- * nobody could be seen, NOT_YET: nobody was by now. maker NULL: nobody looks; a
- * uid with "?" behind it: the name is asked for. */
-struct owned {
-    const char *socket, *maker, *holders;
-};
-
-static const char not_yet[] = "not yet", late[] = "late";
-
-static struct owner_set *make_owners(const struct owned *o)
-{
-    struct owner_set *set;
-
-    if (!o->maker)
-        return NULL;
-    if (o->holders == not_yet || o->holders == late) {
-        set = owners_of(o->maker, "");
-        set->sight = o->holders == late ? SIGHT_LATE : SIGHT_NOT_YET;
-        return set;
-    }
-    set = owners_of(o->maker, o->holders ? o->holders : "");
-    if (!o->holders)
-        set->sight = SIGHT_HIDDEN;
-    set->user_awaited = strstr(o->maker, "?:") != NULL;
-    return set;
-}
-
-/* All classes are seen. */
-static const struct listener_table *table_of(const struct owned *sockets)
-{
-    struct listener_builder *b = new_builder(1000);
-    struct owner_set *sets[SOCKETS_MAX] = {NULL};
-    const struct listener_table *t;
-
-    assert_non_null(b);
-    for (int i = 0; i < PROTOCOL_COUNT; i++)
-        listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
-    for (size_t i = 0; i < SOCKETS_MAX && sockets[i].socket; i++) {
-        struct listener_row row = row_of(sockets[i].socket);
-
-        row.cookie = i + 1;
-        row.owners = sets[i] = make_owners(&sockets[i]);
-        row.uid = sets[i] ? sets[i]->uid : 0;
-        assert_int_equal(listener_builder_add(b, &row), 0);
-    }
-    t = seal_all(b);
-    listener_builder_free(b);
-    assert_non_null(t);
-    for (size_t i = 0; i < SOCKETS_MAX; i++)
-        owner_set_unref(sets[i]);
-    return t;
-}
 
 /* Takes t. */
 static const struct verdict *judge_table(const struct listener_table *t, const struct policy *policy)
@@ -85,7 +32,7 @@ static const struct verdict *judge(const struct owned *sockets, struct policy *p
     const struct verdict *v;
 
     assert_int_equal(policy_seal(policy), 0);
-    v = judge_table(table_of(sockets), policy);
+    v = judge_table(owned_table(sockets, SOCKETS_MAX), policy);
     policy_unseal(policy);
     return v;
 }
