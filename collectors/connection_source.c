@@ -18,19 +18,19 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
 {
     const struct source *s = arg;
     const struct connections *c = s->state;
-    uint16_t port;
-    uint8_t state;
-    int r = inet_diag_parse_state(msg, &port, &state);
+    struct connection connection;
+    int r = inet_diag_parse_connection(msg, &connection);
 
     if (r == 0)
-        r = conn_counter_add(s->shared->counter, c->protocol, port, state);
+        r = conn_counter_add(s->shared->counter, c->protocol, &connection);
     return r == -EINVAL ? -EBADMSG : r;
 }
 
 static int on_raw(void *arg, const struct proc_raw_row *raw)
 {
     const struct source *s = arg;
-    int r = conn_counter_add(s->shared->counter, PROTOCOL_RAW, raw->protocol, raw->state);
+    const struct connection connection = {.local_port = raw->protocol, .state = raw->state};
+    int r = conn_counter_add(s->shared->counter, PROTOCOL_RAW, &connection);
 
     return r == -EINVAL ? -EBADMSG : r;
 }

@@ -121,14 +121,28 @@ static const struct inet_diag_msg *reply_head(const struct nlmsghdr *msg)
     return head->idiag_family == AF_INET || head->idiag_family == AF_INET6 ? head : NULL;
 }
 
-int inet_diag_parse_state(const struct nlmsghdr *msg, uint16_t *ret_port, uint8_t *ret_state)
+static struct ip_addr reply_address(const struct inet_diag_msg *head, const void *bytes)
+{
+    struct ip_addr address = {.version = head->idiag_family == AF_INET ? 4 : 6};
+
+    memcpy(address.bytes, bytes, address.version == 4 ? 4 : 16);
+    return address;
+}
+
+int inet_diag_parse_connection(const struct nlmsghdr *msg, struct connection *ret_connection)
 {
     const struct inet_diag_msg *head = reply_head(msg);
 
     if (!head)
         return -EBADMSG;
-    *ret_port = ntohs(head->id.idiag_sport);
-    *ret_state = head->idiag_state;
+    *ret_connection = (struct connection){
+        .local = reply_address(head, head->id.idiag_src),
+        .remote = reply_address(head, head->id.idiag_dst),
+        .local_port = ntohs(head->id.idiag_sport),
+        .remote_port = ntohs(head->id.idiag_dport),
+        .state = head->idiag_state,
+        .inode = head->idiag_inode,
+    };
     return 0;
 }
 
@@ -188,7 +202,7 @@ int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
     if (!head)
         return -EBADMSG;
     row = (struct inet_diag_row){
-        .address.version = head->idiag_family == AF_INET ? 4 : 6,
+        .address = reply_address(head, head->id.idiag_src),
         .port = ntohs(head->id.idiag_sport),
         .state = head->idiag_state,
         .ifindex = head->id.idiag_if,
@@ -198,7 +212,6 @@ int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
         .uid = head->idiag_uid,
         .inode = head->idiag_inode,
     };
-    memcpy(row.address.bytes, head->id.idiag_src, row.address.version == 4 ? 4 : 16);
     take_attributes((const char *)(head + 1), mnl_nlmsg_get_payload_len(msg) - sizeof *head, &row);
     *ret_row = row;
     return 0;

@@ -6,7 +6,7 @@
 #ifndef SOCKWATCH_COLLECTORS_INET_DIAG_PARSE_H
 #define SOCKWATCH_COLLECTORS_INET_DIAG_PARSE_H
 
-#include "core/net.h"
+#include "core/connection.h"
 
 #include <linux/netlink.h>
 
@@ -66,8 +66,8 @@ size_t inet_diag_request(const struct inet_diag_query *query, uint32_t sequence,
  * family that was not asked for. Attributes of the wrong length count as absent. */
 int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row);
 
-/* Only local port and state, for counting. Returns as inet_diag_parse(). */
-int inet_diag_parse_state(const struct nlmsghdr *msg, uint16_t *ret_port, uint8_t *ret_state);
+/* Only what connections are counted by. Returns as inet_diag_parse(). */
+int inet_diag_parse_connection(const struct nlmsghdr *msg, struct connection *ret_connection);
 
 /* Handles one message of a dump. Returns 0; -EBADMSG: malformed, counted and
  * passed over; any other error ends the dump. msg is borrowed. */

@@ -65,9 +65,11 @@ static int plane_allocate(struct plane *plane)
 static const size_t mark = 0;
 _Static_assert(STATE_ESTABLISHED > 0, "slot 0 must be free for the mark");
 
-int conn_counter_add(struct conn_counter *c, enum protocol protocol, uint16_t port, uint8_t state)
+int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection)
 {
     struct plane *plane = &c->planes[protocol];
+    uint16_t port = connection->local_port;
+    uint8_t state = connection->state;
     int r;
 
     if (state < STATE_ESTABLISHED || state >= STATE_COUNT)

@@ -7,7 +7,7 @@
 #ifndef SOCKWATCH_CORE_CONN_TABLE_H
 #define SOCKWATCH_CORE_CONN_TABLE_H
 
-#include "core/net.h"
+#include "core/connection.h"
 
 struct conn_counter;
 struct conn_table;
@@ -16,9 +16,9 @@ struct conn_table;
 struct conn_counter *conn_counter_new(void);
 void conn_counter_free(struct conn_counter *c);
 
-/* Counts one socket. Returns 0, -EINVAL when state is not one of enum
+/* Counts one socket. Returns 0, -EINVAL when its state is not one of enum
  * sock_state, which a newer kernel may send, or -ENOMEM; nothing is counted then. */
-int conn_counter_add(struct conn_counter *c, enum protocol protocol, uint16_t port, uint8_t state);
+int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection);
 
 /* Forgets what was counted for a protocol whose dump failed half-way. */
 void conn_counter_reset(struct conn_counter *c, enum protocol protocol);

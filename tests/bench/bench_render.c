@@ -16,6 +16,7 @@
 #include "tests/bench/bench.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/looks.h"
+#include "tests/unit/counted.h"
 
 enum { LISTENERS_FEW = 60, LISTENERS_MAX = 60000, FIRST_PORT = 1024, CONNECTIONS_EACH = 3 };
 
@@ -108,8 +109,8 @@ static const struct conn_table *make_connections(size_t listeners)
     if (!counter)
         die("memory");
     for (size_t i = 0; i < listeners * CONNECTIONS_EACH; i++)
-        if (conn_counter_add(counter, PROTOCOL_TCP, (uint16_t)(FIRST_PORT + i / CONNECTIONS_EACH),
-                             STATE_ESTABLISHED) < 0)
+        if (count_socket(counter, PROTOCOL_TCP, (uint16_t)(FIRST_PORT + i / CONNECTIONS_EACH),
+                         STATE_ESTABLISHED) < 0)
             die("connection");
     conn_counter_complete(counter, PROTOCOL_TCP);
     table = conn_counter_seal(counter);

@@ -13,6 +13,7 @@
 #include "tests/unit/judged.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/counted.h"
 
 #include <stdio.h>
 
@@ -122,7 +123,7 @@ static inline void scene_count(struct scene *s, enum protocol protocol, uint16_t
                                unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(conn_counter_add(s->counter, protocol, port, (uint8_t)state), 0);
+        assert_int_equal(count_socket(s->counter, protocol, port, (uint8_t)state), 0);
     conn_counter_complete(s->counter, protocol);
 }
 

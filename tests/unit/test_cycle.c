@@ -3,6 +3,7 @@
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/counted.h"
 
 /* The collectors of these tests hand out what they are given next. */
 static struct machine {
@@ -162,7 +163,7 @@ static const struct conn_table *connected(unsigned count)
 
     assert_non_null(c);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(conn_counter_add(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
+        assert_int_equal(count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
     conn_counter_complete(c, PROTOCOL_TCP);
     t = conn_counter_seal(c);
     assert_non_null(t);

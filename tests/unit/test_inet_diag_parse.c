@@ -592,7 +592,7 @@ static void a_dump_in_one_datagram_is_read_to_its_end(void **state)
     }
 }
 
-/* The port and state that counting gets. */
+/* What counting gets. */
 struct counted {
     const struct dump *dump;
     size_t count;
@@ -601,16 +601,19 @@ struct counted {
 static int check_counted(void *arg, const struct nlmsghdr *msg)
 {
     struct counted *counted = arg;
-    uint16_t port = 0;
-    uint8_t state = 0;
+    struct connection connection;
+    struct inet_diag_row row;
 
-    assert_int_equal(inet_diag_parse_state(msg, &port, &state), 0);
-    assert_int_equal(port, counted->dump->expected[counted->count++].port);
-    assert_int_equal(state, counted->dump->state);
+    assert_int_equal(inet_diag_parse_connection(msg, &connection), 0);
+    assert_int_equal(inet_diag_parse(msg, &row), 0);
+    assert_int_equal(connection.local_port, counted->dump->expected[counted->count++].port);
+    assert_int_equal(ip_addr_compare(&connection.local, &row.address), 0);
+    assert_int_equal(connection.inode, row.inode);
+    assert_int_equal(connection.state, counted->dump->state);
     return 0;
 }
 
-static void counting_gets_port_and_state_of_each_socket(void **state)
+static void counting_gets_address_port_and_state_of_each_socket(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(dumps); i++) {
@@ -705,15 +708,14 @@ static void a_row_that_says_it_is_shorter_keeps_its_fixed_part_or_is_malformed(v
             uint8_t *copy = malloc(cut);
             struct inet_diag_row row;
             const struct nlmsghdr *msg = (const void *)copy;
-            uint16_t port;
-            uint8_t row_state;
+            struct connection connection;
             int r = cut < ROW_HEAD ? -EBADMSG : 0;
 
             assert_non_null(copy);
             memcpy(copy, d->rows, cut);
             memcpy(copy, &cut, sizeof cut);
             assert_int_equal(inet_diag_parse(msg, &row), r);
-            assert_int_equal(inet_diag_parse_state(msg, &port, &row_state), r);
+            assert_int_equal(inet_diag_parse_connection(msg, &connection), r);
             if (cut == length)
                 assert_row(&row, &d->expected[0], d->state);
             else if (r == 0)
@@ -1089,7 +1091,7 @@ int main(void)
         cmocka_unit_test(request_with_memory_differs_in_one_bit),
         cmocka_unit_test(each_dump_yields_its_sockets),
         cmocka_unit_test(a_dump_in_one_datagram_is_read_to_its_end),
-        cmocka_unit_test(counting_gets_port_and_state_of_each_socket),
+        cmocka_unit_test(counting_gets_address_port_and_state_of_each_socket),
         cmocka_unit_test(a_missing_handler_is_unsupported_however_the_kernel_says_it),
         cmocka_unit_test(a_cut_dump_is_never_complete_and_loses_no_whole_row),
         cmocka_unit_test(a_cut_end_of_a_dump_is_never_the_end),

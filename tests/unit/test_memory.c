@@ -10,6 +10,7 @@
 #include "tests/unit/refuse.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/counted.h"
 
 #include <inttypes.h>
 
@@ -111,7 +112,7 @@ static int collect_connections(struct conn_counter *c, const struct look *look)
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
         conn_counter_reset(c, (enum protocol)i);
     for (uint16_t port = 1; r == 0 && port <= look->connections; port++)
-        r = conn_counter_add(c, port % 2 ? PROTOCOL_TCP : PROTOCOL_UDP, port, STATE_ESTABLISHED);
+        r = count_socket(c, port % 2 ? PROTOCOL_TCP : PROTOCOL_UDP, port, STATE_ESTABLISHED);
     conn_counter_complete(c, PROTOCOL_TCP);
     return r;
 }
@@ -474,8 +475,8 @@ static void connections_that_were_not_sealed_are_not_counted_twice(void **state)
     (void)state;
     assert_non_null(c);
     while (!t) {
-        assert_int_equal(conn_counter_add(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
-        assert_int_equal(conn_counter_add(c, PROTOCOL_UDP, 53, STATE_CLOSE), 0);
+        assert_int_equal(count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
+        assert_int_equal(count_socket(c, PROTOCOL_UDP, 53, STATE_CLOSE), 0);
         conn_counter_complete(c, PROTOCOL_TCP);
         refuse_nth(refused + 1);
         t = conn_counter_seal(c);
@@ -499,7 +500,7 @@ static void what_a_counter_cannot_count_is_not_counted(void **state)
     assert_non_null(c);
     for (; r < 0; refused += r < 0) { /* what it got, it keeps: the next one is the first again */
         refuse_nth(refused == 0 ? 1 : 2);
-        r = conn_counter_add(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED);
+        r = count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED);
         assert_int_equal(r, refuse_stop() ? -ENOMEM : 0);
     }
     assert_true(refused > 0);

@@ -1,6 +1,7 @@
 #include "core/snapshot.h"
 #include "tests/unit/rows.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/counted.h"
 
 #include <pthread.h>
 
@@ -10,8 +11,8 @@ static const struct conn_table *connections(void)
     const struct conn_table *t;
 
     assert_non_null(c);
-    assert_int_equal(conn_counter_add(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
-    assert_int_equal(conn_counter_add(c, PROTOCOL_UDP, 53, STATE_CLOSE), 0);
+    assert_int_equal(count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
+    assert_int_equal(count_socket(c, PROTOCOL_UDP, 53, STATE_CLOSE), 0);
     conn_counter_complete(c, PROTOCOL_TCP);
     t = conn_counter_seal(c);
     assert_non_null(t);

@@ -1,0 +1,15 @@
+/* One socket that connections are counted by, as the kernel tells it. Plain data. */
+#ifndef SOCKWATCH_CORE_CONNECTION_H
+#define SOCKWATCH_CORE_CONNECTION_H
+
+#include "core/net.h"
+
+struct connection {
+    struct ip_addr local, remote; /* network byte order; may be IPv4-mapped */
+    uint16_t local_port;          /* of a raw socket the IP protocol number */
+    uint16_t remote_port;         /* 0: it is connected to nobody */
+    uint8_t state;                /* enum sock_state, or what a newer kernel invents */
+    uint32_t inode;               /* 0: no process has it yet (not accepted), or any more */
+};
+
+#endif

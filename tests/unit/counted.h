@@ -1,0 +1,15 @@
+/* Counting sockets of which only port and state matter. */
+#ifndef SOCKWATCH_TESTS_UNIT_COUNTED_H
+#define SOCKWATCH_TESTS_UNIT_COUNTED_H
+
+#include "core/conn_table.h"
+
+/* Returns as conn_counter_add(). */
+static inline int count_socket(struct conn_counter *c, enum protocol protocol, uint16_t port, uint8_t state)
+{
+    const struct connection connection = {.local_port = port, .state = state};
+
+    return conn_counter_add(c, protocol, &connection);
+}
+
+#endif
