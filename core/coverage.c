@@ -13,7 +13,7 @@ static const struct verdict *judge(const struct listener_table *table, struct po
 
     listener_table_inventory(table, &inv);
     if (policy_seal(&borrowed) == 0)
-        v = rules_judge(&inv, &borrowed, own, NULL);
+        v = rules_judge(&(struct observed){.inventory = &inv, .own = own}, &borrowed, NULL);
     policy_unseal(&borrowed);
     return v;
 }

@@ -31,6 +31,7 @@ struct note {
 
 struct evaluation {
     const struct inventory *inv;
+    const struct conn_table *connections; /* NULL: not counted yet */
     const struct policy *policy;
     const struct own_sockets *own;
     struct verdict *verdict;

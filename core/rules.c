@@ -288,11 +288,16 @@ static int judge_each(struct evaluation *ev, int (*judge)(struct evaluation *ev,
     return r;
 }
 
-const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
-                                  const struct own_sockets *own, const struct judge_bounds *bounds)
+const struct verdict *rules_judge(const struct observed *observed, const struct policy *policy,
+                                  const struct judge_bounds *bounds)
 {
     struct verdict *verdict = calloc(1, sizeof *verdict);
-    struct evaluation ev = {.inv = inv, .policy = policy, .own = own, .bounds = bounds, .verdict = verdict};
+    struct evaluation ev = {.inv = observed->inventory,
+                            .connections = observed->connections,
+                            .own = observed->own,
+                            .policy = policy,
+                            .bounds = bounds,
+                            .verdict = verdict};
     int r;
 
     assert(policy_is_sealed(policy));

@@ -9,6 +9,7 @@
 #ifndef SOCKWATCH_CORE_RULES_H
 #define SOCKWATCH_CORE_RULES_H
 
+#include "core/conn_table.h"
 #include "core/inventory.h"
 #include "core/own.h"
 #include "core/policy.h"
@@ -80,7 +81,7 @@ struct service_verdict {
 struct listener_verdict {
     bool expected;                  /* some entry expects its port */
     bool own;                       /* it is sockwatch's own, which is always allowed */
-    uint16_t rules;                 /* mask of 1 << rule: those that it breaks */
+    uint32_t rules;                 /* mask of 1 << rule: those that it breaks */
     uint8_t severities[RULE_COUNT]; /* enum severity, the worst, of each of them */
 };
 
@@ -117,15 +118,21 @@ struct judge_bounds {
 /* "NotListening", ... Static. */
 const char *rule_name(enum rule rule);
 
-/* Judges all listeners of a network namespace, whatever limits will cut.
+/* What is known of a network namespace when it is judged; all borrowed. */
+struct observed {
+    const struct inventory *inventory;    /* all its listeners, whatever limits will cut */
+    const struct own_sockets *own;        /* sockwatch's own listening sockets, which are always allowed */
+    const struct conn_table *connections; /* NULL: not counted yet */
+};
+
+/* Judges a network namespace.
  *
  * policy   sealed
- * own      sockwatch's own listening sockets, which are always allowed; borrowed
  * bounds   NULL for none
  *
  * Returns owned (a reference), or NULL when memory runs out. */
-const struct verdict *rules_judge(const struct inventory *inv, const struct policy *policy,
-                                  const struct own_sockets *own, const struct judge_bounds *bounds);
+const struct verdict *rules_judge(const struct observed *observed, const struct policy *policy,
+                                  const struct judge_bounds *bounds);
 
 /* Adds what the rules say that count over time, which use what befell each service
  * of the verdict, in their order: without this no entry uses them. Takes the

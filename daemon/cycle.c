@@ -204,11 +204,12 @@ static void judge_look(const struct cycle *c, const struct config *config, const
     const struct history_rules rules = {.services = (size_t)config->limits.history,
                                         .members = (size_t)config->limits.members,
                                         .policy = &config->policy};
+    const struct observed observed = {.inventory = c->look, .own = own, .connections = c->host.connections};
 
     ret->host.listeners = NULL;
     if (history_follow(c->history, c->look, &rules) < 0)
         return;
-    ret->verdict = rules_judge(c->look, &config->policy, own, &bounds);
+    ret->verdict = rules_judge(&observed, &config->policy, &bounds);
     if (ret->verdict)
         ret->verdict = add_past(c, config, ret->verdict);
     if (ret->verdict)

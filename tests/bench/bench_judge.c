@@ -12,6 +12,7 @@
  * is the median of the rounds' ratios. */
 #include "core/rules.h"
 #include "tests/bench/bench.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/looks.h"
 
 #include <arpa/inet.h>
@@ -141,7 +142,7 @@ static double measure_judging(struct subject *s)
     double before = own_cpu();
 
     listener_table_inventory(s->table, &inv);
-    v = rules_judge(&inv, &s->policy, &none, &bounds);
+    v = judge_inventory(&inv, &s->policy, &none, &bounds);
     before = own_cpu() - before;
     if (!v)
         die("verdict");

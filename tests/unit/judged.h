@@ -5,6 +5,16 @@
 #include "core/rules.h"
 #include "core/snapshot.h"
 
+/* Judges listeners alone. */
+static inline const struct verdict *judge_inventory(const struct inventory *inv, const struct policy *policy,
+                                                    const struct own_sockets *own,
+                                                    const struct judge_bounds *bounds)
+{
+    const struct observed observed = {.inventory = inv, .own = own};
+
+    return rules_judge(&observed, policy, bounds);
+}
+
 /* Judges all that is in a table. */
 static inline const struct verdict *judge_space(const struct space *space, const struct policy *policy,
                                                 const struct own_sockets *own)
@@ -12,7 +22,7 @@ static inline const struct verdict *judge_space(const struct space *space, const
     struct inventory inv;
 
     listener_table_inventory(space->listeners, &inv);
-    return rules_judge(&inv, policy, own, NULL);
+    return judge_inventory(&inv, policy, own, NULL);
 }
 
 #endif

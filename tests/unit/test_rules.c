@@ -693,7 +693,7 @@ static const struct verdict *judge_unread(const char *sockets, struct policy *po
     assert_int_equal(policy_seal(policy), 0);
     listener_table_inventory(t, &inv);
     inv.classes[PROTOCOL_TCP].unread = 5;
-    v = rules_judge(&inv, policy, &no_own, NULL);
+    v = judge_inventory(&inv, policy, &no_own, NULL);
     assert_non_null(v);
     listener_table_unref(t);
     listener_builder_free(b);
@@ -790,7 +790,7 @@ static void findings_about_listeners_are_bounded_for_each_user(void **state)
     }
     assert_int_equal(policy_seal(&policy), 0);
     assert_int_equal(finish_look(b, &limits, &policy, NULL, NULL, &inv), 0);
-    v = rules_judge(&inv, &policy, &no_own, &bounds);
+    v = judge_inventory(&inv, &policy, &no_own, &bounds);
     assert_non_null(v);
     for (size_t i = 0; i < v->count; i++) {
         of_user += v->findings[i].key.port < 2000;

@@ -1,4 +1,5 @@
 #include "core/windows.h"
+#include "tests/unit/judged.h"
 #include "tests/unit/policies.h"
 #include "tests/unit/random.h"
 #include "tests/unit/refuse.h"
@@ -85,7 +86,7 @@ static const struct verdict *host_look(struct host *h, const char *sockets)
         add_rows(h->builder, sockets, 1000000);
     assert_int_equal(finish_look(h->builder, &limits, &h->policy, NULL, h->history, &inv), 0);
     assert_int_equal(history_follow(h->history, &inv, &rules), 0);
-    return rules_judge(&inv, &h->policy, &no_own, NULL);
+    return judge_inventory(&inv, &h->policy, &no_own, NULL);
 }
 
 static void host_show(struct host *h, const struct verdict *v)
