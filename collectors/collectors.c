@@ -347,14 +347,15 @@ void collectors_step(struct collectors *c, const struct budget *budget)
     }
 }
 
-int collectors_take_connections(struct collectors *c, const struct conn_table **ret)
+int collectors_take_connections(struct collectors *c, const struct conn_choice *choice,
+                                const struct conn_table **ret)
 {
     const struct conn_table *table;
 
     if (!c->shared.counted)
         return 0;
     c->shared.counted = false;
-    table = conn_counter_seal(c->shared.counter);
+    table = conn_counter_seal(c->shared.counter, choice);
     if (!table)
         return -ENOMEM;
     *ret = table;

@@ -64,11 +64,13 @@ void collectors_step(struct collectors *c, const struct budget *budget);
 
 /* Takes the connections once they are counted.
  *
+ * choice   which remote ports are told one by one
  * ret   returns owned (a reference); filled when 1 is returned
  *
  * Returns 1, 0 when they are not counted yet, or -ENOMEM: this count is lost.
  * What could not be read is not complete in the table. */
-int collectors_take_connections(struct collectors *c, const struct conn_table **ret);
+int collectors_take_connections(struct collectors *c, const struct conn_choice *choice,
+                                const struct conn_table **ret);
 
 /* The last run of every source; the array has COLLECTOR_RUNS_MAX places.
  * Returns their number. */

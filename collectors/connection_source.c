@@ -73,14 +73,30 @@ static void close_connections(struct source *s)
     free(c);
 }
 
+/* Says who listened at the last poll. A datagram socket whose port the kernel chose
+ * is a client's, unless an entry expects it. */
+static void note_listeners(struct conn_counter *counter, const struct inventory *inv)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        for (int i = 0; i < INVENTORY_PARTS; i++) {
+            const struct inventory_part *part = &inv->parts[protocol][i];
+
+            for (const struct listener *l = part->listeners; l < part->listeners + part->count; l++)
+                if (i == 0 || !l->auto_port || !protocol_is_datagram((enum protocol)protocol))
+                    conn_counter_listen(counter, (enum protocol)protocol, l->port);
+        }
+    }
+}
+
 static int begin_connections(struct source *s, int64_t now_ms)
 {
     struct connections *c = s->state;
 
     (void)now_ms;
     class_reader_end(&c->reader);
-    for (int i = 0; i < PROTOCOL_COUNT; i++)
-        conn_counter_reset(s->shared->counter, (enum protocol)i);
+    conn_counter_begin(s->shared->counter);
+    if (s->shared->inventory)
+        note_listeners(s->shared->counter, s->shared->inventory);
     c->protocol = (enum protocol)0;
     c->is_reading = false;
     c->has_run = false;

@@ -8,6 +8,7 @@
 #define SOCKWATCH_CONFIG_CONFIG_H
 
 #include "core/buf.h"
+#include "core/conn_row.h"
 #include "core/limits.h"
 #include "core/policy.h"
 #include "core/ref.h"
@@ -22,10 +23,18 @@
 /* Addresses that serve HTTP. Each listener is compared with all of them. */
 enum { CONFIG_LISTEN_MAX = 64 };
 
+/* Remote ports whose connections are told one by one. */
+struct outbound_ports {
+    uint16_t ports[CONN_PORTS_MAX]; /* asked for */
+    size_t count;
+    int64_t top; /* and as many more, the busiest */
+};
+
 struct config {
     struct ref ref;
     int64_t poll_listeners_ms;
     int64_t poll_connections_ms;
+    struct outbound_ports outbound;
     struct ip_ports listen;
     struct policy policy; /* sealed */
     struct limits limits;

@@ -46,6 +46,7 @@ static bool has_type(const config_setting_t *setting, const struct schema_key *k
     case SCHEMA_TEXTS:
         return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST ||
                (key->one_will_do && have == CONFIG_TYPE_STRING);
+    case SCHEMA_INTS: return have == CONFIG_TYPE_ARRAY || have == CONFIG_TYPE_LIST;
     case SCHEMA_PAIRS:
     case SCHEMA_GROUP: return have == CONFIG_TYPE_GROUP;
     case SCHEMA_LIST: return have == CONFIG_TYPE_LIST;
@@ -176,6 +177,23 @@ static void load_strings(struct loader *l, const struct place *place, void *fiel
     }
 }
 
+static void load_ints(struct loader *l, const struct place *place, void *field)
+{
+    int count = config_setting_length(place->setting);
+    char expected[SCHEMA_EXPECTED_MAX];
+
+    schema_expected(place->key, expected);
+    place->key->clear(field);
+    for (int i = 0; i < count; i++) {
+        const struct place element = element_of(place, i);
+
+        if (is_number(element.setting))
+            load_int(l, &element, field);
+        else
+            report_at(l, &element, "is %s, expected a number: %s", type_text(element.setting), expected);
+    }
+}
+
 /* A pair may have any name that its put() takes. */
 static void load_pair(struct loader *l, const struct place *pair, void *field)
 {
@@ -267,6 +285,7 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     case SCHEMA_DURATION:
     case SCHEMA_TEXT: load_string(l, place, config_setting_get_string(place->setting), field); break;
     case SCHEMA_TEXTS: load_strings(l, place, field); break;
+    case SCHEMA_INTS: load_ints(l, place, field); break;
     case SCHEMA_PAIRS: load_pairs(l, place, field); break;
     case SCHEMA_GROUP:
         if (place->key->enabled_offset != 0)

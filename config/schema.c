@@ -1,5 +1,6 @@
 #include "config/schema.h"
 #include "config/config.h"
+#include "config/connection_keys.h"
 #include "config/entry_checks.h"
 #include "config/entry_keys.h"
 #include "core/array.h"
@@ -134,6 +135,7 @@ static const struct schema_key limits_keys[] = {
 
 static const struct schema_key root_keys[] = {
     {.name = "poll", .type = SCHEMA_GROUP, .children = poll_keys},
+    {.name = "connections", .type = SCHEMA_GROUP, .children = connection_keys},
     {.name = "web", .type = SCHEMA_GROUP, .children = web_keys},
     {.name = "expect",
      .type = SCHEMA_LIST,
@@ -230,6 +232,7 @@ static void set_default(const struct schema_key *key, void *field)
         if (key->one_will_do)
             r = key->parse(field, key->initial);
         break;
+    case SCHEMA_INTS:
     case SCHEMA_PAIRS:
     case SCHEMA_GROUP:
     case SCHEMA_LIST:

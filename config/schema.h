@@ -19,6 +19,7 @@ enum schema_type {
     SCHEMA_DURATION, /* field: int64_t, milliseconds */
     SCHEMA_TEXT,     /* a string; parse() writes the field */
     SCHEMA_TEXTS,    /* an array of strings; clear() then parse() for each */
+    SCHEMA_INTS,     /* an array of numbers; clear() then store() for each */
     SCHEMA_PAIRS,    /* { NAME = "TEXT"; ... } with any names; put() for each */
     SCHEMA_GROUP,    /* { ... } with the keys of the struct that is the field */
     SCHEMA_LIST,     /* ( { ... }, ... ); field: a pointer to the elements, see list */
@@ -60,8 +61,8 @@ struct schema_key {
     const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
     const char *unless;   /* likewise, where that is not false; NULL: none */
     const char *expected; /* what a valid value looks like; for messages see schema_expected() */
-    int (*store)(void *field, int64_t value);                    /* SCHEMA_INT; NULL: field is an int64_t */
-    void (*store_real)(void *field, double value);               /* SCHEMA_REAL; NULL: field is a double */
+    int (*store)(void *field, int64_t value);      /* SCHEMA_INT, NULL: field is an int64_t; SCHEMA_INTS */
+    void (*store_real)(void *field, double value); /* SCHEMA_REAL; NULL: field is a double */
     int (*put)(void *field, const char *name, const char *text); /* -ENOENT: the name is not valid */
     void (*clear)(void *field);
     int (*parse)(void *field, const char *text);       /* 0, -EINVAL, -ERANGE, -EEXIST, -E2BIG, -ENOMEM */

@@ -24,6 +24,7 @@ static void print_value(const struct schema_key *key, const void *field, struct 
         break;
     case SCHEMA_TEXT:
     case SCHEMA_TEXTS:
+    case SCHEMA_INTS:
     case SCHEMA_PAIRS:
     case SCHEMA_GROUP:
     case SCHEMA_LIST:

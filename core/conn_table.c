@@ -8,29 +8,28 @@
 
 enum { PORT_COUNT = 65536, SORT_MAX = 2048 };
 
-struct row {
-    uint16_t port;
-    uint32_t states[STATE_COUNT];
-};
-
-/* One protocol of a counter. states is allocated when first needed; a port is
- * in touched once, so that sealing and resetting cost what was counted. */
+/* One protocol and direction of a counter. states is allocated when first needed;
+ * a port is in touched once, so that sealing and resetting cost what was counted. */
 struct plane {
     uint32_t (*states)[STATE_COUNT];
     uint16_t *touched;
     size_t touched_count;
-    bool complete;
 };
 
 struct conn_counter {
-    struct plane planes[PROTOCOL_COUNT];
+    struct plane planes[PROTOCOL_COUNT][DIRECTION_COUNT];
+    uint64_t listened[PROTOCOL_COUNT][PORT_COUNT / 64]; /* a set of ports */
+    bool complete[PROTOCOL_COUNT];
 };
 
 struct conn_table {
     struct ref ref;
     struct {
-        struct row *rows; /* sorted by port */
-        size_t count;
+        struct {
+            struct conn_row *rows; /* sorted by port */
+            size_t count;
+        } directions[DIRECTION_COUNT];
+        uint32_t other[STATE_COUNT];
         uint64_t totals[STATE_COUNT];
         bool complete;
     } protocols[PROTOCOL_COUNT];
@@ -46,12 +45,33 @@ void conn_counter_free(struct conn_counter *c)
     if (!c)
         return;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-        free(c->planes[i].states);
-        free(c->planes[i].touched);
+        for (size_t d = 0; d < DIRECTION_COUNT; d++) {
+            free(c->planes[i][d].states);
+            free(c->planes[i][d].touched);
+        }
     }
     free(c);
 }
 
+void conn_counter_begin(struct conn_counter *c)
+{
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        conn_counter_reset(c, (enum protocol)i);
+    memset(c->listened, 0, sizeof c->listened);
+}
+
+void conn_counter_listen(struct conn_counter *c, enum protocol protocol, uint16_t port)
+{
+    c->listened[protocol][port / 64] |= UINT64_C(1) << port % 64;
+}
+
+static enum direction direction_of(const struct conn_counter *c, enum protocol protocol, uint16_t local_port)
+{
+    return c->listened[protocol][local_port / 64] >> local_port % 64 & 1 ? DIRECTION_INBOUND
+                                                                         : DIRECTION_OUTBOUND;
+}
+
+/* Returns 0 or -ENOMEM. */
 static int plane_allocate(struct plane *plane)
 {
     if (!plane->states)
@@ -65,46 +85,59 @@ static int plane_allocate(struct plane *plane)
 static const size_t mark = 0;
 _Static_assert(STATE_ESTABLISHED > 0, "slot 0 must be free for the mark");
 
-int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection)
+/* Returns the counts of a port, which are told from now on; NULL when memory runs
+ * out. */
+static uint32_t *touch(struct plane *plane, uint16_t port)
 {
-    struct plane *plane = &c->planes[protocol];
-    uint16_t port = connection->local_port;
-    uint8_t state = connection->state;
-    int r;
-
-    if (state < STATE_ESTABLISHED || state >= STATE_COUNT)
-        return -EINVAL;
-    if (!plane->states || !plane->touched) {
-        r = plane_allocate(plane);
-        if (r < 0)
-            return r;
-    }
+    if ((!plane->states || !plane->touched) && plane_allocate(plane) < 0)
+        return NULL;
     if (plane->states[port][mark] == 0) {
         plane->states[port][mark] = 1;
         plane->touched[plane->touched_count++] = port;
     }
-    plane->states[port][state]++;
+    return plane->states[port];
+}
+
+int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection)
+{
+    enum direction direction;
+    uint32_t *states;
+
+    if (connection->state < STATE_ESTABLISHED || connection->state >= STATE_COUNT)
+        return -EINVAL;
+    if (connection->state == STATE_LISTEN)
+        conn_counter_listen(c, protocol, connection->local_port);
+    direction = direction_of(c, protocol, connection->local_port);
+    states = touch(&c->planes[protocol][direction],
+                   direction == DIRECTION_INBOUND ? connection->local_port : connection->remote_port);
+    if (!states)
+        return -ENOMEM;
+    states[connection->state]++;
     return 0;
+}
+
+static void plane_reset(struct plane *plane)
+{
+    for (size_t i = 0; i < plane->touched_count; i++)
+        memset(plane->states[plane->touched[i]], 0, sizeof plane->states[0]);
+    plane->touched_count = 0;
 }
 
 void conn_counter_reset(struct conn_counter *c, enum protocol protocol)
 {
-    struct plane *plane = &c->planes[protocol];
-
-    for (size_t i = 0; i < plane->touched_count; i++)
-        memset(plane->states[plane->touched[i]], 0, sizeof plane->states[0]);
-    plane->touched_count = 0;
-    plane->complete = false;
+    for (size_t d = 0; d < DIRECTION_COUNT; d++)
+        plane_reset(&c->planes[protocol][d]);
+    c->complete[protocol] = false;
 }
 
 void conn_counter_complete(struct conn_counter *c, enum protocol protocol)
 {
-    c->planes[protocol].complete = true;
+    c->complete[protocol] = true;
 }
 
 static int compare_rows(const void *a, const void *b)
 {
-    return (int)((const struct row *)a)->port - (int)((const struct row *)b)->port;
+    return (int)((const struct conn_row *)a)->port - (int)((const struct conn_row *)b)->port;
 }
 
 static int compare_touched(const void *a, const void *b)
@@ -126,11 +159,12 @@ static void sort_touched(struct plane *plane)
             plane->touched[count++] = (uint16_t)port;
 }
 
-static int seal_protocol(struct conn_table *t, struct plane *plane, enum protocol protocol)
+/* Makes rows of a direction of a protocol. Returns 0 or -ENOMEM. */
+static int seal_plane(struct conn_table *t, struct plane *plane, enum protocol protocol,
+                      enum direction direction)
 {
-    struct row *rows;
+    struct conn_row *rows;
 
-    t->protocols[protocol].complete = plane->complete;
     if (plane->touched_count == 0)
         return 0;
     rows = calloc(plane->touched_count, sizeof *rows);
@@ -144,21 +178,58 @@ static int seal_protocol(struct conn_table *t, struct plane *plane, enum protoco
         for (size_t s = 0; s < STATE_COUNT; s++)
             t->protocols[protocol].totals[s] += rows[i].states[s];
     }
-    t->protocols[protocol].rows = rows;
-    t->protocols[protocol].count = plane->touched_count;
+    t->protocols[protocol].directions[direction].rows = rows;
+    t->protocols[protocol].directions[direction].count = plane->touched_count;
     return 0;
 }
 
-const struct conn_table *conn_counter_seal(struct conn_counter *c)
+/* What is asked for is told also while there is none. Returns 0 or -ENOMEM. */
+static int touch_asked(struct plane *plane, const struct conn_choice *choice)
+{
+    for (size_t i = 0; i < choice->port_count; i++)
+        if (!touch(plane, choice->ports[i]))
+            return -ENOMEM;
+    return 0;
+}
+
+/* Leaves only the remote ports that are told one by one. */
+static void cut_outbound(struct conn_table *t, enum protocol protocol, const struct conn_choice *choice)
+{
+    struct conn_row *rows = t->protocols[protocol].directions[DIRECTION_OUTBOUND].rows, *fewer;
+    size_t *count = &t->protocols[protocol].directions[DIRECTION_OUTBOUND].count;
+
+    *count = conn_rows_choose(rows, *count, protocol, choice, t->protocols[protocol].other);
+    fewer = realloc(rows, (*count + 1) * sizeof *rows);
+    if (fewer)
+        t->protocols[protocol].directions[DIRECTION_OUTBOUND].rows = fewer;
+}
+
+static int seal_protocol(struct conn_table *t, struct conn_counter *c, enum protocol protocol,
+                         const struct conn_choice *choice)
+{
+    struct plane *planes = c->planes[protocol];
+    int r = 0;
+
+    t->protocols[protocol].complete = c->complete[protocol];
+    if (choice && protocol == PROTOCOL_TCP && c->complete[protocol])
+        r = touch_asked(&planes[DIRECTION_OUTBOUND], choice);
+    for (int d = 0; r == 0 && d < DIRECTION_COUNT; d++)
+        r = seal_plane(t, &planes[d], protocol, (enum direction)d);
+    if (r == 0 && choice)
+        cut_outbound(t, protocol, choice);
+    return r;
+}
+
+const struct conn_table *conn_counter_seal(struct conn_counter *c, const struct conn_choice *choice)
 {
     struct conn_table *t = calloc(1, sizeof *t);
     int r = t ? 0 : -ENOMEM;
 
     if (t)
         ref_init(&t->ref);
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    for (int i = 0; i < PROTOCOL_COUNT; i++) {
         if (r == 0)
-            r = seal_protocol(t, &c->planes[i], (enum protocol)i);
+            r = seal_protocol(t, c, (enum protocol)i, choice);
         conn_counter_reset(c, (enum protocol)i);
     }
     if (r < 0) {
@@ -179,26 +250,41 @@ void conn_table_unref(const struct conn_table *t)
     if (!t || !ref_drop(&t->ref))
         return;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        free(t->protocols[i].rows);
+        for (size_t d = 0; d < DIRECTION_COUNT; d++)
+            free(t->protocols[i].directions[d].rows);
     free(ref_unseal(t));
 }
 
-static bool same_rows(const struct row *a, const struct row *b, size_t count)
+static bool same_rows(const struct conn_table *a, const struct conn_table *b, enum protocol protocol,
+                      enum direction direction)
 {
+    size_t count, count_b;
+    const struct conn_row *rows = conn_table_rows(a, protocol, direction, &count);
+    const struct conn_row *rows_b = conn_table_rows(b, protocol, direction, &count_b);
+
+    if (count != count_b)
+        return false;
     for (size_t i = 0; i < count; i++)
-        if (a[i].port != b[i].port || memcmp(a[i].states, b[i].states, sizeof a[i].states) != 0)
+        if (rows[i].port != rows_b[i].port ||
+            memcmp(rows[i].states, rows_b[i].states, sizeof rows[i].states) != 0)
             return false;
     return true;
+}
+
+static bool same_protocol(const struct conn_table *a, const struct conn_table *b, enum protocol protocol)
+{
+    return a->protocols[protocol].complete == b->protocols[protocol].complete &&
+           memcmp(a->protocols[protocol].other, b->protocols[protocol].other,
+                  sizeof a->protocols[protocol].other) == 0 &&
+           same_rows(a, b, protocol, DIRECTION_INBOUND) && same_rows(a, b, protocol, DIRECTION_OUTBOUND);
 }
 
 bool conn_table_is_same(const struct conn_table *a, const struct conn_table *b)
 {
     if (!a || !b)
         return a == b;
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-        if (a->protocols[i].complete != b->protocols[i].complete ||
-            a->protocols[i].count != b->protocols[i].count ||
-            !same_rows(a->protocols[i].rows, b->protocols[i].rows, a->protocols[i].count))
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (!same_protocol(a, b, (enum protocol)i))
             return false;
     return true;
 }
@@ -208,15 +294,26 @@ bool conn_table_complete(const struct conn_table *t, enum protocol protocol)
     return t->protocols[protocol].complete;
 }
 
+const struct conn_row *conn_table_rows(const struct conn_table *t, enum protocol protocol,
+                                       enum direction direction, size_t *ret_count)
+{
+    *ret_count = t->protocols[protocol].directions[direction].count;
+    return t->protocols[protocol].directions[direction].rows;
+}
+
 const uint32_t *conn_table_port(const struct conn_table *t, enum protocol protocol, uint16_t port)
 {
-    struct row key = {.port = port};
-    const struct row *row = NULL;
+    struct conn_row key = {.port = port};
+    size_t count;
+    const struct conn_row *rows = conn_table_rows(t, protocol, DIRECTION_INBOUND, &count);
+    const struct conn_row *row = count > 0 ? bsearch(&key, rows, count, sizeof key, compare_rows) : NULL;
 
-    if (t->protocols[protocol].count > 0)
-        row = bsearch(&key, t->protocols[protocol].rows, t->protocols[protocol].count, sizeof key,
-                      compare_rows);
     return row ? row->states : NULL;
+}
+
+const uint32_t *conn_table_other(const struct conn_table *t, enum protocol protocol)
+{
+    return t->protocols[protocol].other;
 }
 
 const uint64_t *conn_table_totals(const struct conn_table *t, enum protocol protocol)

@@ -12,4 +12,8 @@ struct connection {
     uint32_t inode;               /* 0: no process has it yet (not accepted), or any more */
 };
 
+/* Who began a connection, as far as a socket tells: somebody listens on its local
+ * port, or nobody does. */
+enum direction { DIRECTION_INBOUND, DIRECTION_OUTBOUND, DIRECTION_COUNT };
+
 #endif

@@ -159,7 +159,7 @@ static void on_idle(void *arg)
 {
     struct daemon *d = arg;
     const struct budget budget = clock_budget_us(STEP_US);
-    int r = cycle_step(&d->cycle, &budget);
+    int r = cycle_step(&d->cycle, d->config, &budget);
 
     if (r != 0)
         (void)publish(d, r); /* logged */

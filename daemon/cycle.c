@@ -143,13 +143,23 @@ static void take_connections(struct cycle *c, const struct conn_table *counts)
     c->has_new_tables = true;
 }
 
-int cycle_step(struct cycle *c, const struct budget *budget)
+static bool expects(const void *arg, enum protocol protocol, uint16_t port)
 {
+    return policy_expects_port(arg, protocol, port);
+}
+
+int cycle_step(struct cycle *c, const struct config *config, const struct budget *budget)
+{
+    const struct conn_choice choice = {.ports = config->outbound.ports,
+                                       .port_count = config->outbound.count,
+                                       .top = (size_t)config->outbound.top,
+                                       .asks = expects,
+                                       .arg = &config->policy};
     const struct conn_table *counts;
     int r;
 
     collectors_step(c->collectors, budget);
-    r = collectors_take_connections(c->collectors, &counts);
+    r = collectors_take_connections(c->collectors, &choice, &counts);
     if (r < 0)
         c->status.polls[POLL_CONNECTIONS][RESULT_FAILURE]++;
     if (r > 0)

@@ -59,7 +59,7 @@ int64_t cycle_due_ms(const struct cycle *c);
  *
  * Returns 1 when connections are newly counted, 0 when not, or -ENOMEM: what
  * is known stays. */
-int cycle_step(struct cycle *c, const struct budget *budget);
+int cycle_step(struct cycle *c, const struct config *config, const struct budget *budget);
 
 /* Whether a poll now would show something that was found out since the last. */
 bool cycle_has_news(const struct cycle *c);

@@ -15,7 +15,7 @@ static int collect(struct one_shot *o)
 
     cycle_begin_connections(&o->cycle);
     while (r == 0)
-        r = cycle_step(&o->cycle, &endless);
+        r = cycle_step(&o->cycle, o->config, &endless);
     return r < 0 ? r : 0;
 }
 

@@ -75,7 +75,7 @@ static void pause_shortly(void)
 
 /* Goes on with the search for owners until a poll would tell more, or the time is
  * over. Returns whether it is not. */
-static bool search(struct cycle *c, int64_t until_ms)
+static bool search(struct cycle *c, const struct config *config, int64_t until_ms)
 {
     while (clock_now().mono_ms < until_ms) {
         const struct budget budget = clock_budget_us(STEP_US);
@@ -84,7 +84,7 @@ static bool search(struct cycle *c, int64_t until_ms)
             return true;
         if (cycle_due_ms(c) > clock_now().mono_ms)
             pause_shortly();
-        else if (cycle_step(c, &budget) < 0)
+        else if (cycle_step(c, config, &budget) < 0)
             return false;
     }
     return false;
@@ -110,7 +110,7 @@ static void look(struct cycle *c, const struct config *config, const struct ip_p
         buf_truncate(out, begin);
         write_owner(l, out);
         told = is_told(l);
-    } while (!told && search(c, until_ms));
+    } while (!told && search(c, config, until_ms));
 }
 
 /* Returns owned, for config_unref(), or NULL when memory runs out. */

@@ -345,6 +345,11 @@ static const struct {
     {{"sockwatch_connections", "gauge", "Sockets whose local port has a listener here, per port and state."},
      .render = prom_render_connections,
      .limited = true},
+    {{"sockwatch_outbound_connections", "gauge",
+      "Sockets whose local port has no listener here, per remote port and state; those of ports that are not "
+      "told one by one, and of none, in port \"other\"."},
+     .render = prom_render_outbound,
+     .limited = true},
     {{"sockwatch_listener_info", "gauge", "What is known about a listener; always 1."},
      .of_listener = sample_info,
      .limited = true},

@@ -44,7 +44,10 @@ bool prom_begin_listener(struct prom *p, size_t index);
 /* Writes such a sample whole. */
 void prom_listener_count(struct prom *p, size_t index, uint64_t value);
 
+/* The families of connections. */
 void prom_render_connections(struct prom *p);
+void prom_render_outbound(struct prom *p);
+
 void prom_render_alert_firing(struct prom *p);
 void prom_render_alerts(struct prom *p);
 void prom_render_alerts_fired(struct prom *p);

@@ -113,7 +113,7 @@ static const struct conn_table *make_connections(size_t listeners)
                          STATE_ESTABLISHED) < 0)
             die("connection");
     conn_counter_complete(counter, PROTOCOL_TCP);
-    table = conn_counter_seal(counter);
+    table = conn_counter_seal(counter, NULL);
     if (!table)
         die("memory");
     conn_counter_free(counter);

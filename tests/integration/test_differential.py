@@ -7,11 +7,13 @@ import resource
 import socket
 import subprocess
 
-from harness import Metrics, TestCase, list_json, sockwatch, tcp_listener, udp_socket
+from harness import Metrics, TestCase, list_json, scratch_file, sockwatch, tcp_listener, udp_socket
 
 SEEDS = (1, 20, 300, 4000)
 LISTENERS = 380
 CONNECTIONS = 560
+OUTBOUND_TOP = 10
+OUTBOUND = f"connections: {{ outbound_top = {OUTBOUND_TOP}; }};"
 
 ADDRESSES = (
     "0.0.0.0", "127.0.0.1", "127.0.0.2", "127.255.1.9", "192.0.2.1", "10.1.1.1", "::", "::1", "2001:db8::1",
@@ -83,13 +85,37 @@ def listeners_by_sockwatch():
     return found
 
 
-def states_by_ss():
-    """{(protocol, port, state): sockets}"""
+def port_of(text):
+    port = text.rsplit(":", 1)[1]
+    return 0 if port == "*" else int(port)
+
+
+def sockets_by_ss():
+    """{(protocol, local port, remote port, state): sockets}"""
     found = collections.Counter()
     for protocol, flag in (("tcp", "-ta"), ("udp", "-ua")):
         for line in ss(flag):
             fields = line.split()
-            found[protocol, split_endpoint(fields[3])[2], SS_STATES[fields[0]]] += 1
+            found[protocol, port_of(fields[3]), port_of(fields[4]), SS_STATES[fields[0]]] += 1
+    return found
+
+
+def added(sockets, key_of):
+    """Sums them up by other keys; those without one are left out."""
+    sums = collections.Counter()
+    for key, number in sockets.items():
+        if key_of(*key) is not None:
+            sums[key_of(*key)] += number
+    return sums
+
+
+def by_metrics(metrics, wanted):
+    """{(protocol, port, state): value} of a family of connections, but for zeros."""
+    found = {}
+    for (name, labels), value in metrics.series.items():
+        if name == wanted and value:
+            labels = dict(labels)
+            found[labels["protocol"], labels["port"], labels["state"]] = int(value)
     return found
 
 
@@ -203,7 +229,7 @@ class DifferentialTest(TestCase):
         raise AssertionError("the sockets never stood still")
 
     def look_with_sockwatch(self):
-        result = sockwatch("metrics")
+        result = sockwatch("metrics", "--config", scratch_file(OUTBOUND))
         self.assertEqual(result.returncode, 0, result.stderr)
         return Metrics(result.stdout)
 
@@ -224,21 +250,30 @@ class DifferentialTest(TestCase):
         self.assertEqual(listeners_by_sockwatch(), theirs)
 
     def compare_states(self):
-        theirs, metrics = self.stable(states_by_ss)
-        listening = {key[:2] for key in theirs if key[2] in ("listen", "unconn")}
-        mine = {}
-        for (name, have), value in metrics.series.items():
-            labels = dict(have)
-            if name == "sockwatch_connections" and value:
-                mine[labels["protocol"], int(labels["port"]), labels["state"]] = int(value)
-        self.assertEqual(mine, {key: n for key, n in theirs.items() if key[:2] in listening})
-        self.assertGreater(len({state for _, _, state in theirs}), 6, "many states must occur")
-        totals = collections.Counter()
-        for (protocol, _, state), number in theirs.items():
-            totals[protocol, state] += number
+        theirs, metrics = self.stable(sockets_by_ss)
+        listening = {(protocol, local) for protocol, local, _, state in theirs if state in ("listen", "unconn")}
+        self.assertGreater(len({key[3] for key in theirs}), 6, "many states must occur")
+        self.assertEqual(by_metrics(metrics, "sockwatch_connections"),
+                         added(theirs, lambda protocol, local, remote, state: (protocol, str(local), state)
+                               if (protocol, local) in listening else None))
+        outbound = {key: number for key, number in theirs.items() if key[:2] not in listening}
+        self.compare_outbound(outbound, by_metrics(metrics, "sockwatch_outbound_connections"))
+        totals = added(theirs, lambda protocol, local, remote, state: (protocol, state))
         for (protocol, state), number in totals.items():
             self.assertEqual(metrics.get("sockets", protocol=protocol, state=state), number, (protocol, state))
         self.assertGreaterEqual(totals["tcp", "established"], 500)
+
+    def compare_outbound(self, theirs, mine):
+        """The busiest are told one by one, and all others together."""
+        told = {key[:2] for key in mine if key[1] != "other"}
+        self.assertEqual(mine, added(theirs, lambda protocol, local, remote, state: (
+            protocol, str(remote) if (protocol, str(remote)) in told else "other", state)))
+        sums = added(theirs, lambda protocol, local, remote, state: (protocol, str(remote)))
+        for protocol in ("tcp", "udp"):
+            busy = [number for key, number in sums.items() if key in told and key[0] == protocol]
+            rest = [number for key, number in sums.items() if key not in told and key[0] == protocol]
+            self.assertEqual(len(busy), min(OUTBOUND_TOP, len(busy) + len(rest)))
+            self.assertGreaterEqual(min(busy), max(rest, default=0))
 
 
 def add_seed(seed):

@@ -1,4 +1,4 @@
-/* Counting sockets of which only port and state matter. */
+/* Counting sockets of a port on which somebody listens. */
 #ifndef SOCKWATCH_TESTS_UNIT_COUNTED_H
 #define SOCKWATCH_TESTS_UNIT_COUNTED_H
 
@@ -9,6 +9,7 @@ static inline int count_socket(struct conn_counter *c, enum protocol protocol, u
 {
     const struct connection connection = {.local_port = port, .state = state};
 
+    conn_counter_listen(c, protocol, port);
     return conn_counter_add(c, protocol, &connection);
 }
 

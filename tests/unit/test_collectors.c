@@ -173,6 +173,7 @@ static struct message message_of(const struct span *span, uint64_t cookie, bool 
         .body.idiag_family = is_ipv6 ? AF_INET6 : AF_INET,
         .body.idiag_state = span->state,
         .body.id.idiag_sport = htons(span->row.port),
+        .body.id.idiag_dport = span->state == STATE_LISTEN ? 0 : htons(span->row.port),
         .body.id.idiag_if = span->row.ifindex,
         .body.id.idiag_cookie = {(uint32_t)cookie, (uint32_t)(cookie >> 32)},
         .body.idiag_rqueue = span->row.queue.length,
@@ -656,9 +657,23 @@ static const struct conn_table *poll_connections(struct collectors *c)
 
     collectors_begin_connections(c, 0);
     work(c);
-    assert_int_equal(collectors_take_connections(c, &table), 1);
+    assert_int_equal(collectors_take_connections(c, NULL, &table), 1);
     assert_non_null(table);
     return table;
+}
+
+/* Counts those towards a remote port, which here is the local one, too, on whose local
+ * port nobody listens. */
+static uint32_t client_count(const struct conn_table *t, enum protocol protocol, uint16_t port,
+                             enum sock_state state)
+{
+    size_t count;
+    const struct conn_row *rows = conn_table_rows(t, protocol, DIRECTION_OUTBOUND, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].port == port)
+            return rows[i].states[state];
+    return 0;
 }
 
 /* "tcp/0.0.0.0:80x3": each listener with the number of its sockets. */
@@ -1241,8 +1256,8 @@ static void a_connection_in_an_unknown_state_is_counted_as_malformed(void **stat
     with_state(a, "127.0.0.1:80", STATE_TIME_WAIT, 1);
     t = poll_connections(*state);
     assert_true(conn_table_complete(t, PROTOCOL_TCP));
-    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 2);
-    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_TIME_WAIT], 1);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 2);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_TIME_WAIT), 1);
     assert_run(*state, "connections", true, true, 0);
     assert_int_equal(malformed(*state, "connections"), 6);
     assert_int_equal(malformed(*state, "tcp"), 0);
@@ -1324,10 +1339,10 @@ static void a_connection_dump_that_fails_leaves_the_others_complete(void **state
     with_state(answers(AF_INET6, IPPROTO_UDP, 0), "[::]:53", STATE_CLOSE, 1);
     t = poll_connections(*state);
     assert_false(conn_table_complete(t, PROTOCOL_TCP));
-    assert_null(conn_table_port(t, PROTOCOL_TCP, 80));
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
     assert_int_equal(conn_table_totals(t, PROTOCOL_TCP)[STATE_ESTABLISHED], 0);
     assert_true(conn_table_complete(t, PROTOCOL_UDP));
-    assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 53)[STATE_CLOSE], 2);
+    assert_int_equal(client_count(t, PROTOCOL_UDP, 53, STATE_CLOSE), 2);
     assert_true(conn_table_complete(t, PROTOCOL_UDPLITE));
     assert_true(conn_table_complete(t, PROTOCOL_RAW));
     assert_false(conn_table_complete(t, PROTOCOL_SCTP)); /* never counted */
@@ -1336,8 +1351,8 @@ static void a_connection_dump_that_fails_leaves_the_others_complete(void **state
 
     t = poll_connections(*state); /* and nothing of the failed one is left */
     assert_true(conn_table_complete(t, PROTOCOL_TCP));
-    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 8);
-    assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 53)[STATE_CLOSE], 2);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 8);
+    assert_int_equal(client_count(t, PROTOCOL_UDP, 53, STATE_CLOSE), 2);
     assert_run(*state, "connections", true, true, 0);
     conn_table_unref(t);
 }
@@ -1940,7 +1955,7 @@ static size_t step_until_counted(struct collectors *c, const struct conn_table *
 {
     size_t steps = 0;
 
-    for (; collectors_take_connections(c, ret) == 0; steps++) {
+    for (; collectors_take_connections(c, NULL, ret) == 0; steps++) {
         const struct budget budget = budget_until(kernel.now_us + 20);
 
         assert_in_range(steps, 0, 1000);
@@ -1959,13 +1974,13 @@ static void connections_are_counted_in_steps(void **state)
     with_state(a, "127.0.0.1:81", STATE_TIME_WAIT, 50);
     with_state(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", STATE_CLOSE, 30);
     assert_int_equal(collectors_due_ms(*state, 7), INT64_MAX);
-    assert_int_equal(collectors_take_connections(*state, &t), 0);
+    assert_int_equal(collectors_take_connections(*state, NULL, &t), 0);
     collectors_begin_connections(*state, 0);
     assert_int_equal(collectors_due_ms(*state, 7), 7);
     assert_in_range(step_until_counted(*state, &t), 10, 100);
-    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 100);
-    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 81)[STATE_TIME_WAIT], 50);
-    assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 53)[STATE_CLOSE], 30);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 100);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 81, STATE_TIME_WAIT), 50);
+    assert_int_equal(client_count(t, PROTOCOL_UDP, 53, STATE_CLOSE), 30);
     assert_int_equal(count_calls(AF_UNSPEC, IPPROTO_TCP), 1); /* each dump was asked for once */
     assert_int_equal(count_calls(AF_INET, IPPROTO_UDP), 1);
     assert_int_equal(collectors_due_ms(*state, 7), INT64_MAX);
@@ -1985,7 +2000,7 @@ static void a_count_under_way_is_not_begun_anew(void **state)
     }
     assert_int_equal(count_calls(AF_UNSPEC, IPPROTO_TCP), 1);
     (void)step_until_counted(*state, &t);
-    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 10);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 10);
     conn_table_unref(t);
 }
 
@@ -2001,7 +2016,7 @@ static void listeners_are_polled_while_connections_are_counted(void **state)
     t = poll_first(state);
     collectors_begin_connections(*state, 0);
     collectors_step(*state, &short_one);
-    assert_int_equal(collectors_take_connections(*state, &counts), 0);
+    assert_int_equal(collectors_take_connections(*state, NULL, &counts), 0);
     with(a, "0.0.0.0:81", 9, 1);
     t = poll_again(*state, t);
     assert_listeners(t, "tcp/0.0.0.0:80x3 tcp/0.0.0.0:81x1");
@@ -2009,6 +2024,27 @@ static void listeners_are_polled_while_connections_are_counted(void **state)
     assert_int_equal(conn_table_port(counts, PROTOCOL_TCP, 80)[STATE_LISTEN], 3);
     conn_table_unref(counts);
     listener_table_unref(t);
+}
+
+/* A datagram socket whose port the kernel chose is a client's. */
+static void connections_to_the_listeners_of_the_last_poll_are_inbound(void **state)
+{
+    const struct listener_table *listeners;
+    const struct conn_table *t;
+    struct answer *a = answers(AF_INET, IPPROTO_UDP, 0);
+
+    with_state(a, "0.0.0.0:53", STATE_CLOSE, 1);
+    with_state(answers_about(AF_INET, IPPROTO_UDP, true, 0), "0.0.0.0:40000", STATE_CLOSE, 1);
+    listeners = poll_with_auto_ports(state);
+    with_state(a, "127.0.0.1:53", STATE_ESTABLISHED, 3);
+    with_state(a, "127.0.0.1:40000", STATE_ESTABLISHED, 2);
+    t = poll_connections(*state);
+    assert_int_equal(conn_table_port(t, PROTOCOL_UDP, 53)[STATE_ESTABLISHED], 3);
+    assert_int_equal(client_count(t, PROTOCOL_UDP, 53, STATE_ESTABLISHED), 0);
+    assert_null(conn_table_port(t, PROTOCOL_UDP, 40000));
+    assert_int_equal(client_count(t, PROTOCOL_UDP, 40000, STATE_ESTABLISHED), 2);
+    conn_table_unref(t);
+    listener_table_unref(listeners);
 }
 
 static void what_fails_in_the_middle_of_a_count_is_not_complete(void **state)
@@ -2020,7 +2056,7 @@ static void what_fails_in_the_middle_of_a_count_is_not_complete(void **state)
     collectors_begin_connections(*state, 0);
     assert_in_range(step_until_counted(*state, &t), 3, 100);
     assert_false(conn_table_complete(t, PROTOCOL_TCP));
-    assert_null(conn_table_port(t, PROTOCOL_TCP, 80));
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
     assert_true(conn_table_complete(t, PROTOCOL_UDP));
     assert_run(*state, "connections", true, false, -ENOBUFS);
     conn_table_unref(t);
@@ -2036,7 +2072,7 @@ static void a_kernel_that_knows_no_one_walk_is_asked_for_each_family(void **stat
     for (size_t i = 1; i < 4; i++) {
         t = poll_connections(*state);
         assert_true(conn_table_complete(t, PROTOCOL_TCP));
-        assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 5);
+        assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 5);
         assert_int_equal(count_calls(AF_UNSPEC, IPPROTO_TCP), 1); /* its no is believed */
         assert_int_equal(count_calls(AF_INET, IPPROTO_TCP), i);
         assert_int_equal(count_calls(AF_INET6, IPPROTO_TCP), i);
@@ -2057,7 +2093,7 @@ static void owners_and_connections_take_turns(void **state)
         collectors_step(*state, &short_one);
     assert_int_equal(kernel.owners_stepped, 10);
     assert_int_equal(kernel.owners_wanted, 0);
-    assert_int_equal(collectors_take_connections(*state, &t), 0);
+    assert_int_equal(collectors_take_connections(*state, NULL, &t), 0);
     (void)step_until_counted(*state, &t);
     assert_int_equal(kernel.owners_stepped, 10);
     conn_table_unref(t);
@@ -2339,6 +2375,7 @@ int main(void)
         with_kernel(connections_are_counted_in_steps),
         with_kernel(a_count_under_way_is_not_begun_anew),
         with_kernel(listeners_are_polled_while_connections_are_counted),
+        with_kernel(connections_to_the_listeners_of_the_last_poll_are_inbound),
         with_kernel(what_fails_in_the_middle_of_a_count_is_not_complete),
         with_kernel(a_kernel_that_knows_no_one_walk_is_asked_for_each_family),
         with_kernel(owners_and_connections_take_turns),

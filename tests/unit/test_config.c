@@ -494,9 +494,9 @@ static void refuses_wrong_types(void **state)
 static void refuses_unknown_keys(void **state)
 {
     static const struct refused cases[] = {
-        {"pol: { };",
-         "1: pol: is not a known key, expected one of: poll, web, expect, allow, deny, unexpected, "
-         "include_dir, limits"},
+        {"pol: { };", "1: pol: is not a known key, expected one of: poll, connections, web, expect, allow, "
+                      "deny, unexpected, "
+                      "include_dir, limits"},
         {"Poll: { };", "1: Poll: is not a known key"},
         {"\npoll: {\n listener = \"1s\"; };",
          "3: poll.listener: is not a known key, expected one of: listeners, connections"},

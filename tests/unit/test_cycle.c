@@ -74,9 +74,11 @@ void collectors_step(struct collectors *c, const struct budget *budget)
     (void)budget;
 }
 
-int collectors_take_connections(struct collectors *c, const struct conn_table **ret)
+int collectors_take_connections(struct collectors *c, const struct conn_choice *choice,
+                                const struct conn_table **ret)
 {
     (void)c;
+    (void)choice;
     if (machine.connections_result < 0)
         return machine.connections_result;
     *ret = machine.connections;
@@ -165,7 +167,7 @@ static const struct conn_table *connected(unsigned count)
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
     conn_counter_complete(c, PROTOCOL_TCP);
-    t = conn_counter_seal(c);
+    t = conn_counter_seal(c, NULL);
     assert_non_null(t);
     conn_counter_free(c);
     return t;
@@ -194,7 +196,7 @@ static int step_of(struct world *w, unsigned connections)
     const struct budget budget = {.until_us = BUDGET_NO_END};
 
     machine.connections = connected(connections);
-    return cycle_step(&w->cycle, &budget);
+    return cycle_step(&w->cycle, &w->config, &budget);
 }
 
 static void what_is_new_is_judged_and_told(void **state)
@@ -421,7 +423,7 @@ static void a_poll_that_fails_is_counted_and_keeps_what_is_known(void **state)
     assert_int_equal(judge_of(w), 1);
     machine.listeners_result = machine.connections_result = -ENOMEM;
     assert_int_equal(poll_of(w, NULL), -ENOMEM);
-    assert_int_equal(cycle_step(&w->cycle, &(struct budget){.until_us = BUDGET_NO_END}), -ENOMEM);
+    assert_int_equal(cycle_step(&w->cycle, &w->config, &(struct budget){.until_us = BUDGET_NO_END}), -ENOMEM);
     assert_int_equal(w->cycle.status.polls[POLL_LISTENERS][RESULT_FAILURE], 1);
     assert_int_equal(w->cycle.status.polls[POLL_CONNECTIONS][RESULT_FAILURE], 1);
     assert_non_null(w->cycle.host.listeners);

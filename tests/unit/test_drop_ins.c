@@ -143,7 +143,7 @@ static void a_directory_that_cannot_be_read_is_an_error(void **state)
 static void errors_of_every_file_are_told_in_order(void **state)
 {
     static const char *const wanted[] = {
-        "main.conf:2: pol: is not a known key, expected one of: poll, web",
+        "main.conf:2: pol: is not a known key, expected one of: poll, connections, web",
         "main.conf:3: expect[0].port: 0 is out of range",
         "conf.d/a.conf:2: expect[0].port: 70000 is out of range",
         "conf.d/a.conf:3: color: is not a known key, expected one of: expect, allow, deny",

@@ -127,7 +127,7 @@ static const struct snapshot *take_snapshot(struct watch *w, const struct look *
     if (collect_listeners(w, look) < 0 || collect_connections(w->counter, look) < 0)
         return NULL;
     space.listeners = seal_look(w->builder, &limits, w->policy, w->services, w->history);
-    space.connections = conn_counter_seal(w->counter);
+    space.connections = conn_counter_seal(w->counter, NULL);
     if (space.listeners && space.connections)
         s = snapshot_new(&space, 1);
     listener_table_unref(space.listeners);
@@ -479,7 +479,7 @@ static void connections_that_were_not_sealed_are_not_counted_twice(void **state)
         assert_int_equal(count_socket(c, PROTOCOL_UDP, 53, STATE_CLOSE), 0);
         conn_counter_complete(c, PROTOCOL_TCP);
         refuse_nth(refused + 1);
-        t = conn_counter_seal(c);
+        t = conn_counter_seal(c, NULL);
         refused += refuse_stop();
     }
     assert_int_equal(refused, 3);
@@ -504,7 +504,7 @@ static void what_a_counter_cannot_count_is_not_counted(void **state)
         assert_int_equal(r, refuse_stop() ? -ENOMEM : 0);
     }
     assert_true(refused > 0);
-    t = conn_counter_seal(c);
+    t = conn_counter_seal(c, NULL);
     assert_non_null(t);
     assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 1);
     conn_table_unref(t);

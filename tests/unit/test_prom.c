@@ -574,8 +574,7 @@ static void an_expected_port_without_listener_has_0_established(void **state)
     scene_done(&s);
 }
 
-/* 40000 is a client's port: nothing listens there. */
-static void a_port_without_listener_has_no_connections_series(void **state)
+static void a_client_is_told_by_the_port_it_is_connected_to(void **state)
 {
     struct parsed e;
     struct scene s;
@@ -584,10 +583,15 @@ static void a_port_without_listener_has_no_connections_series(void **state)
     scene_init(&s);
     scene_listen(&s, "0.0.0.0:22", "0/5");
     scene_count(&s, PROTOCOL_TCP, 22, STATE_ESTABLISHED, 1);
-    scene_count(&s, PROTOCOL_TCP, 40000, STATE_ESTABLISHED, 1);
+    scene_connect(&s, 40000, 3306, STATE_ESTABLISHED);
     scene_seal(&s);
     e = render(&s);
     assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
+    assert_sample(&e,
+                  "sockwatch_outbound_connections{protocol=\"tcp\",port=\"3306\",state=\"established\"} 1");
+    assert_sample(&e,
+                  "sockwatch_outbound_connections{protocol=\"tcp\",port=\"other\",state=\"established\"} 0");
+    assert_int_equal(count_samples(&e, "sockwatch_outbound_connections"), 2);
     assert_sample(&e, "sockwatch_sockets{protocol=\"tcp\",state=\"established\"} 2");
     parsed_done(&e);
     scene_done(&s);
@@ -906,7 +910,7 @@ int main(void)
         cmocka_unit_test(a_class_not_asked_for_yet_is_not_called_invisible),
         cmocka_unit_test(connections_not_read_have_no_series),
         cmocka_unit_test(an_expected_port_without_listener_has_0_established),
-        cmocka_unit_test(a_port_without_listener_has_no_connections_series),
+        cmocka_unit_test(a_client_is_told_by_the_port_it_is_connected_to),
         cmocka_unit_test(what_has_not_happened_yet_has_no_time),
         cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),
         cmocka_unit_test(what_was_cut_is_counted_over_all_renderings),

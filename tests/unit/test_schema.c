@@ -13,7 +13,7 @@ static void assert_key_is_complete(const struct schema_key *key)
     assert_int_equal(key->parse != NULL, is_text);
     assert_int_equal(key->put != NULL, is_pairs);
     assert_int_equal(key->print != NULL, is_text || is_pairs || key->store || key->store_real);
-    assert_int_equal(key->clear != NULL, key->type == SCHEMA_TEXTS);
+    assert_int_equal(key->clear != NULL, key->type == SCHEMA_TEXTS || key->type == SCHEMA_INTS);
     assert_int_equal(key->check != NULL, key->type == SCHEMA_LIST);
     assert_int_equal(key->list.size > 0, key->type == SCHEMA_LIST);
     assert_int_equal(key->list.count > 0 && key->list.capacity > 0, key->type == SCHEMA_LIST);
@@ -80,6 +80,9 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"", "poll", SCHEMA_GROUP},
         {"poll", "listeners", SCHEMA_DURATION},
         {"poll", "connections", SCHEMA_DURATION},
+        {"", "connections", SCHEMA_GROUP},
+        {"connections", "outbound_ports", SCHEMA_INTS},
+        {"connections", "outbound_top", SCHEMA_INT},
         {"", "web", SCHEMA_GROUP},
         {"web", "listen", SCHEMA_TEXTS},
         {"", "expect", SCHEMA_LIST},
@@ -184,7 +187,8 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(buf_text(&names), "listeners, connections");
     buf_truncate(&names, 0);
     schema_names(schema_root(), &names);
-    assert_string_equal(buf_text(&names), "poll, web, expect, allow, deny, unexpected, include_dir, limits");
+    assert_string_equal(buf_text(&names),
+                        "poll, connections, web, expect, allow, deny, unexpected, include_dir, limits");
     buf_truncate(&names, 0);
     schema_drop_in_names(&names);
     assert_string_equal(buf_text(&names), "expect, allow, deny");

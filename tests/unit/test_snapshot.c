@@ -14,7 +14,7 @@ static const struct conn_table *connections(void)
     assert_int_equal(count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
     assert_int_equal(count_socket(c, PROTOCOL_UDP, 53, STATE_CLOSE), 0);
     conn_counter_complete(c, PROTOCOL_TCP);
-    t = conn_counter_seal(c);
+    t = conn_counter_seal(c, NULL);
     assert_non_null(t);
     conn_counter_free(c);
     return t;

@@ -1,0 +1,38 @@
+/* The connections of one port, and which ports are told one by one.
+ *
+ * A host has few ports that somebody listens on, but may be connected to all that
+ * there are elsewhere; of those the ones that somebody asked for and the busiest
+ * are told, all others as one. Pure; any thread. */
+#ifndef SOCKWATCH_CORE_CONN_ROW_H
+#define SOCKWATCH_CORE_CONN_ROW_H
+
+#include "core/connection.h"
+
+struct conn_row {
+    uint16_t port;
+    uint32_t states[STATE_COUNT];
+};
+
+/* Which remote ports are told one by one. */
+struct conn_choice {
+    const uint16_t *ports; /* asked for: of tcp always, of others when there is any; borrowed */
+    size_t port_count;
+    size_t top; /* and as many of the others, the busiest; CONN_TOP_MAX at most */
+    /* Whether somebody else asks for a port; NULL: nobody does. */
+    bool (*asks)(const void *arg, enum protocol protocol, uint16_t port);
+    const void *arg;
+};
+
+enum { CONN_TOP_MAX = 100, CONN_PORTS_MAX = 256 };
+
+/* Keeps the rows of those that are chosen, and sums the others up. Port 0, which is
+ * none, is never kept.
+ *
+ * rows    in the order of ports; those kept come first afterwards, in this order
+ * other   is increased by the others, by state
+ *
+ * Returns how many are kept. */
+size_t conn_rows_choose(struct conn_row *rows, size_t count, enum protocol protocol,
+                        const struct conn_choice *choice, uint32_t other[static STATE_COUNT]);
+
+#endif

@@ -1,0 +1,121 @@
+#include "exporters/prom_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The sockets of a port: established always, the other states while there are any.
+ *
+ * port   as the label says it */
+static void port_samples(struct prom *p, enum protocol protocol, const char *port, const uint32_t *counts,
+                         bool essential)
+{
+    for (int state = STATE_ESTABLISHED; state < STATE_COUNT; state++) {
+        if (state != STATE_ESTABLISHED && counts[state] == 0)
+            continue;
+        if (essential)
+            exposition_begin_essential(&p->x);
+        else if (!exposition_begin(&p->x))
+            continue;
+        exposition_label(&p->x, "protocol", protocol_name(protocol));
+        exposition_label(&p->x, "port", port);
+        exposition_label(&p->x, "state", state_name((enum sock_state)state, protocol));
+        exposition_count(&p->x, counts[state]);
+    }
+}
+
+#define PORT_TEXT_MAX sizeof "65535"
+
+static void numbered_samples(struct prom *p, enum protocol protocol, uint16_t port, const uint32_t *counts,
+                             bool essential)
+{
+    char text[PORT_TEXT_MAX];
+
+    (void)snprintf(text, sizeof text, "%u", port);
+    port_samples(p, protocol, text, counts, essential);
+}
+
+/* A set of ports; a walk finds them in order, each once. */
+struct port_set {
+    uint64_t words[PROTOCOL_COUNT][(UINT16_MAX + 1) / 64];
+};
+
+static void put(struct port_set *set, enum protocol protocol, uint16_t port)
+{
+    set->words[protocol][port / 64] |= UINT64_C(1) << port % 64;
+}
+
+static void set_samples(struct prom *p, const struct port_set *ports, bool essential)
+{
+    const struct space *host = snapshot_host(p->view->snapshot);
+
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        for (size_t i = 0; i < sizeof ports->words[0] / sizeof ports->words[0][0]; i++) {
+            for (uint64_t left = ports->words[protocol][i]; left; left &= left - 1) {
+                uint16_t port = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left));
+                const uint32_t *counts = space_connections(host, (enum protocol)protocol, port);
+
+                if (counts)
+                    numbered_samples(p, (enum protocol)protocol, port, counts, essential);
+            }
+        }
+    }
+}
+
+/* Ports of entries, and all others that have sockets, or a listener at least. */
+struct inbound {
+    struct port_set expected, others;
+};
+
+static void find_inbound(const struct prom *p, struct inbound *in)
+{
+    const struct conn_table *connections = snapshot_host(p->view->snapshot)->connections;
+    const struct verdict *v = p->view->verdict;
+    uint64_t *others = &in->others.words[0][0], *expected = &in->expected.words[0][0];
+
+    for (size_t i = 0; i < v->service_count; i++)
+        put(&in->expected, v->services[i].protocol, v->services[i].port);
+    for (size_t i = 0; i < p->listener_count; i++)
+        put(&in->others, p->listeners[i].protocol, p->listeners[i].port);
+    for (int protocol = 0; connections && protocol < PROTOCOL_COUNT; protocol++) {
+        size_t count;
+        const struct conn_row *rows =
+            conn_table_rows(connections, (enum protocol)protocol, DIRECTION_INBOUND, &count);
+
+        for (size_t i = 0; i < count; i++)
+            put(&in->others, (enum protocol)protocol, rows[i].port);
+    }
+    for (size_t i = 0; i < sizeof in->others.words / sizeof *others; i++)
+        others[i] &= ~expected[i];
+}
+
+/* Expected ports first, so that the limit cuts others. */
+void prom_render_connections(struct prom *p)
+{
+    struct inbound *in = calloc(1, sizeof *in);
+
+    if (!in) {
+        p->x.out->failed = true;
+        return;
+    }
+    find_inbound(p, in);
+    set_samples(p, &in->expected, true);
+    set_samples(p, &in->others, false);
+    free(in);
+}
+
+void prom_render_outbound(struct prom *p)
+{
+    const struct conn_table *connections = snapshot_host(p->view->snapshot)->connections;
+
+    for (int i = 0; connections && i < PROTOCOL_COUNT; i++) {
+        enum protocol protocol = (enum protocol)i;
+        size_t count;
+        const struct conn_row *rows = conn_table_rows(connections, protocol, DIRECTION_OUTBOUND, &count);
+
+        if (!conn_table_complete(connections, protocol))
+            continue;
+        for (const struct conn_row *row = rows; row < rows + count; row++)
+            numbered_samples(p, protocol, row->port, row->states, false);
+        port_samples(p, protocol, "other", conn_table_other(connections, protocol), false);
+    }
+}

@@ -1,0 +1,168 @@
+#include "core/conn_row.h"
+#include "tests/unit/random.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROWS_MAX = 64 };
+
+struct rows {
+    struct conn_row items[ROWS_MAX];
+    size_t count;
+    uint32_t other[STATE_COUNT];
+};
+
+/* "80:3 443:1": established sockets of ports, in their order. */
+static struct rows rows_of(const char *text)
+{
+    struct rows rows = {.count = 0};
+    unsigned port, count;
+    int length;
+
+    for (; sscanf(text, " %u:%u%n", &port, &count, &length) == 2; text += length) {
+        rows.items[rows.count].port = (uint16_t)port;
+        rows.items[rows.count++].states[STATE_ESTABLISHED] = count;
+    }
+    return rows;
+}
+
+static void choose(struct rows *rows, const struct conn_choice *choice)
+{
+    rows->count = conn_rows_choose(rows->items, rows->count, PROTOCOL_TCP, choice, rows->other);
+}
+
+static void assert_chosen(const char *from, const struct conn_choice *choice, const char *wanted)
+{
+    struct rows rows = rows_of(from);
+    char text[1024] = "";
+    size_t length = 0;
+
+    choose(&rows, choice);
+    for (size_t i = 0; i < rows.count; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "%u:%u ", rows.items[i].port,
+                                   rows.items[i].states[STATE_ESTABLISHED]);
+    (void)snprintf(text + length, sizeof text - length, "| %u", rows.other[STATE_ESTABLISHED]);
+    assert_string_equal(text, wanted);
+}
+
+static void the_busiest_are_told_in_the_order_of_ports(void **state)
+{
+    (void)state;
+    assert_chosen("80:1 443:9 3306:5 5432:7", &(struct conn_choice){.top = 2}, "443:9 5432:7 | 6");
+    assert_chosen("80:1 443:9", &(struct conn_choice){.top = 5}, "80:1 443:9 | 0");
+    assert_chosen("80:1 443:9", &(struct conn_choice){.top = 0}, "| 10");
+    assert_chosen("", &(struct conn_choice){.top = 5}, "| 0");
+}
+
+static void of_those_that_are_equally_busy_the_first_are_told(void **state)
+{
+    (void)state;
+    assert_chosen("1:2 2:2 3:2 4:2", &(struct conn_choice){.top = 2}, "1:2 2:2 | 4");
+    assert_chosen("1:2 2:2 3:9 4:2 5:2", &(struct conn_choice){.top = 3}, "1:2 2:2 3:9 | 4");
+}
+
+static void ports_that_are_asked_for_do_not_take_the_room_of_the_busiest(void **state)
+{
+    static const uint16_t ports[] = {3306, 9};
+
+    (void)state;
+    assert_chosen("9:0 80:1 443:9 3306:5", &(struct conn_choice){.ports = ports, .port_count = 2, .top = 1},
+                  "9:0 443:9 3306:5 | 1");
+}
+
+static bool asks_for_odd(const void *arg, enum protocol protocol, uint16_t port)
+{
+    assert_string_equal(arg, "arg");
+    assert_int_equal(protocol, PROTOCOL_TCP);
+    return port % 2 == 1;
+}
+
+static void whoever_asks_is_asked(void **state)
+{
+    (void)state;
+    assert_chosen("1:1 2:2 3:3 4:4", &(struct conn_choice){.asks = asks_for_odd, .arg = "arg"},
+                  "1:1 3:3 | 6");
+}
+
+static void no_port_is_never_told_as_one(void **state)
+{
+    (void)state;
+    assert_chosen("0:50 80:1", &(struct conn_choice){.top = 5}, "80:1 | 50");
+}
+
+static uint32_t seed = 20261122;
+
+static uint32_t below(uint32_t limit)
+{
+    return next_random(&seed) % limit;
+}
+
+static struct rows random_rows(void)
+{
+    struct rows rows = {.count = below(ROWS_MAX)};
+    uint16_t port = 0;
+
+    for (size_t i = 0; i < rows.count; i++) {
+        port = (uint16_t)(port + below(4) + (i > 0));
+        rows.items[i].port = port;
+        for (size_t s = STATE_ESTABLISHED; s < STATE_COUNT; s++)
+            rows.items[i].states[s] = below(3);
+    }
+    return rows;
+}
+
+static uint64_t sum_of(const struct conn_row *row)
+{
+    uint64_t sum = 0;
+
+    for (size_t s = 0; s < STATE_COUNT; s++)
+        sum += row->states[s];
+    return sum;
+}
+
+/* Nothing is lost, and nobody who is left out is busier than who is told. */
+static void whatever_is_chosen_adds_up(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 3000; round++) {
+        const struct conn_choice choice = {.top = below(20)};
+        struct rows before = random_rows(), rows = before;
+        uint64_t all = 0, told = 0, least = UINT64_MAX, at_most = 0;
+        size_t left = 0, numbered = before.count - (before.count > 0 && before.items[0].port == 0);
+
+        choose(&rows, &choice);
+        assert_int_equal(rows.count, numbered < choice.top ? numbered : choice.top);
+        for (size_t i = 0; i < before.count; i++)
+            all += sum_of(&before.items[i]);
+        for (size_t i = 0; i < rows.count; i++) {
+            told += sum_of(&rows.items[i]);
+            least = sum_of(&rows.items[i]) < least ? sum_of(&rows.items[i]) : least;
+        }
+        for (size_t i = 0; i < before.count; i++) {
+            if (left < rows.count && rows.items[left].port == before.items[i].port)
+                left++;
+            else if (before.items[i].port != 0 && sum_of(&before.items[i]) > at_most)
+                at_most = sum_of(&before.items[i]);
+        }
+        assert_int_equal(left, rows.count);
+        for (size_t s = 0; s < STATE_COUNT; s++)
+            told += rows.other[s];
+        assert_int_equal(told, all);
+        assert_true(choice.top == 0 || at_most <= least);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_busiest_are_told_in_the_order_of_ports),
+        cmocka_unit_test(of_those_that_are_equally_busy_the_first_are_told),
+        cmocka_unit_test(ports_that_are_asked_for_do_not_take_the_room_of_the_busiest),
+        cmocka_unit_test(whoever_asks_is_asked),
+        cmocka_unit_test(no_port_is_never_told_as_one),
+        cmocka_unit_test(whatever_is_chosen_adds_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
