@@ -498,6 +498,7 @@ class SettingsTest(BaselineCase):
     def test_all_that_is_configured_is_kept(self):
         path = scratch_file("""
 poll: { listeners = "77ms"; connections = "7s"; };
+connections: { outbound_ports = [ 5432 ]; outbound_top = 7; };
 web: { listen = [ "127.0.0.1:10099", "[::1]:10099" ]; };
 expect = ( { name = "was-expected"; port = 4731; accept_queue = 0.5; } );
 allow = ( { ports = "1-4000"; process = "was-allowed"; } );
@@ -508,7 +509,7 @@ limits: { listeners = 77; series = 777; };
         self.program("holder", tcp("127.0.0.1", 4730), tcp("127.0.0.1", 443), tcp("127.0.0.1", 10099))
         result = baseline("--config", path)
         self.assertEqual(self.groups(result), self.groups(path))
-        self.assertEqual(set(self.groups(path)), {"poll", "web", "unexpected", "limits"})
+        self.assertEqual(set(self.groups(path)), {"poll", "connections", "web", "unexpected", "limits"})
         self.assertIn('{ name = "was-expected"; port = 4731; accept_queue = 0.5; },\n', read(result))
         self.assertIn('{ ports = "1-4000"; process = "was-allowed"; },\n', read(result))
         self.assertIn('deny = (\n  { ports = "23,4444"; severity = "warning"; }\n);\n', read(result))
