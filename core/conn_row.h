@@ -7,6 +7,7 @@
 #define SOCKWATCH_CORE_CONN_ROW_H
 
 #include "core/connection.h"
+#include "core/port_set.h"
 
 struct conn_row {
     uint16_t port;
@@ -25,14 +26,13 @@ struct conn_choice {
 
 enum { CONN_TOP_MAX = 100, CONN_PORTS_MAX = 256 };
 
-/* Keeps the rows of those that are chosen, and sums the others up. Port 0, which is
- * none, is never kept.
+/* Finds the ports that are told one by one. Port 0, which is none, never is.
  *
- * rows    in the order of ports; those kept come first afterwards, in this order
- * other   is increased by the others, by state
+ * states   of every port, by its number
+ * ports    those that have any; where several are equally busy the first are chosen
  *
- * Returns how many are kept. */
-size_t conn_rows_choose(struct conn_row *rows, size_t count, enum protocol protocol,
-                        const struct conn_choice *choice, uint32_t other[static STATE_COUNT]);
+ * Returns how many there are in the set. */
+size_t conn_choose(const uint32_t (*states)[STATE_COUNT], const uint16_t *ports, size_t count,
+                   enum protocol protocol, const struct conn_choice *choice, struct port_set *ret_chosen);
 
 #endif

@@ -18,7 +18,7 @@ struct plane {
 
 struct conn_counter {
     struct plane planes[PROTOCOL_COUNT][DIRECTION_COUNT];
-    uint64_t listened[PROTOCOL_COUNT][PORT_COUNT / 64]; /* a set of ports */
+    struct port_set listened[PROTOCOL_COUNT];
     bool complete[PROTOCOL_COUNT];
 };
 
@@ -62,13 +62,12 @@ void conn_counter_begin(struct conn_counter *c)
 
 void conn_counter_listen(struct conn_counter *c, enum protocol protocol, uint16_t port)
 {
-    c->listened[protocol][port / 64] |= UINT64_C(1) << port % 64;
+    port_set_put(&c->listened[protocol], port);
 }
 
 static enum direction direction_of(const struct conn_counter *c, enum protocol protocol, uint16_t local_port)
 {
-    return c->listened[protocol][local_port / 64] >> local_port % 64 & 1 ? DIRECTION_INBOUND
-                                                                         : DIRECTION_OUTBOUND;
+    return port_set_has(&c->listened[protocol], local_port) ? DIRECTION_INBOUND : DIRECTION_OUTBOUND;
 }
 
 /* Returns 0 or -ENOMEM. */
@@ -159,28 +158,43 @@ static void sort_touched(struct plane *plane)
             plane->touched[count++] = (uint16_t)port;
 }
 
-/* Makes rows of a direction of a protocol. Returns 0 or -ENOMEM. */
-static int seal_plane(struct conn_table *t, struct plane *plane, enum protocol protocol,
-                      enum direction direction)
+/* Makes rows of a direction of a protocol.
+ *
+ * only    the ports that are told one by one; NULL: all
+ * count   how many those are
+ *
+ * Returns 0 or -ENOMEM. */
+static int seal_plane(struct conn_table *t, const struct plane *plane, enum protocol protocol,
+                      enum direction direction, const struct port_set *only, size_t count)
 {
-    struct conn_row *rows;
+    struct conn_row *rows, *row;
 
     if (plane->touched_count == 0)
         return 0;
-    rows = calloc(plane->touched_count, sizeof *rows);
+    row = rows = calloc(count + 1, sizeof *rows);
     if (!rows)
         return -ENOMEM;
-    sort_touched(plane);
     for (size_t i = 0; i < plane->touched_count; i++) {
-        rows[i].port = plane->touched[i];
-        memcpy(rows[i].states, plane->states[rows[i].port], sizeof rows[i].states);
-        rows[i].states[mark] = 0;
-        for (size_t s = 0; s < STATE_COUNT; s++)
-            t->protocols[protocol].totals[s] += rows[i].states[s];
+        uint16_t port = plane->touched[i];
+        bool told = !only || port_set_has(only, port);
+        uint32_t *sum = told ? row->states : t->protocols[protocol].other;
+
+        for (size_t s = STATE_ESTABLISHED; s < STATE_COUNT; s++) {
+            sum[s] += plane->states[port][s];
+            t->protocols[protocol].totals[s] += plane->states[port][s];
+        }
+        row->port = told ? port : row->port;
+        row += told;
     }
     t->protocols[protocol].directions[direction].rows = rows;
-    t->protocols[protocol].directions[direction].count = plane->touched_count;
+    t->protocols[protocol].directions[direction].count = count;
     return 0;
+}
+
+static int seal_inbound(struct conn_table *t, struct plane *plane, enum protocol protocol)
+{
+    sort_touched(plane);
+    return seal_plane(t, plane, protocol, DIRECTION_INBOUND, NULL, plane->touched_count);
 }
 
 /* What is asked for is told also while there is none. Returns 0 or -ENOMEM. */
@@ -192,31 +206,33 @@ static int touch_asked(struct plane *plane, const struct conn_choice *choice)
     return 0;
 }
 
-/* Leaves only the remote ports that are told one by one. */
-static void cut_outbound(struct conn_table *t, enum protocol protocol, const struct conn_choice *choice)
+static int seal_outbound(struct conn_table *t, struct plane *plane, enum protocol protocol,
+                         const struct conn_choice *choice)
 {
-    struct conn_row *rows = t->protocols[protocol].directions[DIRECTION_OUTBOUND].rows, *fewer;
-    size_t *count = &t->protocols[protocol].directions[DIRECTION_OUTBOUND].count;
+    struct port_set chosen;
+    size_t count = plane->touched_count;
+    int r = 0;
 
-    *count = conn_rows_choose(rows, *count, protocol, choice, t->protocols[protocol].other);
-    fewer = realloc(rows, (*count + 1) * sizeof *rows);
-    if (fewer)
-        t->protocols[protocol].directions[DIRECTION_OUTBOUND].rows = fewer;
+    if (choice && protocol == PROTOCOL_TCP && t->protocols[protocol].complete)
+        r = touch_asked(plane, choice);
+    if (r < 0)
+        return r;
+    sort_touched(plane);
+    if (choice)
+        count = conn_choose((const uint32_t(*)[STATE_COUNT])plane->states, plane->touched,
+                            plane->touched_count, protocol, choice, &chosen);
+    return seal_plane(t, plane, protocol, DIRECTION_OUTBOUND, choice ? &chosen : NULL, count);
 }
 
 static int seal_protocol(struct conn_table *t, struct conn_counter *c, enum protocol protocol,
                          const struct conn_choice *choice)
 {
-    struct plane *planes = c->planes[protocol];
-    int r = 0;
+    int r;
 
     t->protocols[protocol].complete = c->complete[protocol];
-    if (choice && protocol == PROTOCOL_TCP && c->complete[protocol])
-        r = touch_asked(&planes[DIRECTION_OUTBOUND], choice);
-    for (int d = 0; r == 0 && d < DIRECTION_COUNT; d++)
-        r = seal_plane(t, &planes[d], protocol, (enum direction)d);
-    if (r == 0 && choice)
-        cut_outbound(t, protocol, choice);
+    r = seal_inbound(t, &c->planes[protocol][DIRECTION_INBOUND], protocol);
+    if (r == 0)
+        r = seal_outbound(t, &c->planes[protocol][DIRECTION_OUTBOUND], protocol, choice);
     return r;
 }
 

@@ -34,23 +34,18 @@ static void numbered_samples(struct prom *p, enum protocol protocol, uint16_t po
     port_samples(p, protocol, text, counts, essential);
 }
 
-/* A set of ports; a walk finds them in order, each once. */
-struct port_set {
-    uint64_t words[PROTOCOL_COUNT][(UINT16_MAX + 1) / 64];
+/* A set of ports of each protocol; a walk finds them in order, each once. */
+struct port_sets {
+    struct port_set of[PROTOCOL_COUNT];
 };
 
-static void put(struct port_set *set, enum protocol protocol, uint16_t port)
-{
-    set->words[protocol][port / 64] |= UINT64_C(1) << port % 64;
-}
-
-static void set_samples(struct prom *p, const struct port_set *ports, bool essential)
+static void set_samples(struct prom *p, const struct port_sets *ports, bool essential)
 {
     const struct space *host = snapshot_host(p->view->snapshot);
 
     for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        for (size_t i = 0; i < sizeof ports->words[0] / sizeof ports->words[0][0]; i++) {
-            for (uint64_t left = ports->words[protocol][i]; left; left &= left - 1) {
+        for (size_t i = 0; i < PORT_SET_WORDS; i++) {
+            for (uint64_t left = ports->of[protocol].words[i]; left; left &= left - 1) {
                 uint16_t port = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left));
                 const uint32_t *counts = space_connections(host, (enum protocol)protocol, port);
 
@@ -63,29 +58,29 @@ static void set_samples(struct prom *p, const struct port_set *ports, bool essen
 
 /* Ports of entries, and all others that have sockets, or a listener at least. */
 struct inbound {
-    struct port_set expected, others;
+    struct port_sets expected, others;
 };
 
 static void find_inbound(const struct prom *p, struct inbound *in)
 {
     const struct conn_table *connections = snapshot_host(p->view->snapshot)->connections;
     const struct verdict *v = p->view->verdict;
-    uint64_t *others = &in->others.words[0][0], *expected = &in->expected.words[0][0];
 
     for (size_t i = 0; i < v->service_count; i++)
-        put(&in->expected, v->services[i].protocol, v->services[i].port);
+        port_set_put(&in->expected.of[v->services[i].protocol], v->services[i].port);
     for (size_t i = 0; i < p->listener_count; i++)
-        put(&in->others, p->listeners[i].protocol, p->listeners[i].port);
+        port_set_put(&in->others.of[p->listeners[i].protocol], p->listeners[i].port);
     for (int protocol = 0; connections && protocol < PROTOCOL_COUNT; protocol++) {
         size_t count;
         const struct conn_row *rows =
             conn_table_rows(connections, (enum protocol)protocol, DIRECTION_INBOUND, &count);
 
         for (size_t i = 0; i < count; i++)
-            put(&in->others, (enum protocol)protocol, rows[i].port);
+            port_set_put(&in->others.of[protocol], rows[i].port);
     }
-    for (size_t i = 0; i < sizeof in->others.words / sizeof *others; i++)
-        others[i] &= ~expected[i];
+    for (size_t protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        for (size_t i = 0; i < PORT_SET_WORDS; i++)
+            in->others.of[protocol].words[i] &= ~in->expected.of[protocol].words[i];
 }
 
 /* Expected ports first, so that the limit cuts others. */
