@@ -89,6 +89,12 @@ void judge_cover(struct site *site);
  * class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
+/* Begins the summary of a finding about the site: "web: tcp port 80 ". */
+void judge_begin_summary(struct evaluation *ev, const struct site *site);
+
+/* Adds the finding about the site that the summary is about. Returns 0 or -ENOMEM. */
+int judge_add_of_site(struct evaluation *ev, const struct site *site, enum rule rule, bool undetermined);
+
 /* Judges what befell ev->service, which is of the entry. Needs nothing else of ev but
  * its verdict. */
 int judge_past(struct evaluation *ev, const struct expect *e);
