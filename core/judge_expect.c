@@ -316,6 +316,8 @@ static int judge_site(struct evaluation *ev, const struct site *site)
         r = find_wrong_owner(ev, site);
     if (r == 0)
         r = find_saturated(ev, site);
+    if (r == 0)
+        r = judge_connections(ev, site);
     return r;
 }
 

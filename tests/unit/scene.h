@@ -229,7 +229,9 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_expect(s, "web \"A\\B\" <b>&", PROTOCOL_TCP, "80-81", WANT_ANY)->for_ms = 10000;
     scene_expect(s, "dns", PROTOCOL_UDP, "53", WANT_ANY)->severity = SEVERITY_WARNING;
     s->policy.expects[2].families[0] = true;
-    scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY);
+    scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY)->connections_limited = true;
+    s->policy.expects[3].connections.max = 100;
+    s->policy.expects[3].close_wait_max = 10;
     s->policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
     scene_own(s, "0:root:ssh.socket",
               "1:systemd:root:init.scope:/usr/lib/systemd/systemd,"
