@@ -141,8 +141,8 @@ void prom_render_outbound(struct prom *p)
 
         if (!conn_table_complete(connections, protocol))
             continue;
-        for (const struct conn_row *row = rows; row < rows + count; row++)
-            numbered_samples(p, protocol, row->port, row->states, false);
+        for (size_t k = 0; k < count; k++)
+            numbered_samples(p, protocol, rows[k].port, rows[k].states, false);
         port_samples(p, protocol, "other", conn_table_other(connections, protocol), false);
     }
 }
