@@ -89,7 +89,7 @@ $(O)/%.o: %.c
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_row core/snapshot core/text core/buf
-RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_deny core/judge_other core/uid_counts core/err
+RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
@@ -103,7 +103,7 @@ NEEDS_test_generation := core/generation
 NEEDS_test_turnover := core/turnover $(CORE_MODEL)
 NEEDS_test_net := core/net core/array
 NEEDS_test_services := core/services core/net core/array
-NEEDS_test_conn_table := core/conn_table core/conn_row
+NEEDS_test_conn_table := core/conn_table core/conn_row core/net core/array
 NEEDS_test_conn_row := core/conn_row
 NEEDS_test_port_index := core/port_index core/net core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
@@ -130,13 +130,14 @@ NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_lex := config/lex core/text core/buf
-NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_matcher config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
 NEEDS_test_config := $(SYNTAX) config/load config/load_files config/report config/file_scan config/drop_ins config/error_list \
 	config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_entries := $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
+NEEDS_test_judge_connections := $(NEEDS_test_entries)
 NEEDS_test_error_list := config/error_list core/text core/buf
 NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
 NEEDS_test_config_large := $(NEEDS_test_config)
@@ -183,7 +184,7 @@ NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
 NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
 	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_matcher config/entry_checks config/entry_pairs \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs \
 	core/duration core/status \
 	$(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf

@@ -81,9 +81,9 @@ static void note_listeners(struct conn_counter *counter, const struct inventory 
         for (int i = 0; i < INVENTORY_PARTS; i++) {
             const struct inventory_part *part = &inv->parts[protocol][i];
 
-            for (const struct listener *l = part->listeners; l < part->listeners + part->count; l++)
-                if (i == 0 || !l->auto_port || !protocol_is_datagram((enum protocol)protocol))
-                    conn_counter_listen(counter, (enum protocol)protocol, l->port);
+            for (size_t k = 0; k < part->count; k++)
+                if (i == 0 || !part->listeners[k].auto_port || !protocol_is_datagram((enum protocol)protocol))
+                    conn_counter_listen(counter, (enum protocol)protocol, part->listeners[k].port);
         }
     }
 }

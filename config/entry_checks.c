@@ -1,5 +1,6 @@
 #include "config/entry_checks.h"
 #include "config/config.h"
+#include "config/entry_connections.h"
 #include "config/entry_pairs.h"
 
 #include <stdlib.h>
@@ -85,6 +86,7 @@ static void check_expect(const struct expect *e, size_t index, const struct sche
 
     check_matcher(&e->match, "expect", index, to);
     check_sizes(e, index, to);
+    entry_connections_check(e, index, to);
     if (e->accept_queue_given && e->accept_queue > 0 && !has_queue)
         to->report(to->arg, index, "accept_queue",
                    "contradicts protocol, expected protocol \"tcp\" or \"sctp\", or none");

@@ -1,4 +1,5 @@
 #include "config/entry_keys.h"
+#include "config/entry_connections.h"
 #include "config/entry_matcher.h"
 #include "core/policy.h"
 #include "core/ref.h"
@@ -261,6 +262,7 @@ const struct schema_key entry_keys_expect[] = {
      .offset = offsetof(struct expect, drops),
      .children = drops_keys,
      .enabled_offset = offsetof(struct expect, drops_limited)},
+    {.name = "counts", .type = SCHEMA_INCLUDE, .children = entry_connections_keys},
     {.name = "labels",
      .type = SCHEMA_PAIRS,
      .expected = "up to 16 labels such as { team = \"db\"; }, named as Prometheus names labels but none "

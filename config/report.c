@@ -103,10 +103,11 @@ struct checked {
     struct origins *origins;
 };
 
-/* A key of an element, or the element where it has no such key. */
+/* A key of an element, or of a group in it ("drops.max"), or the element where it
+ * has no such key. */
 static struct config_setting_t *key_or_element(const struct origin *origin, const char *name)
 {
-    struct config_setting_t *member = config_setting_get_member(origin->setting, name);
+    struct config_setting_t *member = config_setting_lookup(origin->setting, name);
 
     return member ? member : origin->setting;
 }

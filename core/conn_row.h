@@ -12,6 +12,7 @@
 struct conn_row {
     uint16_t port;
     uint32_t states[STATE_COUNT];
+    uint32_t not_accepted; /* established ones that no process has accepted yet */
 };
 
 /* Which remote ports are told one by one. */

@@ -80,7 +80,8 @@ static int plane_allocate(struct plane *plane)
     return plane->states && plane->touched ? 0 : -ENOMEM;
 }
 
-/* The slot that no state uses says whether the port is in touched. */
+/* The slot that no state uses says whether the port is in touched: it is one more
+ * than there are connections that are not accepted. */
 static const size_t mark = 0;
 _Static_assert(STATE_ESTABLISHED > 0, "slot 0 must be free for the mark");
 
@@ -95,6 +96,13 @@ static uint32_t *touch(struct plane *plane, uint16_t port)
         plane->touched[plane->touched_count++] = port;
     }
     return plane->states[port];
+}
+
+/* Any other socket that is connected is some process's, or the kernel's own, and
+ * has an inode then. */
+static bool is_not_accepted(enum protocol protocol, const struct connection *connection)
+{
+    return protocol_accepts(protocol) && connection->state == STATE_ESTABLISHED && connection->inode == 0;
 }
 
 int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection)
@@ -112,6 +120,7 @@ int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struc
     if (!states)
         return -ENOMEM;
     states[connection->state]++;
+    states[mark] += is_not_accepted(protocol, connection);
     return 0;
 }
 
@@ -184,6 +193,7 @@ static int seal_plane(struct conn_table *t, const struct plane *plane, enum prot
             t->protocols[protocol].totals[s] += plane->states[port][s];
         }
         row->port = told ? port : row->port;
+        row->not_accepted = told ? plane->states[port][mark] - 1 : row->not_accepted;
         row += told;
     }
     t->protocols[protocol].directions[direction].rows = rows;
@@ -281,7 +291,7 @@ static bool same_rows(const struct conn_table *a, const struct conn_table *b, en
     if (count != count_b)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (rows[i].port != rows_b[i].port ||
+        if (rows[i].port != rows_b[i].port || rows[i].not_accepted != rows_b[i].not_accepted ||
             memcmp(rows[i].states, rows_b[i].states, sizeof rows[i].states) != 0)
             return false;
     return true;
@@ -317,14 +327,27 @@ const struct conn_row *conn_table_rows(const struct conn_table *t, enum protocol
     return t->protocols[protocol].directions[direction].rows;
 }
 
-const uint32_t *conn_table_port(const struct conn_table *t, enum protocol protocol, uint16_t port)
+static const struct conn_row *find_inbound(const struct conn_table *t, enum protocol protocol, uint16_t port)
 {
     struct conn_row key = {.port = port};
     size_t count;
     const struct conn_row *rows = conn_table_rows(t, protocol, DIRECTION_INBOUND, &count);
-    const struct conn_row *row = count > 0 ? bsearch(&key, rows, count, sizeof key, compare_rows) : NULL;
+
+    return count > 0 ? bsearch(&key, rows, count, sizeof key, compare_rows) : NULL;
+}
+
+const uint32_t *conn_table_port(const struct conn_table *t, enum protocol protocol, uint16_t port)
+{
+    const struct conn_row *row = find_inbound(t, protocol, port);
 
     return row ? row->states : NULL;
+}
+
+uint32_t conn_table_not_accepted(const struct conn_table *t, enum protocol protocol, uint16_t port)
+{
+    const struct conn_row *row = find_inbound(t, protocol, port);
+
+    return row ? row->not_accepted : 0;
 }
 
 const uint32_t *conn_table_other(const struct conn_table *t, enum protocol protocol)

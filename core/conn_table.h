@@ -54,6 +54,9 @@ bool conn_table_complete(const struct conn_table *t, enum protocol protocol);
  * NULL when it has no socket at all. Valid as long as t. */
 const uint32_t *conn_table_port(const struct conn_table *t, enum protocol protocol, uint16_t port);
 
+/* How many of its established connections no process has accepted yet. */
+uint32_t conn_table_not_accepted(const struct conn_table *t, enum protocol protocol, uint16_t port);
+
 /* The ports of a direction, local ones of inbound and remote ones of outbound, in
  * order. Valid as long as t. */
 const struct conn_row *conn_table_rows(const struct conn_table *t, enum protocol protocol,

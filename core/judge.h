@@ -40,9 +40,10 @@ struct evaluation {
     struct note *notes;                /* one per listener, by its index */
     struct service_verdict *service;   /* being judged */
     struct {
-        bool others;   /* some rule is about listeners on ports that no entry expects */
-        bool unsure;   /* an expected service may be among the sockets that were not read */
-        size_t untold; /* listeners of which a rule needs an owner that was not seen */
+        bool others;      /* some rule is about listeners on ports that no entry expects */
+        bool unsure;      /* an expected service may be among the sockets that were not read */
+        bool connections; /* some rule is about how many connections a service has */
+        size_t untold;    /* listeners of which a rule needs an owner that was not seen */
     } classes[PROTOCOL_COUNT];
     size_t others_found;          /* findings about listeners that count for the bounds */
     const struct listener **site; /* owned; room for those on a port that concern an entry */
@@ -88,6 +89,20 @@ void judge_cover(struct site *site);
 /* Judges an expected service on one of its ports, by ev->service's protocol, whose
  * class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
+
+/* Begins the summary of a finding about the site: "web: tcp port 80 ". */
+void judge_begin_summary(struct evaluation *ev, const struct site *site);
+
+/* Adds the finding about the site that the summary is about. Returns 0 or -ENOMEM. */
+int judge_add_of_site(struct evaluation *ev, const struct site *site, enum rule rule, bool undetermined);
+
+/* Judges how many connections a service has that is there. Returns 0 or -ENOMEM. */
+int judge_connections(struct evaluation *ev, const struct site *site);
+
+/* Judges whether the connections of a class, of which nothing else is to be
+ * complained, were counted where a rule is about them; before the first count
+ * there is nothing to complain of. Returns 0 or -ENOMEM. */
+int judge_class_connections(struct evaluation *ev, enum protocol protocol);
 
 /* Judges what befell ev->service, which is of the entry. Needs nothing else of ev but
  * its verdict. */

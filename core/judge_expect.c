@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* "web: tcp port 80 " */
-static void begin_summary(struct evaluation *ev, const struct site *site)
+void judge_begin_summary(struct evaluation *ev, const struct site *site)
 {
     struct buf *out = &ev->text;
 
@@ -39,8 +38,7 @@ static void name_listeners(struct evaluation *ev, const struct site *site, bool 
         buf_fmt(&ev->text, " and %zu more", named - JUDGE_ENDPOINTS);
 }
 
-/* Adds the finding that the summary is about. Returns 0 or -ENOMEM. */
-static int add_finding(struct evaluation *ev, const struct site *site, enum rule rule, bool undetermined)
+int judge_add_of_site(struct evaluation *ev, const struct site *site, enum rule rule, bool undetermined)
 {
     const struct expect *e = site->entry;
     struct finding *f = judge_add(ev);
@@ -81,19 +79,19 @@ static void name_taker(struct evaluation *ev, const struct site *site)
 
 static int find_not_listening(struct evaluation *ev, const struct site *site)
 {
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_str(&ev->text, "has no listener");
     name_taker(ev, site);
-    return add_finding(ev, site, RULE_NOT_LISTENING, !ev->service->seen);
+    return judge_add_of_site(ev, site, RULE_NOT_LISTENING, !ev->service->seen);
 }
 
 static int find_loopback_only(struct evaluation *ev, const struct site *site)
 {
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_str(&ev->text, "is bound only to loopback (");
     name_listeners(ev, site, false, RULE_LOOPBACK_ONLY);
     buf_str(&ev->text, "), expected beyond it");
-    return add_finding(ev, site, RULE_LOOPBACK_ONLY, false);
+    return judge_add_of_site(ev, site, RULE_LOOPBACK_ONLY, false);
 }
 
 /* "192.0.2.10, 192.0.2.11", of a mask of the entry's addresses. */
@@ -134,7 +132,7 @@ static int find_exposed(struct evaluation *ev, const struct site *site)
     }
     if (!exposed)
         return 0;
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_str(&ev->text, "is bound beyond ");
     name_where_expected(&ev->text, site);
     buf_str(&ev->text, " (");
@@ -142,7 +140,7 @@ static int find_exposed(struct evaluation *ev, const struct site *site)
         name_listeners(ev, site, true, RULE_EXPOSED);
     buf_str(&ev->text, "), expected ");
     buf_str(&ev->text, site->entry->match.address_count > 0 ? "there and nowhere else" : "only on loopback");
-    return add_finding(ev, site, RULE_EXPOSED, !told);
+    return judge_add_of_site(ev, site, RULE_EXPOSED, !told);
 }
 
 /* Whether an IP version is served. Where the service must be reachable from
@@ -170,7 +168,7 @@ static int find_wrong_address(struct evaluation *ev, const struct site *site)
 
     if (!wrong_address && !wrong_ipv4 && !wrong_ipv6)
         return 0;
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_str(&ev->text, "is not served on ");
     if (wrong_address)
         name_addresses(&ev->text, &e->match, site->missing);
@@ -178,7 +176,7 @@ static int find_wrong_address(struct evaluation *ev, const struct site *site)
         buf_str(&ev->text, wrong_ipv4 ? wrong_ipv6 ? "IPv4 and IPv6" : "IPv4" : "IPv6");
     buf_str(&ev->text, ", bound to ");
     name_listeners(ev, site, false, RULE_WRONG_ADDRESS);
-    return add_finding(ev, site, RULE_WRONG_ADDRESS, false);
+    return judge_add_of_site(ev, site, RULE_WRONG_ADDRESS, false);
 }
 
 /* Judges the sockets of a listener one by one: of two programs that share a
@@ -226,7 +224,7 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
 
     if (!owner_pattern_is_set(&e->match.owner))
         return 0;
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_str(&ev->text, "is held at ");
     for (size_t i = 0; i < site->count; i++) {
         const struct listener *l = site->listeners[i];
@@ -249,7 +247,7 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
         return 0;
     buf_str(&ev->text, "; expected ");
     owner_pattern_describe(&e->match.owner, &ev->text);
-    return add_finding(ev, site, RULE_WRONG_OWNER, differ == 0);
+    return judge_add_of_site(ev, site, RULE_WRONG_OWNER, differ == 0);
 }
 
 static int find_saturated(struct evaluation *ev, const struct site *site)
@@ -274,7 +272,7 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
     }
     if (!fullest)
         return 0;
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     queue = fullest->queue.fullest;
     buf_fmt(out, "has an accept queue that is %.0f %% full (", queue_saturation(queue) * 100);
     judge_describe(out, fullest);
@@ -282,7 +280,7 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
         buf_fmt(out, ", the fullest of %u sockets", fullest->sockets);
     buf_fmt(out, ": %u waiting, limit %u), expected less than %.0f %%", queue.length, queue.limit,
             too_much * 100);
-    return add_finding(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
+    return judge_add_of_site(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
 }
 
 /* What is new about the service. It goes on where one of its listeners does; what
@@ -318,6 +316,8 @@ static int judge_site(struct evaluation *ev, const struct site *site)
         r = find_wrong_owner(ev, site);
     if (r == 0)
         r = find_saturated(ev, site);
+    if (r == 0)
+        r = judge_connections(ev, site);
     return r;
 }
 
@@ -364,7 +364,7 @@ static int find_too_often(struct evaluation *ev, const struct site *site, enum r
 
     duration_format(rate->window_ms, window);
     buf_fmt(&ev->text, " in %s, expected %lld at most", window, (long long)rate->max);
-    r = add_finding(ev, site, rule, false);
+    r = judge_add_of_site(ev, site, rule, false);
     if (r == 0)
         ev->verdict->findings[ev->verdict->count - 1].for_ms = 0;
     return r;
@@ -377,7 +377,7 @@ static int find_flapping(struct evaluation *ev, const struct site *site)
 
     if (rate->max <= 0 || interrupted <= (uint64_t)rate->max)
         return 0;
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_fmt(&ev->text, "was interrupted %llu times", (unsigned long long)interrupted);
     return find_too_often(ev, site, RULE_FLAPPING, rate);
 }
@@ -403,7 +403,7 @@ static int find_dropping(struct evaluation *ev, const struct site *site)
 
     if (!site->entry->drops_limited || dropped <= (uint64_t)rate->max)
         return 0;
-    begin_summary(ev, site);
+    judge_begin_summary(ev, site);
     buf_fmt(&ev->text, "dropped %llu %s%s", (unsigned long long)dropped, dropped_thing(ev->service->protocol),
             dropped == 1 ? "" : "s");
     return find_too_often(ev, site, RULE_DROPPING, rate);

@@ -332,7 +332,7 @@ int judge_class(struct evaluation *ev, enum protocol protocol)
         describe_untold(ev, protocol);
         confirm = true; /* a holder may just have ended */
     } else {
-        return 0;
+        return judge_class_connections(ev, protocol);
     }
     f = judge_add(ev);
     if (!f)

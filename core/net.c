@@ -43,6 +43,11 @@ bool protocol_is_datagram(enum protocol protocol)
     return protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE;
 }
 
+bool protocol_accepts(enum protocol protocol)
+{
+    return protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP;
+}
+
 int protocol_parse(const char *name, enum protocol *ret)
 {
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {

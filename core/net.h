@@ -82,6 +82,9 @@ const char *protocol_name(enum protocol protocol);
 
 /* Whether whoever only sends has a socket that looks like one that waits. */
 bool protocol_is_datagram(enum protocol protocol);
+
+/* Whether a connection that comes waits until a program accepts it. */
+bool protocol_accepts(enum protocol protocol);
 const char *family_name(enum family family);
 const char *state_name(enum sock_state state, enum protocol protocol);
 const char *scope_name(enum scope scope);

@@ -137,6 +137,15 @@ static int sort_names(struct policy *policy)
     return 0;
 }
 
+static bool counts_connections(const struct expect *e)
+{
+    bool counts = false;
+
+    for (int p = -1; !counts && (p = matcher_next_protocol(&e->match, p)) < PROTOCOL_COUNT;)
+        counts = expect_counts_connections(e, (enum protocol)p);
+    return counts;
+}
+
 int policy_seal(struct policy *policy)
 {
     int r;
@@ -155,6 +164,9 @@ int policy_seal(struct policy *policy)
         policy_unseal(policy);
         return r;
     }
+    policy->counts_connections = false;
+    for (size_t i = 0; i < policy->expect_count; i++)
+        policy->counts_connections |= counts_connections(&policy->expects[i]);
     port_index_seal(&policy->by_port.expects);
     port_index_seal(&policy->by_port.allows);
     port_index_seal(&policy->by_port.denies);
@@ -363,9 +375,19 @@ int matcher_next_protocol(const struct matcher *match, int before)
 
 double expect_accept_queue(const struct expect *e, enum protocol protocol)
 {
-    if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_SCTP)
+    if (!protocol_accepts(protocol))
         return 0;
     if (e->accept_queue_given)
         return e->accept_queue;
     return protocol == PROTOCOL_TCP ? ACCEPT_QUEUE_DEFAULT : 0;
+}
+
+bool expect_limits_close_wait(const struct expect *e, enum protocol protocol)
+{
+    return protocol == PROTOCOL_TCP && e->close_wait_max > 0;
+}
+
+bool expect_counts_connections(const struct expect *e, enum protocol protocol)
+{
+    return e->connections_limited || expect_limits_close_wait(e, protocol);
 }

@@ -40,6 +40,11 @@ struct allowed_rate {
     int64_t window_ms;
 };
 
+/* How many there may be at a time. */
+struct allowed_count {
+    int64_t min, max;
+};
+
 /* Addresses of one entry. */
 enum { MATCHER_ADDRESSES_MAX = 64 };
 
@@ -54,8 +59,11 @@ struct expect {
     double accept_queue;          /* if given; see expect_accept_queue() */
     struct allowed_rate flapping; /* interruptions; max 0: as many as they like */
     bool drops_limited;
-    struct allowed_rate drops;  /* connection attempts or datagrams, if limited */
-    struct entry_label *labels; /* owned; in the order of their names */
+    struct allowed_rate drops; /* connection attempts or datagrams, if limited */
+    bool connections_limited;
+    struct allowed_count connections; /* established ones, if limited */
+    int64_t close_wait_max;           /* connections in CLOSE_WAIT; 0: any number */
+    struct entry_label *labels;       /* owned; in the order of their names */
     size_t label_count;
 };
 
@@ -93,7 +101,8 @@ struct policy {
     struct ip_addr *allow_addresses; /* owned; those of which allow entries ask for one alone, in order, once
                                         sealed */
     size_t allow_address_count;
-    uint32_t *by_name; /* owned; of all expect entries once sealed, in the order of their names */
+    uint32_t *by_name;       /* owned; of all expect entries once sealed, in the order of their names */
+    bool counts_connections; /* some rule of an expect entry is about connections; once sealed */
 };
 
 /* Frees the entries and all that they own. */
@@ -180,5 +189,10 @@ int matcher_next_protocol(const struct matcher *match, int before);
  * tcp that is ACCEPT_QUEUE_DEFAULT, unless the entry says otherwise. */
 #define ACCEPT_QUEUE_DEFAULT 0.8
 double expect_accept_queue(const struct expect *e, enum protocol protocol);
+
+/* Whether a rule of the entry is about how many connections it has, of one state,
+ * by a protocol. */
+bool expect_limits_close_wait(const struct expect *e, enum protocol protocol);
+bool expect_counts_connections(const struct expect *e, enum protocol protocol);
 
 #endif

@@ -21,6 +21,8 @@ const char *rule_name(enum rule rule)
     case RULE_WRONG_OWNER: return "WrongOwner";
     case RULE_UNEXPECTED_LISTENER: return "UnexpectedListener";
     case RULE_ACCEPT_QUEUE_SATURATED: return "AcceptQueueSaturated";
+    case RULE_CONNECTIONS_OUT_OF_RANGE: return "ConnectionsOutOfRange";
+    case RULE_STUCK_CONNECTIONS: return "StuckConnections";
     case RULE_BLIND: return "Blind";
     case RULE_COUNT: break;
     }
@@ -166,8 +168,10 @@ static void find_needs(struct evaluation *ev)
     struct class_verdict *classes = ev->verdict->classes;
 
     for (size_t i = 0; i < policy->expect_count; i++)
-        for (int p = -1; (p = matcher_next_protocol(&policy->expects[i].match, p)) < PROTOCOL_COUNT;)
+        for (int p = -1; (p = matcher_next_protocol(&policy->expects[i].match, p)) < PROTOCOL_COUNT;) {
             need_class(&classes[p], policy->expects[i].severity);
+            ev->classes[p].connections |= expect_counts_connections(&policy->expects[i], (enum protocol)p);
+        }
     for (size_t i = 0; i < policy->allow_count; i++)
         if (policy->allows[i].match.scope == WANT_LOOPBACK || policy->allows[i].match.address_count > 0)
             need_others(ev, &policy->allows[i].match, SEVERITY_WARNING);
@@ -202,6 +206,10 @@ static uint32_t rules_used(const struct expect *e, enum protocol protocol)
         mask |= 1u << RULE_DROPPING;
     if (expect_accept_queue(e, protocol) > 0)
         mask |= 1u << RULE_ACCEPT_QUEUE_SATURATED;
+    if (e->connections_limited)
+        mask |= 1u << RULE_CONNECTIONS_OUT_OF_RANGE;
+    if (expect_limits_close_wait(e, protocol))
+        mask |= 1u << RULE_STUCK_CONNECTIONS;
     return mask;
 }
 

@@ -66,3 +66,8 @@ const uint32_t *space_connections(const struct space *s, enum protocol protocol,
     counts = conn_table_port(s->connections, protocol, port);
     return counts ? counts : none;
 }
+
+uint32_t space_not_accepted(const struct space *s, enum protocol protocol, uint16_t port)
+{
+    return conn_table_not_accepted(s->connections, protocol, port);
+}

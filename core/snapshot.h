@@ -45,4 +45,8 @@ const struct space *snapshot_host(const struct snapshot *s);
  * sock_state. */
 const uint32_t *space_connections(const struct space *s, enum protocol protocol, uint16_t port);
 
+/* How many of the established ones among them no process has accepted yet, of a
+ * protocol that was read. */
+uint32_t space_not_accepted(const struct space *s, enum protocol protocol, uint16_t port);
+
 #endif

@@ -95,7 +95,7 @@ static int publish(struct daemon *d, int r)
  * polls that come often show it anyway. */
 static int64_t news_due_ms(const struct daemon *d)
 {
-    if (d->config->poll_listeners_ms <= NEWS_MS || !cycle_has_news(&d->cycle))
+    if (d->config->poll_listeners_ms <= NEWS_MS || !cycle_has_news(&d->cycle, d->config))
         return INT64_MAX;
     return d->polled_ms + NEWS_MS;
 }

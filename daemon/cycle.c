@@ -81,11 +81,19 @@ static void pass_time(struct cycle *c, const struct config *config)
     c->passed_ms = now_ms;
 }
 
-/* Whether what a poll finds is to be judged though it is nothing new: it was not
- * judged yet, or a window has moved on. */
-static bool needs_judging(const struct cycle *c)
+/* Whether the verdict is of other connections than those that were counted last,
+ * and would say so. */
+static bool has_unjudged_connections(const struct cycle *c, const struct config *config)
 {
-    return c->has_new_listeners || (c->windows && clock_now().mono_ms >= windows_due_ms(c->windows));
+    return c->has_unjudged_connections && config->policy.counts_connections;
+}
+
+/* Whether what a poll finds is to be judged though it is nothing new: it was not
+ * judged yet, connections are others, or a window has moved on. */
+static bool needs_judging(const struct cycle *c, const struct config *config)
+{
+    return c->has_new_listeners || has_unjudged_connections(c, config) ||
+           (c->windows && clock_now().mono_ms >= windows_due_ms(c->windows));
 }
 
 int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
@@ -98,7 +106,7 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         .previous = c->host.listeners,
         .auto_ports = how->auto_ports,
         .wait_for_owners = how->wait_for_owners,
-        .anew = needs_judging(c),
+        .anew = needs_judging(c, config),
     };
     const struct budget clock = clock_endless();
     int r;
@@ -140,7 +148,7 @@ static void take_connections(struct cycle *c, const struct conn_table *counts)
     }
     conn_table_unref(c->host.connections);
     c->host.connections = counts;
-    c->has_new_tables = true;
+    c->has_new_tables = c->has_unjudged_connections = true;
 }
 
 static bool expects(const void *arg, enum protocol protocol, uint16_t port)
@@ -167,9 +175,9 @@ int cycle_step(struct cycle *c, const struct config *config, const struct budget
     return r;
 }
 
-bool cycle_has_news(const struct cycle *c)
+bool cycle_has_news(const struct cycle *c, const struct config *config)
 {
-    return collectors_have_news(c->collectors);
+    return collectors_have_news(c->collectors) || has_unjudged_connections(c, config);
 }
 
 /* What was judged, until all of it is there. */
@@ -280,8 +288,10 @@ static int judge_tables(struct cycle *c, const struct config *config, const stru
     c->verdict = j.verdict;
     c->host = j.host;
     c->has_new_tables = c->has_new_listeners = false;
-    if (anew)
+    if (anew) {
+        c->has_unjudged_connections = false;
         count_dropped(c);
+    }
     return 0;
 }
 

@@ -28,8 +28,9 @@ struct cycle {
     uint64_t listed_changes;             /* of the alerts, when they were listed */
     uint64_t left_out;                   /* findings that bounds cut, since the start */
     struct status status;
-    bool has_new_tables;    /* since the last judging */
-    bool has_new_listeners; /* likewise: what was looked at is to be judged */
+    bool has_new_tables;           /* since the last judging */
+    bool has_new_listeners;        /* likewise: what was looked at is to be judged */
+    bool has_unjudged_connections; /* the verdict is of older counts than the snapshot's */
 };
 
 /* goes_on   polls will follow one another, so that rules can count over time
@@ -61,8 +62,9 @@ int64_t cycle_due_ms(const struct cycle *c);
  * is known stays. */
 int cycle_step(struct cycle *c, const struct config *config, const struct budget *budget);
 
-/* Whether a poll now would show something that was found out since the last. */
-bool cycle_has_news(const struct cycle *c);
+/* Whether a poll now would show something that was found out since the last: what
+ * rules say to connections, they say to the listeners of the same moment. */
+bool cycle_has_news(const struct cycle *c, const struct config *config);
 
 /* Lets the next poll tell all, also what is not new, and have it judged: the
  * configuration is another one. */

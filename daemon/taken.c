@@ -80,7 +80,7 @@ static bool search(struct cycle *c, const struct config *config, int64_t until_m
     while (clock_now().mono_ms < until_ms) {
         const struct budget budget = clock_budget_us(STEP_US);
 
-        if (cycle_has_news(c))
+        if (cycle_has_news(c, config))
             return true;
         if (cycle_due_ms(c) > clock_now().mono_ms)
             pause_shortly();

@@ -52,6 +52,9 @@ static void write_connections(struct json_writer *w, const struct view *view, co
     for (int state = STATE_ESTABLISHED; state < STATE_COUNT; state++)
         if (state == STATE_ESTABLISHED || counts[state] > 0)
             json_write_count(w, state_name((enum sock_state)state, l->protocol), counts[state]);
+    if (protocol_accepts(l->protocol))
+        json_write_count(w, "not_accepted",
+                         space_not_accepted(snapshot_host(view->snapshot), l->protocol, l->port));
     json_write_object_end(w);
 }
 

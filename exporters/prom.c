@@ -345,6 +345,10 @@ static const struct {
     {{"sockwatch_connections", "gauge", "Sockets whose local port has a listener here, per port and state."},
      .render = prom_render_connections,
      .limited = true},
+    {{"sockwatch_connections_not_accepted", "gauge",
+      "Established connections of a listener's port that no program has accepted yet."},
+     .render = prom_render_not_accepted,
+     .limited = true},
     {{"sockwatch_outbound_connections", "gauge",
       "Sockets whose local port has no listener here, per remote port and state; those of ports that are not "
       "told one by one, and of none, in port \"other\"."},

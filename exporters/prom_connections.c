@@ -3,6 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static bool begin_port(struct prom *p, enum protocol protocol, const char *port, bool essential)
+{
+    if (essential)
+        exposition_begin_essential(&p->x);
+    else if (!exposition_begin(&p->x))
+        return false;
+    exposition_label(&p->x, "protocol", protocol_name(protocol));
+    exposition_label(&p->x, "port", port);
+    return true;
+}
+
 /* The sockets of a port: established always, the other states while there are any.
  *
  * port   as the label says it */
@@ -10,14 +21,8 @@ static void port_samples(struct prom *p, enum protocol protocol, const char *por
                          bool essential)
 {
     for (int state = STATE_ESTABLISHED; state < STATE_COUNT; state++) {
-        if (state != STATE_ESTABLISHED && counts[state] == 0)
+        if ((state != STATE_ESTABLISHED && counts[state] == 0) || !begin_port(p, protocol, port, essential))
             continue;
-        if (essential)
-            exposition_begin_essential(&p->x);
-        else if (!exposition_begin(&p->x))
-            continue;
-        exposition_label(&p->x, "protocol", protocol_name(protocol));
-        exposition_label(&p->x, "port", port);
         exposition_label(&p->x, "state", state_name((enum sock_state)state, protocol));
         exposition_count(&p->x, counts[state]);
     }
@@ -39,20 +44,37 @@ struct port_sets {
     struct port_set of[PROTOCOL_COUNT];
 };
 
-static void set_samples(struct prom *p, const struct port_sets *ports, bool essential)
+/* Writes the samples of a local port, of a protocol whose connections were counted. */
+typedef void port_fn(struct prom *p, enum protocol protocol, uint16_t port, bool essential);
+
+static void port_states(struct prom *p, enum protocol protocol, uint16_t port, bool essential)
 {
-    const struct space *host = snapshot_host(p->view->snapshot);
+    numbered_samples(p, protocol, port, space_connections(snapshot_host(p->view->snapshot), protocol, port),
+                     essential);
+}
 
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        for (size_t i = 0; i < PORT_SET_WORDS; i++) {
-            for (uint64_t left = ports->of[protocol].words[i]; left; left &= left - 1) {
-                uint16_t port = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left));
-                const uint32_t *counts = space_connections(host, (enum protocol)protocol, port);
+/* Of an expected port always, of others while there are any. */
+static void port_not_accepted(struct prom *p, enum protocol protocol, uint16_t port, bool essential)
+{
+    uint32_t count = space_not_accepted(snapshot_host(p->view->snapshot), protocol, port);
+    char text[PORT_TEXT_MAX];
 
-                if (counts)
-                    numbered_samples(p, (enum protocol)protocol, port, counts, essential);
-            }
-        }
+    (void)snprintf(text, sizeof text, "%u", port);
+    if (protocol_accepts(protocol) && (essential || count > 0) && begin_port(p, protocol, text, essential))
+        exposition_count(&p->x, count);
+}
+
+static void set_samples(struct prom *p, const struct port_sets *ports, port_fn *samples, bool essential)
+{
+    const struct conn_table *connections = snapshot_host(p->view->snapshot)->connections;
+
+    for (int protocol = 0; connections && protocol < PROTOCOL_COUNT; protocol++) {
+        if (!conn_table_complete(connections, (enum protocol)protocol))
+            continue;
+        for (size_t i = 0; i < PORT_SET_WORDS; i++)
+            for (uint64_t left = ports->of[protocol].words[i]; left; left &= left - 1)
+                samples(p, (enum protocol)protocol, (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left)),
+                        essential);
     }
 }
 
@@ -84,7 +106,7 @@ static void find_inbound(const struct prom *p, struct inbound *in)
 }
 
 /* Expected ports first, so that the limit cuts others. */
-void prom_render_connections(struct prom *p)
+static void inbound_samples(struct prom *p, port_fn *samples)
 {
     struct inbound *in = calloc(1, sizeof *in);
 
@@ -93,9 +115,19 @@ void prom_render_connections(struct prom *p)
         return;
     }
     find_inbound(p, in);
-    set_samples(p, &in->expected, true);
-    set_samples(p, &in->others, false);
+    set_samples(p, &in->expected, samples, true);
+    set_samples(p, &in->others, samples, false);
     free(in);
+}
+
+void prom_render_connections(struct prom *p)
+{
+    inbound_samples(p, port_states);
+}
+
+void prom_render_not_accepted(struct prom *p)
+{
+    inbound_samples(p, port_not_accepted);
 }
 
 void prom_render_outbound(struct prom *p)
@@ -109,8 +141,8 @@ void prom_render_outbound(struct prom *p)
 
         if (!conn_table_complete(connections, protocol))
             continue;
-        for (const struct conn_row *row = rows; row < rows + count; row++)
-            numbered_samples(p, protocol, row->port, row->states, false);
+        for (size_t k = 0; k < count; k++)
+            numbered_samples(p, protocol, rows[k].port, rows[k].states, false);
         port_samples(p, protocol, "other", conn_table_other(connections, protocol), false);
     }
 }

@@ -104,6 +104,12 @@ class ExampleTest(TestCase):
         self.assert_says("web", moved(places, "tcp [::]:443", "tcp 0.0.0.0:443"), "critical WrongAddress web tcp 443")
         self.assert_says("web", moved(places, "tcp 127.0.0.1:3000", "tcp [::]:3000"),
                          "critical Exposed application tcp 3000")
+        with listening_at([place for place in places if place != "tcp 127.0.0.1:3000"]), \
+                listener("tcp 127.0.0.1:3000") as application, contextlib.ExitStack() as kept:
+            for _ in range(21):
+                with socket.create_connection(("127.0.0.1", 3000)):
+                    kept.enter_context(application.accept()[0])
+            self.assertEqual(findings("web"), ["critical StuckConnections application tcp 3000"])
 
     def test_mail(self):
         places = ["tcp [::]:25", "tcp 0.0.0.0:465", "tcp [::]:587", "tcp [::]:993", "tcp [::]:143", "tcp [::]:22",
@@ -158,6 +164,11 @@ class ExampleTest(TestCase):
         with listening_at(places[1:]), listener("tcp [::]:6432", backlog=1), \
                 socket.create_connection(("127.0.0.1", 6432)), socket.create_connection(("127.0.0.1", 6432)):
             self.assertEqual(findings("postgresql"), ["critical AcceptQueueSaturated pgbouncer tcp 6432"])
+        with listening_at(places[1:]), listener("tcp [::]:6432") as pgbouncer, contextlib.ExitStack() as clients:
+            for _ in range(91):
+                clients.enter_context(socket.create_connection(("127.0.0.1", 6432)))
+                clients.enter_context(pgbouncer.accept()[0])
+            self.assertEqual(findings("postgresql"), ["critical ConnectionsOutOfRange pgbouncer tcp 6432"])
 
     def test_game(self):
         places = ["tcp [::]:64738", "udp [::]:64738", "tcp [::]:22", "udp 0.0.0.0:68"]

@@ -15,14 +15,15 @@ static inline const struct verdict *judge_inventory(const struct inventory *inv,
     return rules_judge(&observed, policy, bounds);
 }
 
-/* Judges all that is in a table. */
+/* Judges all that is in the tables of a space. */
 static inline const struct verdict *judge_space(const struct space *space, const struct policy *policy,
                                                 const struct own_sockets *own)
 {
     struct inventory inv;
+    const struct observed observed = {.inventory = &inv, .own = own, .connections = space->connections};
 
     listener_table_inventory(space->listeners, &inv);
-    return judge_inventory(&inv, policy, own, NULL);
+    return rules_judge(&observed, policy, NULL);
 }
 
 #endif

@@ -136,6 +136,13 @@ static inline void scene_connect(struct scene *s, uint16_t local, uint16_t remot
     assert_int_equal(conn_counter_add(s->counter, PROTOCOL_TCP, &connection), 0);
 }
 
+/* Counts established ones of a local TCP port that nobody has accepted. */
+static inline void scene_count_waiting(struct scene *s, uint16_t port, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(count_nobodys(s->counter, PROTOCOL_TCP, port, STATE_ESTABLISHED), 0);
+}
+
 /* Shows the snapshot that joins these tables. */
 static inline void scene_show(struct scene *s, const struct space *host)
 {
@@ -222,7 +229,9 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_expect(s, "web \"A\\B\" <b>&", PROTOCOL_TCP, "80-81", WANT_ANY)->for_ms = 10000;
     scene_expect(s, "dns", PROTOCOL_UDP, "53", WANT_ANY)->severity = SEVERITY_WARNING;
     s->policy.expects[2].families[0] = true;
-    scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY);
+    scene_expect(s, "ssh", PROTOCOL_TCP, "22", WANT_ANY)->connections_limited = true;
+    s->policy.expects[3].connections.max = 100;
+    s->policy.expects[3].close_wait_max = 10;
     s->policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING};
     scene_own(s, "0:root:ssh.socket",
               "1:systemd:root:init.scope:/usr/lib/systemd/systemd,"
@@ -248,7 +257,8 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_count(s, PROTOCOL_TCP, 22, STATE_LISTEN, 2);
     scene_count(s, PROTOCOL_TCP, 22, STATE_ESTABLISHED, 3);
     scene_count(s, PROTOCOL_TCP, 22, STATE_CLOSE_WAIT, 1);
-    scene_count(s, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 10);
+    scene_count(s, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 8);
+    scene_count_waiting(s, 80, 2);
     scene_count(s, PROTOCOL_TCP, 80, STATE_TIME_WAIT, 5);
     scene_connect(s, 40000, 3306, STATE_ESTABLISHED);
     scene_connect(s, 40001, 3306, STATE_ESTABLISHED);

@@ -653,6 +653,7 @@ static void reads_what_an_entry_may_say_more(void **state)
         "expect = ( { name = \"a\"; port = 53; protocol = [ \"udp\", \"tcp\" ];\n"
         "  address = [ \"192.0.2.2\", \"192.0.2.1\" ]; severity = \"info\"; accept_queue = 0;\n"
         "  flapping: { max = 5; window = \"1h\"; }; drops: { max = 0; };\n"
+        "  connections: { min = 1; max = 500; }; close_wait_max = 100;\n"
         "  labels: { team = \"db\"; runbook = \"https://wiki/mysql\"; }; },\n"
         "  { name = \"b\"; port = 1; } );\n"
         "deny = ( { ports = \"23,4444\"; }, { port = 7; exe = \"/usr/bin/nc*\"; severity = \"info\"; } );");
@@ -667,6 +668,12 @@ static void reads_what_an_entry_may_say_more(void **state)
     assert_true(e->drops_limited);
     assert_int_equal(e->drops.max, 0);
     assert_int_equal(e->drops.window_ms, 60000);
+    assert_true(e->connections_limited);
+    assert_int_equal(e->connections.min, 1);
+    assert_int_equal(e->connections.max, 500);
+    assert_true(expect_limits_close_wait(e, PROTOCOL_TCP));
+    assert_int_equal(e->close_wait_max, 100);
+    assert_false(expect_limits_close_wait(e, PROTOCOL_UDP));
     assert_int_equal(e->label_count, 2);
     assert_string_equal(e->labels[0].name, "runbook");
     assert_string_equal(e->labels[1].value, "db");
@@ -676,6 +683,7 @@ static void reads_what_an_entry_may_say_more(void **state)
     assert_int_equal(e->flapping.max, 3);
     assert_int_equal(e->flapping.window_ms, 600000);
     assert_false(e->drops_limited);
+    assert_false(expect_counts_connections(e, PROTOCOL_TCP));
     d = f->config->policy.denies;
     assert_int_equal(f->config->policy.deny_count, 2);
     assert_int_equal(d[0].severity, SEVERITY_CRITICAL);
@@ -725,6 +733,50 @@ static void refuses_windows_that_are_none(void **state)
     };
 
     assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void refuses_numbers_of_connections_that_are_none(void **state)
+{
+    static const struct refused cases[] = {
+        {"expect = ( { name = \"a\"; port = 1; connections: { }; } );",
+         "1: expect[0].connections.min: is missing, expected a number of connections 0-1000000000, or max"},
+        {"expect = ( { name = \"a\"; port = 1; connections = 5; } );",
+         "1: expect[0].connections: is a number, expected a group"},
+        {"expect = ( { name = \"a\"; port = 1; connections: { min = -1; }; } );",
+         "1: expect[0].connections.min: -1 is out of range"},
+        {"expect = ( { name = \"a\"; port = 1; connections: { max = \"5\"; }; } );",
+         "1: expect[0].connections.max: is a string, expected a number of connections 0-1000000000"},
+        {"expect = ( { name = \"a\"; port = 1; connections: { least = 5; max = 6; }; } );",
+         "1: expect[0].connections.least: is not a known key, expected one of: min, max"},
+        {"expect = ( { name = \"a\"; port = 1;\nconnections: {\nmin = 5;\nmax = 4; }; } );",
+         "3: expect[0].connections.min: 5 is more than connections.max ("},
+        {"expect = ( { name = \"a\"; port = 1; close_wait_max = 0; } );",
+         "1: expect[0].close_wait_max: 0 is out of range, expected a number of connections 1-1000000000"},
+        {"expect = ( { name = \"a\"; port = 1; protocol = \"udp\"; close_wait_max = 5; } );",
+         "1: expect[0].close_wait_max: contradicts protocol, expected protocol \"tcp\", or none"},
+    };
+
+    assert_refuses_all(*state, cases, ARRAY_LENGTH(cases));
+}
+
+static void the_least_and_the_most_may_be_the_same_or_stand_alone(void **state)
+{
+    struct fixture *f = *state;
+    const struct expect *e;
+
+    assert_loads(f, "expect = ( { name = \"a\"; port = 1; connections: { min = 3; max = 3; }; },\n"
+                    "  { name = \"b\"; port = 2; connections: { min = 3; }; },\n"
+                    "  { name = \"c\"; port = 3; connections: { max = 0; }; },\n"
+                    "  { name = \"d\"; port = 4; protocol = [ \"udp\", \"tcp\" ]; close_wait_max = 1; } );");
+    e = f->config->policy.expects;
+    assert_int_equal(e[0].connections.min, e[0].connections.max);
+    assert_int_equal(e[1].connections.max, 1000000000);
+    assert_int_equal(e[2].connections.min, 0);
+    assert_int_equal(e[2].connections.max, 0);
+    assert_false(e[3].connections_limited);
+    assert_true(f->config->policy.counts_connections);
+    assert_loads(f, "expect = ( { name = \"a\"; port = 1; } );");
+    assert_false(f->config->policy.counts_connections);
 }
 
 static void refuses_lists_that_say_nothing(void **state)
@@ -1035,6 +1087,9 @@ static void what_is_shown_loads_again(void **state)
     static const char *const cases[] = {
         "",
         "unexpected: { };",
+        "expect = ( { name = \"a\"; port = 1; connections: { min = 0; }; },\n"
+        "  { name = \"b\"; port = 2; connections: { max = 0; }; close_wait_max = 1; },\n"
+        "  { name = \"c\"; port = 3; connections: { min = 2; max = 1000000000; }; } );",
         "web: { listen = [ ]; };",
         "web: { listen = [ \"[::]:1\", \"[::ffff:192.0.2.1]:65535\", \"0.0.0.0:80\" ]; };",
         "poll: { listeners = \"1001ms\"; connections = \"90s\"; }; limits: { series = 0; listeners = 65536; "
@@ -1183,6 +1238,8 @@ int main(void)
         WITH_FILES(reads_what_an_entry_may_say_more),
         WITH_FILES(refuses_labels_that_are_none),
         WITH_FILES(refuses_windows_that_are_none),
+        WITH_FILES(refuses_numbers_of_connections_that_are_none),
+        WITH_FILES(the_least_and_the_most_may_be_the_same_or_stand_alone),
         WITH_FILES(refuses_lists_that_say_nothing),
         WITH_FILES(a_contradiction_names_both_places),
         WITH_FILES(accepts_what_only_looks_like_a_contradiction),

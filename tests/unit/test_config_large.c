@@ -297,7 +297,7 @@ static void a_large_configuration_is_shown_so_that_it_loads_again(void **state)
         "limits: { series = 7; }; unexpected: {};\n"
         "allow = ({ port = 22; address = \"192.0.2.1\"; process = \"a b\\\\\"; });\n"
         "expect = ({ name = \"x \\\"y\"; ports = \"1,3-5\"; protocol = \"sctp\"; for = \"5s\"; "
-        "families = [ \"ipv4\", \"ipv6\" ]; accept_queue = 0.5; },\n";
+        "families = [ \"ipv4\", \"ipv6\" ]; accept_queue = 0.5; connections: { min = 0; }; },\n";
     struct fixture *f = *state;
     struct buf first, second;
     const struct expect *e;
@@ -310,6 +310,7 @@ static void a_large_configuration_is_shown_so_that_it_loads_again(void **state)
     assert_int_equal(e[0].match.port_count, 2);
     assert_true(e[0].families[0] && e[0].families[1]);
     assert_int_equal(e[0].for_ms, 5000);
+    assert_true(e[0].connections_limited && !e[1].connections_limited);
     assert_int_equal(e[20000].match.ports[0].first, 20000);
     assert_int_equal(e[20000].severity, SEVERITY_CRITICAL);
     assert_string_equal(f->config->policy.allows[0].match.owner.process, "a b\\");

@@ -328,6 +328,52 @@ static void tables_of_the_same_counts_are_the_same(void **state)
     assert_same("tcp/80:1 tcp/80:1 tcp/80:6", "tcp/80:1 tcp/80:6 tcp/80:1", true);
 }
 
+static void what_no_process_has_accepted_is_told_apart(void **state)
+{
+    struct conn_counter *c = conn_counter_new();
+    const struct conn_table *t;
+
+    (void)state;
+    assert_non_null(c);
+    count(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 3);
+    for (uint8_t i = STATE_ESTABLISHED; i < STATE_COUNT; i++) {
+        assert_int_equal(count_nobodys(c, PROTOCOL_TCP, 80, i), 0);
+        assert_int_equal(count_nobodys(c, PROTOCOL_UDP, 80, i), 0);
+        assert_int_equal(count_nobodys(c, PROTOCOL_RAW, 80, i), 0);
+    }
+    t = conn_counter_seal(c, NULL);
+    assert_non_null(t);
+    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 80)[STATE_ESTABLISHED], 4); /* which counts them, too */
+    assert_int_equal(conn_table_not_accepted(t, PROTOCOL_TCP, 80), 1);
+    assert_int_equal(conn_table_not_accepted(t, PROTOCOL_TCP, 81), 0);
+    assert_int_equal(conn_table_not_accepted(t, PROTOCOL_UDP, 80), 0); /* where nobody accepts */
+    assert_int_equal(conn_table_not_accepted(t, PROTOCOL_RAW, 80), 0);
+    conn_table_unref(t);
+    count(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED, 1);
+    t = conn_counter_seal(c, NULL);
+    assert_non_null(t);
+    assert_int_equal(conn_table_not_accepted(t, PROTOCOL_TCP, 80), 0); /* it was told */
+    conn_table_unref(t);
+    conn_counter_free(c);
+}
+
+static void an_accepted_connection_makes_a_difference(void **state)
+{
+    struct conn_counter *c = conn_counter_new();
+    const struct conn_table *before, *after;
+
+    (void)state;
+    assert_non_null(c);
+    assert_int_equal(count_nobodys(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
+    before = conn_counter_seal(c, NULL);
+    assert_int_equal(count_socket(c, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
+    after = conn_counter_seal(c, NULL);
+    assert_false(conn_table_is_same(before, after));
+    conn_table_unref(before);
+    conn_table_unref(after);
+    conn_counter_free(c);
+}
+
 static void each_count_makes_a_difference(void **state)
 {
     static const char *const others[] = {
@@ -404,6 +450,8 @@ int main(void)
         cmocka_unit_test(outbound_counts_make_a_difference),
         cmocka_unit_test(refuses_states_that_a_newer_kernel_may_send),
         cmocka_unit_test(accepts_every_state_of_the_kernel),
+        cmocka_unit_test(what_no_process_has_accepted_is_told_apart),
+        cmocka_unit_test(an_accepted_connection_makes_a_difference),
         cmocka_unit_test(a_reset_forgets_one_protocol_only),
         cmocka_unit_test(sealing_empties_the_counter),
         cmocka_unit_test(a_protocol_without_sockets_may_be_complete),

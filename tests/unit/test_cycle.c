@@ -335,6 +335,51 @@ static void a_table_that_did_not_change_is_shared(void **state)
     snapshot_unref(kept);
 }
 
+/* What rules say to connections is told by a poll, which looks whether it found
+ * anything new or not. */
+static void connections_that_rules_are_about_are_judged_by_the_next_poll(void **state)
+{
+    struct world *w = *state;
+    struct expect *e = &w->config.policy.expects[0];
+
+    e->connections_limited = true;
+    e->connections = (struct allowed_count){.max = 3};
+    assert_int_equal(policy_seal(&w->config.policy), 0);
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(w->cycle.verdict->services[0].untold, 1u << RULE_CONNECTIONS_OUT_OF_RANGE);
+    assert_false(cycle_has_news(&w->cycle, &w->config));
+    assert_int_equal(step_of(w, 4), 1);
+    assert_true(cycle_has_news(&w->cycle, &w->config));
+    assert_int_equal(judge_of(w), 1); /* they are shown at once */
+    assert_int_equal(w->cycle.alert_list->count, 0);
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_true(machine.asked_anew);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(w->cycle.alert_list->count, 1);
+    assert_int_equal(w->cycle.alert_list->items[0].key.rule, RULE_CONNECTIONS_OUT_OF_RANGE);
+    assert_false(cycle_has_news(&w->cycle, &w->config));
+    assert_int_equal(step_of(w, 4), 1);
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_false(machine.asked_anew); /* they are the same */
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(w->cycle.alert_list->count, 0);
+}
+
+static void connections_that_no_rule_is_about_are_not_judged(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(step_of(w, 4), 1);
+    assert_false(cycle_has_news(&w->cycle, &w->config));
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_false(machine.asked_anew);
+}
+
 static void connections_that_are_the_same_are_nothing_new(void **state)
 {
     struct world *w = *state;
@@ -446,6 +491,8 @@ int main(void)
         with_world(a_single_look_has_no_windows),
         with_world(services_that_come_and_go_are_in_the_status),
         with_world(a_table_that_did_not_change_is_shared),
+        with_world(connections_that_rules_are_about_are_judged_by_the_next_poll),
+        with_world(connections_that_no_rule_is_about_are_not_judged),
         with_world(connections_that_are_the_same_are_nothing_new),
         with_world(another_configuration_is_judged_by_anew),
         with_world(an_alert_fires_when_its_time_has_come),

@@ -14,10 +14,16 @@
 #define FOR_MS INT64_C(10000)
 
 static const char letters[RULE_COUNT + 1] = {
-    [RULE_NOT_LISTENING] = 'N', [RULE_LOOPBACK_ONLY] = 'L',
-    [RULE_EXPOSED] = 'E',       [RULE_WRONG_ADDRESS] = 'A',
-    [RULE_WRONG_OWNER] = 'W',   [RULE_UNEXPECTED_LISTENER] = 'U',
-    [RULE_BLIND] = 'B',         [RULE_ACCEPT_QUEUE_SATURATED] = 'Q',
+    [RULE_NOT_LISTENING] = 'N',
+    [RULE_LOOPBACK_ONLY] = 'L',
+    [RULE_EXPOSED] = 'E',
+    [RULE_WRONG_ADDRESS] = 'A',
+    [RULE_WRONG_OWNER] = 'W',
+    [RULE_UNEXPECTED_LISTENER] = 'U',
+    [RULE_BLIND] = 'B',
+    [RULE_ACCEPT_QUEUE_SATURATED] = 'Q',
+    [RULE_STUCK_CONNECTIONS] = 'S',
+    [RULE_CONNECTIONS_OUT_OF_RANGE] = 'C',
 };
 
 static enum rule rule_of(char letter)
@@ -248,6 +254,18 @@ static void what_cannot_be_told_yet_takes_over_when_it_is(void **state)
     turn(w, 16000, "", "W/0");
 }
 
+/* Connections are counted less often than listeners are looked at. */
+static void a_service_that_comes_back_to_nobody_goes_on_to_be_wrong(void **state)
+{
+    struct world *w = *state;
+
+    turn(w, 0, "C", "C.0");
+    turn(w, 10000, "CS", "C!0 S.10000");
+    turn(w, 11000, "N", "C/~0 S/10000 N!<C0");
+    turn(w, 12000, "C?", "N/0");
+    turn(w, 20000, "C", "C!<N0");
+}
+
 static void what_turns_out_to_be_right_ends_the_waiting(void **state)
 {
     struct world *w = *state;
@@ -372,8 +390,14 @@ struct model {
 
 enum { SERVICES = 4 };
 
-static const enum rule rules[] = {RULE_NOT_LISTENING, RULE_LOOPBACK_ONLY, RULE_EXPOSED,
-                                  RULE_WRONG_ADDRESS, RULE_WRONG_OWNER,   RULE_ACCEPT_QUEUE_SATURATED};
+static const enum rule rules[] = {RULE_NOT_LISTENING,
+                                  RULE_LOOPBACK_ONLY,
+                                  RULE_EXPOSED,
+                                  RULE_WRONG_ADDRESS,
+                                  RULE_WRONG_OWNER,
+                                  RULE_ACCEPT_QUEUE_SATURATED,
+                                  RULE_CONNECTIONS_OUT_OF_RANGE,
+                                  RULE_STUCK_CONNECTIONS};
 
 static void find_one(struct world *w, const struct model *m, enum rule rule, bool undetermined)
 {
@@ -513,6 +537,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(blindness_and_other_listeners_never_take_part, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_dark_is_no_break, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_told_yet_takes_over_when_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_service_that_comes_back_to_nobody_goes_on_to_be_wrong, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_turns_out_to_be_right_ends_the_waiting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waits_waits_for_nothing_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(waiting_ends, set_up, tear_down),

@@ -111,8 +111,11 @@ static int collect_connections(struct conn_counter *c, const struct look *look)
 
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
         conn_counter_reset(c, (enum protocol)i);
-    for (uint16_t port = 1; r == 0 && port <= look->connections; port++)
+    for (uint16_t port = 1; r == 0 && port <= look->connections; port++) {
         r = count_socket(c, port % 2 ? PROTOCOL_TCP : PROTOCOL_UDP, port, STATE_ESTABLISHED);
+        for (int i = 0; r == 0 && i < 2; i++)
+            r = count_socket(c, PROTOCOL_TCP, port, STATE_CLOSE_WAIT);
+    }
     conn_counter_complete(c, PROTOCOL_TCP);
     return r;
 }
@@ -232,6 +235,8 @@ static struct policy strict_policy(void)
     policy.expects[0].accept_queue_given = true;
     policy.expects[0].accept_queue = 0.5;
     policy.expects[1].match.scope = WANT_LOOPBACK;
+    policy.expects[1].connections_limited = true; /* to none */
+    policy.expects[1].close_wait_max = 1;
     policy.expects[2].families[0] = policy.expects[2].families[1] = true;
     policy.expects[2].for_ms = 1500;
     policy.expects[3].match.address_count = 1;

@@ -569,7 +569,33 @@ static void an_expected_port_without_listener_has_0_established(void **state)
     scene_seal(&s);
     e = render(&s);
     assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"80\",state=\"established\"} 0");
-    assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
+    assert_int_equal(count_samples(&e, "sockwatch_connections{"), 1);
+    parsed_done(&e);
+    scene_done(&s);
+}
+
+/* Of an expected port always, where anybody accepts; of others while there are any. */
+static void what_is_not_accepted_has_a_series(void **state)
+{
+    struct parsed e;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    scene_expect(&s, "web", PROTOCOL_TCP, "80", WANT_ANY);
+    scene_expect(&s, "dns", PROTOCOL_UDP, "53", WANT_ANY);
+    scene_listen(&s, "*:80", "0/5");
+    scene_listen(&s, "*:81", "0/5");
+    scene_listen(&s, "*:82", "3/5");
+    scene_count(&s, PROTOCOL_TCP, 81, STATE_ESTABLISHED, 2);
+    scene_count_waiting(&s, 82, 3);
+    scene_count(&s, PROTOCOL_UDP, 53, STATE_ESTABLISHED, 1);
+    scene_seal(&s);
+    e = render(&s);
+    assert_sample(&e, "sockwatch_connections_not_accepted{protocol=\"tcp\",port=\"80\"} 0");
+    assert_sample(&e, "sockwatch_connections_not_accepted{protocol=\"tcp\",port=\"82\"} 3");
+    assert_int_equal(count_samples(&e, "sockwatch_connections_not_accepted{"), 2);
+    assert_sample(&e, "sockwatch_connections{protocol=\"tcp\",port=\"82\",state=\"established\"} 3");
     parsed_done(&e);
     scene_done(&s);
 }
@@ -586,7 +612,7 @@ static void a_client_is_told_by_the_port_it_is_connected_to(void **state)
     scene_connect(&s, 40000, 3306, STATE_ESTABLISHED);
     scene_seal(&s);
     e = render(&s);
-    assert_int_equal(count_samples(&e, "sockwatch_connections"), 1);
+    assert_int_equal(count_samples(&e, "sockwatch_connections{"), 1);
     assert_sample(&e,
                   "sockwatch_outbound_connections{protocol=\"tcp\",port=\"3306\",state=\"established\"} 1");
     assert_sample(&e,
@@ -910,6 +936,7 @@ int main(void)
         cmocka_unit_test(a_class_not_asked_for_yet_is_not_called_invisible),
         cmocka_unit_test(connections_not_read_have_no_series),
         cmocka_unit_test(an_expected_port_without_listener_has_0_established),
+        cmocka_unit_test(what_is_not_accepted_has_a_series),
         cmocka_unit_test(a_client_is_told_by_the_port_it_is_connected_to),
         cmocka_unit_test(what_has_not_happened_yet_has_no_time),
         cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),

@@ -18,9 +18,10 @@ static void assert_key_is_complete(const struct schema_key *key)
     assert_int_equal(key->list.size > 0, key->type == SCHEMA_LIST);
     assert_int_equal(key->list.count > 0 && key->list.capacity > 0, key->type == SCHEMA_LIST);
     assert_true(key->min <= key->max);
-    /* Zeroed memory would mean a poll without pause, or a limit of nothing. */
+    /* Zeroed memory would mean a poll without pause, or a limit of nothing, unless it is
+     * known for no value. */
     if (key->type == SCHEMA_DURATION || key->type == SCHEMA_BOOL ||
-        (key->type == SCHEMA_INT && !key->store && !key->required))
+        (key->type == SCHEMA_INT && !key->store && !key->required && !key->is_set))
         assert_non_null(key->initial);
 }
 
@@ -119,6 +120,8 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"allow", "address", SCHEMA_TEXTS},
         {"expect", "flapping", SCHEMA_GROUP},
         {"expect", "drops", SCHEMA_GROUP},
+        {"expect", "connections", SCHEMA_GROUP},
+        {"expect", "close_wait_max", SCHEMA_INT},
         {"expect", "labels", SCHEMA_PAIRS},
         {"", "deny", SCHEMA_LIST},
         {"deny", "ports", SCHEMA_TEXT},
@@ -194,9 +197,10 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(buf_text(&names), "expect, allow, deny");
     buf_truncate(&names, 0);
     schema_names(key_at("", "expect")->children, &names);
-    assert_string_equal(buf_text(&names),
-                        "name, port, ports, protocol, scope, address, unit, user, exe, process, "
-                        "families, for, severity, accept_queue, flapping, drops, labels");
+    assert_string_equal(
+        buf_text(&names),
+        "name, port, ports, protocol, scope, address, unit, user, exe, process, "
+        "families, for, severity, accept_queue, flapping, drops, connections, close_wait_max, labels");
     buf_truncate(&names, 0);
     schema_names(key_at("", "allow")->children, &names);
     assert_string_equal(buf_text(&names),

@@ -99,6 +99,7 @@ static void what_is_expected_reads_well(void **state)
         {"allow", "ports", "ports 1-65535 such as \"22\", \"8000-8100\" or \"80,443\""},
         {"expect", "for", "a duration 0s-30d such as \"10s\""},
         {"expect", "accept_queue", "a ratio 0-1 such as 0.8; 0 for any"},
+        {"expect", "close_wait_max", "a number of connections 1-1000000000"},
         {"unexpected", "for", "a duration 0s-30d such as \"10s\""},
         {"unexpected", "ignore_loopback", "true or false"},
         {"limits", "listeners", "a number 1-65536"},
