@@ -158,6 +158,8 @@ static void sort_touched(struct plane *plane)
 {
     size_t count = 0;
 
+    if (plane->touched_count == 0)
+        return;
     if (plane->touched_count < SORT_MAX) {
         qsort(plane->touched, plane->touched_count, sizeof *plane->touched, compare_touched);
         return;
