@@ -88,7 +88,7 @@ $(O)/%.o: %.c
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
-	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_row core/snapshot core/text core/buf
+	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_row core/host_counters core/snapshot core/text core/buf
 RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
@@ -147,6 +147,7 @@ NEEDS_test_netlink_parse := collectors/netlink_parse
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
 NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
+NEEDS_test_proc_counters_parse := collectors/proc_counters_parse
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
@@ -166,9 +167,10 @@ NEEDS_test_share := collectors/share
 NEEDS_test_process_table := collectors/process_table core/array core/owner core/program core/text core/buf
 NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program core/array core/text core/buf
 NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
-NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
+NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/host_counter_source \
+	collectors/proc_counters_parse collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
-PROM := exporters/prom exporters/prom_expected exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/exposition core/limits
+PROM := exporters/prom exporters/prom_expected exporters/prom_host exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 JSON := exporters/json exporters/json_write exporters/expected

@@ -12,6 +12,7 @@
 #include "collectors/local_address.h"
 #include "collectors/owners.h"
 #include "core/conn_table.h"
+#include "core/host_counters.h"
 #include "core/listener_builder.h"
 #include "core/status.h"
 
@@ -48,13 +49,14 @@ struct source_shared {
     struct local_addresses *local;
     struct interfaces interfaces;
     struct owners *owners;
-    const struct policy *policy;      /* of the last poll */
-    struct listener_builder *builder; /* filled by the listeners' */
-    struct inventory *inventory;      /* what they found */
-    size_t owners_wanted;             /* of so many sockets at most */
-    bool auto_ports;                  /* also datagram sockets whose port the kernel chose */
-    struct conn_counter *counter;     /* filled by the connections' */
-    bool counted;                     /* and it is whole */
+    const struct policy *policy;        /* of the last poll */
+    struct listener_builder *builder;   /* filled by the listeners' */
+    struct inventory *inventory;        /* what they found */
+    size_t owners_wanted;               /* of so many sockets at most */
+    bool auto_ports;                    /* also datagram sockets whose port the kernel chose */
+    struct conn_counter *counter;       /* filled by the connections' */
+    bool counted;                       /* and it is whole */
+    struct host_counters host_counters; /* as they were read last */
 };
 
 struct source {
@@ -74,6 +76,6 @@ struct source {
  * at all is under way or not due. How that went the class tells. */
 void listener_source_look_quickly(struct source *s, const struct budget *endless);
 
-extern const struct source_ops listener_source, owner_source, connection_source;
+extern const struct source_ops listener_source, owner_source, host_counter_source, connection_source;
 
 #endif

@@ -9,6 +9,7 @@
 #define SOCKWATCH_CORE_SNAPSHOT_H
 
 #include "core/conn_table.h"
+#include "core/host_counters.h"
 #include "core/listener_table.h"
 
 /* Things about the host that a bind scope cannot show. */
@@ -23,6 +24,7 @@ struct space {
     const struct listener_table *listeners;
     const struct conn_table *connections; /* NULL until they were read */
     struct caveats caveats;
+    struct host_counters counters; /* nothing is known until connections were read */
 };
 
 struct snapshot;

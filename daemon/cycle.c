@@ -133,6 +133,14 @@ int64_t cycle_due_ms(const struct cycle *c)
     return collectors_due_ms(c->collectors, clock_now().mono_ms);
 }
 
+static void take_host_counters(struct cycle *c)
+{
+    const struct host_counters *counters = collectors_host_counters(c->collectors);
+
+    c->has_new_tables |= !host_counters_are_same(counters, &c->host.counters);
+    c->host.counters = *counters;
+}
+
 /* A table that says the same as the one before is not kept. */
 static void take_connections(struct cycle *c, const struct conn_table *counts)
 {
@@ -142,6 +150,7 @@ static void take_connections(struct cycle *c, const struct conn_table *counts)
     c->has_new_tables |= caveats.route_localnet != c->host.caveats.route_localnet ||
                          caveats.route_localnet_known != c->host.caveats.route_localnet_known;
     c->host.caveats = caveats;
+    take_host_counters(c);
     if (conn_table_is_same(counts, c->host.connections)) {
         conn_table_unref(counts);
         return;

@@ -1,3 +1,4 @@
+#include "exporters/prom_host.h"
 #include "exporters/prom_parts.h"
 
 #include <stdlib.h>
@@ -436,6 +437,7 @@ static void render_families(struct prom *p)
         else
             families[i].render(p);
     }
+    prom_render_host(p);
 }
 
 /* Up to where series may be cut: what their number allows, beside the essential

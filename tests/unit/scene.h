@@ -32,7 +32,8 @@ struct scene {
     struct owner_set *owners; /* of the sockets that are added next */
     uint32_t drops;           /* likewise; 0: not told */
     struct caveats caveats;   /* of the host, until sealed */
-    struct own_sockets own;   /* likewise; borrowed */
+    struct host_counters counters;
+    struct own_sockets own; /* likewise; borrowed */
     const struct snapshot *snapshot;
     const struct verdict *verdict;
     struct alerts alerts;          /* may be changed, then sealed anew */
@@ -143,6 +144,12 @@ static inline void scene_count_waiting(struct scene *s, uint16_t port, unsigned 
         assert_int_equal(count_nobodys(s->counter, PROTOCOL_TCP, port, STATE_ESTABLISHED), 0);
 }
 
+static inline void scene_host_counter(struct scene *s, enum host_counter counter, uint64_t value)
+{
+    s->counters.known[counter] = true;
+    s->counters.values[counter] = value;
+}
+
 /* Shows the snapshot that joins these tables. */
 static inline void scene_show(struct scene *s, const struct space *host)
 {
@@ -167,7 +174,7 @@ static inline void scene_seal_alerts(struct scene *s)
  * alerts yet. */
 static inline void scene_seal(struct scene *s)
 {
-    struct space host = {.name = "", .caveats = s->caveats};
+    struct space host = {.name = "", .caveats = s->caveats, .counters = s->counters};
 
     assert_int_equal(policy_seal(&s->policy), 0);
     host.listeners = seal_all(s->builder);
@@ -200,9 +207,9 @@ static inline void scene_raise_alerts(struct scene *s)
 /* From now on the connections were not read at all. */
 static inline void scene_forget_connections(struct scene *s)
 {
-    const struct space *host = snapshot_host(s->snapshot);
-    const struct space without = {host->name, host->listeners, NULL, host->caveats};
+    struct space without = *snapshot_host(s->snapshot);
 
+    without.connections = NULL;
     scene_show(s, &without);
 }
 
@@ -264,6 +271,9 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_connect(s, 40001, 3306, STATE_ESTABLISHED);
     scene_count(s, PROTOCOL_UDP, 53, STATE_CLOSE, 1);
     s->caveats = (struct caveats){.route_localnet_known = true};
+    for (int i = 0; i < HOST_COUNTER_COUNT; i++)
+        if (i != HOST_TCP_REQUEST_QUEUE_FULL_COOKIES && i != HOST_UDP_NO_PORTS_IPV6)
+            scene_host_counter(s, (enum host_counter)i, (uint64_t)i * 1000 + 1);
     scene_seal(s);
     scene_raise_alerts(s);
     s->view.has_history = true;

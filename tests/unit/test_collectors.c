@@ -1,4 +1,5 @@
 #include "collectors/collectors.h"
+#include "collectors/proc_counters.h"
 #include "collectors/source.h"
 #include "core/err.h"
 #include "tests/unit/policies.h"
@@ -81,7 +82,12 @@ static struct kernel {
     size_t owners_wanted, owners_stepped; /* so many steps are due; were made */
     int64_t now_us;                       /* its clock, a microsecond later each time it is read */
     size_t messages_per_step;             /* 0: all */
-    int64_t us_per_message;               /* besides what reading the clock takes */
+    struct {
+        const char *text; /* NULL: there is none */
+        int result;
+    } counters[PROC_COUNTERS_FILE_COUNT];
+    size_t counters_read;
+    int64_t us_per_message; /* besides what reading the clock takes */
 } kernel;
 
 /* A dump under way: which of the scripts' messages is next. */
@@ -330,6 +336,19 @@ int proc_has_protocol(const char *name)
         if (strcmp(kernel.proc[i].name, name) == 0)
             return kernel.proc[i].result;
     return 1;
+}
+
+int proc_counters_read(enum proc_counters_file file, char ret_text[static PROC_COUNTERS_BYTES_MAX],
+                       size_t *ret_length)
+{
+    const char *text = kernel.counters[file].text;
+
+    kernel.counters_read++;
+    if (kernel.counters[file].result < 0 || !text)
+        return text ? kernel.counters[file].result : -ENOENT;
+    *ret_length = strlen(text);
+    memcpy(ret_text, text, *ret_length);
+    return 0;
 }
 
 void interfaces_name(struct interfaces *i, uint32_t ifindex, char ret_name[static INTERFACE_NAME_MAX])
@@ -2004,6 +2023,66 @@ static void a_count_under_way_is_not_begun_anew(void **state)
     conn_table_unref(t);
 }
 
+static void assert_host_counter(const struct collectors *c, enum host_counter counter, bool known,
+                                uint64_t value)
+{
+    assert_int_equal(collectors_host_counters(c)->known[counter], known);
+    assert_int_equal(collectors_host_counters(c)->values[counter], value);
+}
+
+static void counters_tell(enum proc_counters_file file, const char *text)
+{
+    kernel.counters[file].text = text;
+}
+
+static void what_the_kernel_counts_is_read_with_the_connections(void **state)
+{
+    counters_tell(PROC_NETSTAT, "TcpExt: ListenDrops\nTcpExt: 5\n");
+    counters_tell(PROC_SNMP, "Udp: NoPorts\nUdp: x\n");
+    counters_tell(PROC_SOCKSTAT, "TCP: tw 6\n");
+    conn_table_unref(poll_connections(*state));
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, true, 5);
+    assert_host_counter(*state, HOST_UDP_NO_PORTS_IPV4, false, 0);
+    assert_host_counter(*state, HOST_UDP_NO_PORTS_IPV6, false, 0); /* without IPv6 there is no snmp6 */
+    assert_host_counter(*state, HOST_TCP_TIME_WAIT_SOCKETS, true, 6);
+    assert_run(*state, "host_counters", true, true, 0);
+    assert_int_equal(malformed(*state, "host_counters"), 1);
+    assert_int_equal(kernel.counters_read, PROC_COUNTERS_FILE_COUNT);
+}
+
+static void connections_wait_for_what_the_kernel_counts(void **state)
+{
+    const struct budget short_one = budget_until(0);
+    const struct conn_table *t = NULL;
+
+    counters_tell(PROC_NETSTAT, "TcpExt: ListenDrops\nTcpExt: 5\n");
+    collectors_begin_connections(*state, 0);
+    while (collectors_take_connections(*state, NULL, &t) == 0)
+        collectors_step(*state, &short_one);
+    assert_int_equal(kernel.counters_read, PROC_COUNTERS_FILE_COUNT); /* one with each step */
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, true, 5);
+    conn_table_unref(t);
+}
+
+static void counters_that_cannot_be_read_are_unknown_and_a_failure(void **state)
+{
+    counters_tell(PROC_NETSTAT, "TcpExt: ListenDrops\nTcpExt: 5\n");
+    counters_tell(PROC_SOCKSTAT, "TCP: tw 6\n");
+    conn_table_unref(poll_connections(*state));
+    kernel.counters[PROC_NETSTAT].result = -EACCES;
+    conn_table_unref(poll_connections(*state));
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, false, 0);
+    assert_host_counter(*state, HOST_TCP_TIME_WAIT_SOCKETS, true, 6);
+    assert_run(*state, "host_counters", true, false, -EACCES);
+}
+
+static void a_host_without_proc_has_no_counters(void **state)
+{
+    conn_table_unref(poll_connections(*state));
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, false, 0);
+    assert_run(*state, "host_counters", false, true, 0);
+}
+
 /* In the middle of a count listeners are read, over a socket of their own. */
 static void listeners_are_polled_while_connections_are_counted(void **state)
 {
@@ -2080,7 +2159,7 @@ static void a_kernel_that_knows_no_one_walk_is_asked_for_each_family(void **stat
     }
 }
 
-/* Neither holds up the other. */
+/* Neither holds up the other, and what the kernel counts itself takes its steps besides. */
 static void owners_and_connections_take_turns(void **state)
 {
     const struct budget short_one = budget_until(0);
@@ -2089,7 +2168,7 @@ static void owners_and_connections_take_turns(void **state)
     with_state(answers(AF_INET, IPPROTO_TCP, 0), "127.0.0.1:80", STATE_ESTABLISHED, 50);
     kernel.owners_wanted = 10;
     collectors_begin_connections(*state, 0);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20 + PROC_COUNTERS_FILE_COUNT; i++)
         collectors_step(*state, &short_one);
     assert_int_equal(kernel.owners_stepped, 10);
     assert_int_equal(kernel.owners_wanted, 0);
@@ -2374,6 +2453,10 @@ int main(void)
         with_kernel(one_shot_commands_look_at_all_however_long_it_takes),
         with_kernel(connections_are_counted_in_steps),
         with_kernel(a_count_under_way_is_not_begun_anew),
+        with_kernel(what_the_kernel_counts_is_read_with_the_connections),
+        with_kernel(connections_wait_for_what_the_kernel_counts),
+        with_kernel(counters_that_cannot_be_read_are_unknown_and_a_failure),
+        with_kernel(a_host_without_proc_has_no_counters),
         with_kernel(listeners_are_polled_while_connections_are_counted),
         with_kernel(connections_to_the_listeners_of_the_last_poll_are_inbound),
         with_kernel(what_fails_in_the_middle_of_a_count_is_not_complete),

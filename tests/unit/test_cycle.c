@@ -13,6 +13,7 @@ static struct machine {
     const struct conn_table *connections; /* of the next step; NULL: not counted yet */
     int listeners_result, connections_result;
     struct caveats caveats;
+    struct host_counters host_counters;
     bool saw_anything;
     size_t begun;
 } machine;
@@ -60,6 +61,12 @@ void collectors_begin_connections(struct collectors *c, int64_t now_ms)
     (void)c;
     assert_true(now_ms > 0);
     machine.begun++;
+}
+
+const struct host_counters *collectors_host_counters(const struct collectors *c)
+{
+    (void)c;
+    return &machine.host_counters;
 }
 
 int64_t collectors_due_ms(const struct collectors *c, int64_t now_ms)
@@ -380,6 +387,29 @@ static void connections_that_no_rule_is_about_are_not_judged(void **state)
     assert_false(machine.asked_anew);
 }
 
+static void what_the_host_counts_is_new_when_it_is_another_number(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w), 1);
+    assert_false(snapshot_host(w->cycle.snapshot)->counters.known[HOST_TCP_LISTEN_DROPS]);
+    for (uint64_t value = 0; value < 3; value++) {
+        machine.host_counters.known[HOST_TCP_LISTEN_DROPS] = true;
+        machine.host_counters.values[HOST_TCP_LISTEN_DROPS] = value;
+        assert_int_equal(step_of(w, 3), 1);
+        assert_int_equal(judge_of(w), 1);
+        assert_true(snapshot_host(w->cycle.snapshot)->counters.known[HOST_TCP_LISTEN_DROPS]);
+        assert_int_equal(snapshot_host(w->cycle.snapshot)->counters.values[HOST_TCP_LISTEN_DROPS], value);
+        assert_int_equal(step_of(w, 3), 1);
+        assert_int_equal(judge_of(w), 0);
+    }
+    machine.host_counters.known[HOST_TCP_LISTEN_DROPS] = false;
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w), 1);
+}
+
 static void connections_that_are_the_same_are_nothing_new(void **state)
 {
     struct world *w = *state;
@@ -493,6 +523,7 @@ int main(void)
         with_world(a_table_that_did_not_change_is_shared),
         with_world(connections_that_rules_are_about_are_judged_by_the_next_poll),
         with_world(connections_that_no_rule_is_about_are_not_judged),
+        with_world(what_the_host_counts_is_new_when_it_is_another_number),
         with_world(connections_that_are_the_same_are_nothing_new),
         with_world(another_configuration_is_judged_by_anew),
         with_world(an_alert_fires_when_its_time_has_come),
