@@ -322,10 +322,11 @@ static bool are_connections_under_way(const struct collectors *c)
     return false;
 }
 
-void collectors_begin_connections(struct collectors *c, int64_t now_ms)
+void collectors_begin_connections(struct collectors *c, bool by_unit, int64_t now_ms)
 {
     if (are_connections_under_way(c))
         return;
+    c->shared.by_unit = by_unit;
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         if (is_of_connections(&c->sources[i]))
             (void)begin_source(&c->sources[i], now_ms); /* its run says why not */
@@ -375,6 +376,14 @@ int collectors_take_connections(struct collectors *c, const struct conn_choice *
         return -ENOMEM;
     *ret = table;
     return 1;
+}
+
+const struct unit_table *collectors_take_units(struct collectors *c)
+{
+    const struct unit_table *table = c->shared.units;
+
+    c->shared.units = NULL;
+    return table;
 }
 
 const struct host_counters *collectors_host_counters(const struct collectors *c)

@@ -15,6 +15,7 @@
 #include "core/host_counters.h"
 #include "core/listener_builder.h"
 #include "core/status.h"
+#include "core/unit_counts.h"
 
 struct source;
 
@@ -57,6 +58,8 @@ struct source_shared {
     struct conn_counter *counter;       /* filled by the connections' */
     bool counted;                       /* and it is whole */
     struct host_counters host_counters; /* as they were read last */
+    bool by_unit;                       /* connections are to be counted by unit, too */
+    const struct unit_table *units;     /* a reference: that count; NULL: none */
 };
 
 struct source {
