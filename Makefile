@@ -299,6 +299,7 @@ check-threads: all $(THREAD_TESTS:%=$(O)/tests/unit/%)
 
 bench: all $(BENCHMARKS)
 	@tests/bench/run $(O)/tests/bench/bench_poll 200
+	@tests/bench/run $(O)/tests/bench/bench_connections $(O)/tests/bench/hold_sockets 200000 20 15
 	@tests/bench/run $(O)/tests/bench/bench_owners 2000 25 20
 	@$(O)/tests/bench/bench_config 7
 	@$(O)/tests/bench/bench_judge 200
@@ -384,7 +385,7 @@ help:
 	@echo "make check-threads      the tests that have threads, for a build with SANITIZE=thread"
 	@echo "make check-integration  integration tests of one build, in namespaces of their own"
 	@echo "make lint               layers, purity, format, static analysis, scripts, man pages"
-	@echo "make bench              what polls, owners, configurations, judging and rendering cost, each beside a reference"
+	@echo "make bench              what polls, connections, owners, configurations, judging and rendering cost, each beside a reference"
 	@echo "make limits-table       the figures in docs/limits.md, anew; SOCKWATCH_BOUNDS=full for the largest floods"
 	@echo "make check-bare         both quickstart commands on a bare tree of Debian's RELEASE, bookworm or trixie"
 	@echo "                        (root, needs mmdebstrap)"
