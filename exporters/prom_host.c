@@ -14,7 +14,7 @@ static const struct host_family {
     size_t count;
 } families[] = {
     {{"sockwatch_tcp_listen_overflows_total", "counter",
-      "Connections that were refused because an accept queue was full, of all listeners together."},
+      "Connection attempts dropped because an accept queue was full, of all listeners together."},
      .samples = {{HOST_TCP_LISTEN_OVERFLOWS, NULL}},
      .count = 1},
     {{"sockwatch_tcp_listen_drops_total", "counter",
