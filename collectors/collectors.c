@@ -37,6 +37,7 @@ static const struct source_type registry[] = {
     {"sctp", &listener_source, POLL_LISTENERS, PROTOCOL_SCTP},
     {"raw", &listener_source, POLL_LISTENERS, PROTOCOL_RAW},
     {.name = "owners", .ops = &owner_source, .fills = POLL_LISTENERS},
+    {.name = "host_counters", .ops = &host_counter_source, .fills = POLL_CONNECTIONS},
     {.name = "connections", .ops = &connection_source, .fills = POLL_CONNECTIONS},
 };
 
@@ -47,14 +48,14 @@ _Static_assert(SOURCE_COUNT <= COLLECTOR_RUNS_MAX, "a status must have room for 
 struct collectors {
     struct source_shared shared;
     struct source sources[SOURCE_COUNT];
-    struct source *owners, *connections; /* of sources */
-    struct host_watch *watch;            /* NULL: the kernel does not tell */
-    int64_t host_until_ms;               /* when to ask about addresses anew */
-    uint64_t owners_version;             /* of the last inventory */
-    struct inventory inventory;          /* of the last poll that found something new */
-    struct told told;                    /* what of it was told before */
-    bool stale;                          /* the next poll tells all in any case */
-    size_t turn;                         /* whose it is to be stepped next */
+    struct source *owners;      /* of sources */
+    struct host_watch *watch;   /* NULL: the kernel does not tell */
+    int64_t host_until_ms;      /* when to ask about addresses anew */
+    uint64_t owners_version;    /* of the last inventory */
+    struct inventory inventory; /* of the last poll that found something new */
+    struct told told;           /* what of it was told before */
+    bool stale;                 /* the next poll tells all in any case */
+    size_t turn;                /* whose it is to be stepped next */
 };
 
 /* Everything is asked for anew where the kernel does not tell what changes. */
@@ -86,8 +87,6 @@ static int open_sources(struct collectors *c)
         s->run = (struct collector_run){.name = s->type->name, .poll = s->type->fills};
         if (s->type->ops == &owner_source)
             c->owners = s;
-        if (s->type->ops == &connection_source)
-            c->connections = s;
         r = s->type->ops->open(s);
     }
     return r;
@@ -310,10 +309,27 @@ bool collectors_saw_anything(const struct collectors *c)
     return false;
 }
 
-void collectors_begin_connections(struct collectors *c, int64_t now_ms)
+static bool is_of_connections(const struct source *s)
 {
-    if (!c->connections->is_under_way)
-        (void)begin_source(c->connections, now_ms); /* its run says why not */
+    return s->type->fills == POLL_CONNECTIONS;
+}
+
+static bool are_connections_under_way(const struct collectors *c)
+{
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (is_of_connections(&c->sources[i]) && c->sources[i].is_under_way)
+            return true;
+    return false;
+}
+
+void collectors_begin_connections(struct collectors *c, bool by_unit, int64_t now_ms)
+{
+    if (are_connections_under_way(c))
+        return;
+    c->shared.by_unit = by_unit;
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (is_of_connections(&c->sources[i]))
+            (void)begin_source(&c->sources[i], now_ms); /* its run says why not */
 }
 
 /* Whether there is something to be done about a source between the polls. */
@@ -352,7 +368,7 @@ int collectors_take_connections(struct collectors *c, const struct conn_choice *
 {
     const struct conn_table *table;
 
-    if (!c->shared.counted)
+    if (!c->shared.counted || are_connections_under_way(c))
         return 0;
     c->shared.counted = false;
     table = conn_counter_seal(c->shared.counter, choice);
@@ -360,6 +376,19 @@ int collectors_take_connections(struct collectors *c, const struct conn_choice *
         return -ENOMEM;
     *ret = table;
     return 1;
+}
+
+const struct unit_table *collectors_take_units(struct collectors *c)
+{
+    const struct unit_table *table = c->shared.units;
+
+    c->shared.units = NULL;
+    return table;
+}
+
+const struct host_counters *collectors_host_counters(const struct collectors *c)
+{
+    return &c->shared.host_counters;
 }
 
 size_t collectors_runs(const struct collectors *c, struct collector_run *ret_runs)

@@ -52,8 +52,11 @@ bool collectors_have_news(const struct collectors *c);
 /* Whether the last poll listed any class of listeners over netlink. */
 bool collectors_saw_anything(const struct collectors *c);
 
-/* Begins to count all connections, unless that is under way. */
-void collectors_begin_connections(struct collectors *c, int64_t now_ms);
+/* Begins to count all connections, and to read what the kernel counts itself,
+ * unless that is under way.
+ *
+ * by_unit   count them by unit, too */
+void collectors_begin_connections(struct collectors *c, bool by_unit, int64_t now_ms);
 
 /* When collectors_step() is wanted next, on CLOCK_MONOTONIC: now or earlier
  * when there is something to do, INT64_MAX for never. */
@@ -71,6 +74,14 @@ void collectors_step(struct collectors *c, const struct budget *budget);
  * What could not be read is not complete in the table. */
 int collectors_take_connections(struct collectors *c, const struct conn_choice *choice,
                                 const struct conn_table **ret);
+
+/* Takes them by unit, after collectors_take_connections() has returned 1. Returns
+ * owned (a reference), or NULL where that was not asked for, or could not be read. */
+const struct unit_table *collectors_take_units(struct collectors *c);
+
+/* What the kernel counted itself, as it was when connections were taken last;
+ * borrowed. Nothing is known before that. */
+const struct host_counters *collectors_host_counters(const struct collectors *c);
 
 /* The last run of every source; the array has COLLECTOR_RUNS_MAX places.
  * Returns their number. */

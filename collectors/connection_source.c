@@ -1,4 +1,6 @@
-/* The source of connections: all classes that have any, one after the other. */
+/* The source of connections: all classes that have any, one after the other, and
+ * then whose they are, if that is asked for. */
+#include "collectors/connection_units.h"
 #include "collectors/source.h"
 #include "core/err.h"
 
@@ -10,9 +12,20 @@ struct connections {
     struct class_reader reader;
     enum protocol protocol; /* being read; PROTOCOL_COUNT when all are through */
     bool is_reading;
-    bool has_run; /* some class could be asked for */
-    int error;    /* the last of any class */
+    bool has_run;                   /* some class could be asked for */
+    int error;                      /* the last of any class */
+    struct connection_units *units; /* NULL: nobody asks for them */
+    bool has_units;                 /* TCP was read to its end */
 };
+
+static int add_to_unit(const struct source *s, const struct nlmsghdr *msg, struct connection *connection)
+{
+    const struct connections *c = s->state;
+    enum direction direction =
+        conn_counter_direction(s->shared->counter, c->protocol, connection->local_port);
+
+    return connection_units_add(c->units, msg, direction, connection);
+}
 
 static int on_message(void *arg, const struct nlmsghdr *msg)
 {
@@ -23,6 +36,8 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
 
     if (r == 0)
         r = conn_counter_add(s->shared->counter, c->protocol, &connection);
+    if (r == 0 && c->units && c->protocol == PROTOCOL_TCP)
+        r = add_to_unit(s, msg, &connection);
     return r == -EINVAL ? -EBADMSG : r;
 }
 
@@ -41,6 +56,8 @@ static void forget(void *arg)
     const struct connections *c = s->state;
 
     conn_counter_reset(s->shared->counter, c->protocol);
+    if (c->units && c->protocol == PROTOCOL_TCP)
+        connection_units_begin(c->units);
 }
 
 static int open_connections(struct source *s)
@@ -62,6 +79,12 @@ static int open_connections(struct source *s)
     return r;
 }
 
+static void forget_units(struct source *s)
+{
+    unit_table_unref(s->shared->units);
+    s->shared->units = NULL;
+}
+
 static void close_connections(struct source *s)
 {
     struct connections *c = s->state;
@@ -69,8 +92,30 @@ static void close_connections(struct source *s)
     if (c) {
         class_reader_end(&c->reader);
         sock_diag_close(c->diag);
+        connection_units_close(c->units);
     }
     free(c);
+    forget_units(s);
+}
+
+/* Makes what units are counted with, or frees it when nobody asks for them any
+ * more. Returns 0 or -ENOMEM. */
+static int begin_units(struct source *s)
+{
+    struct connections *c = s->state;
+    int r = 0;
+
+    c->has_units = false;
+    forget_units(s);
+    if (s->shared->by_unit && !c->units)
+        r = connection_units_open(&c->units);
+    if (!s->shared->by_unit) {
+        connection_units_close(c->units);
+        c->units = NULL;
+    }
+    if (c->units)
+        connection_units_begin(c->units);
+    return r;
 }
 
 /* Says who listened at the last poll. A datagram socket whose port the kernel chose
@@ -102,7 +147,7 @@ static int begin_connections(struct source *s, int64_t now_ms)
     c->has_run = false;
     c->error = 0;
     s->shared->counted = false;
-    return 0;
+    return begin_units(s);
 }
 
 /* Whether there is anything to ask for. */
@@ -140,6 +185,7 @@ static void end_class(struct source *s, int result)
         conn_counter_complete(s->shared->counter, c->protocol);
     else
         forget(s);
+    c->has_units |= result == 0 && c->protocol == PROTOCOL_TCP && c->units;
     if (result != ERR_UNSUPPORTED) {
         c->has_run = true;
         c->error = result < 0 ? result : c->error;
@@ -159,6 +205,13 @@ static int step_connections(struct source *s, const struct budget *budget)
             end_class(s, r);
         if (c->protocol < PROTOCOL_COUNT && budget_is_spent(budget))
             return 1;
+    }
+    if (c->has_units) {
+        int r = connection_units_finish(c->units, budget, &s->shared->units);
+
+        if (r > 0)
+            return 1;
+        c->error = r < 0 ? r : c->error;
     }
     s->shared->counted = true;
     return !c->has_run ? ERR_UNSUPPORTED : c->error;

@@ -217,6 +217,16 @@ int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
     return 0;
 }
 
+uint64_t inet_diag_parse_cgroup(const struct nlmsghdr *msg)
+{
+    const struct inet_diag_msg *head = reply_head(msg);
+    struct inet_diag_row row = {.cgroup_id = 0};
+
+    if (head)
+        take_attributes((const char *)(head + 1), mnl_nlmsg_get_payload_len(msg) - sizeof *head, &row);
+    return row.cgroup_id;
+}
+
 static int kernel_error(int error)
 {
     if (error == 0)

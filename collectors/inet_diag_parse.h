@@ -69,6 +69,10 @@ int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row);
 /* Only what connections are counted by. Returns as inet_diag_parse(). */
 int inet_diag_parse_connection(const struct nlmsghdr *msg, struct connection *ret_connection);
 
+/* The cgroup2 directory in which a reply's socket was made, for which its
+ * attributes are looked through; 0 where the kernel does not say. */
+uint64_t inet_diag_parse_cgroup(const struct nlmsghdr *msg);
+
 /* Handles one message of a dump. Returns 0; -EBADMSG: malformed, counted and
  * passed over; any other error ends the dump. msg is borrowed. */
 typedef int inet_diag_message_fn(void *arg, const struct nlmsghdr *msg);

@@ -12,8 +12,10 @@
 #include "collectors/local_address.h"
 #include "collectors/owners.h"
 #include "core/conn_table.h"
+#include "core/host_counters.h"
 #include "core/listener_builder.h"
 #include "core/status.h"
+#include "core/unit_counts.h"
 
 struct source;
 
@@ -48,13 +50,16 @@ struct source_shared {
     struct local_addresses *local;
     struct interfaces interfaces;
     struct owners *owners;
-    const struct policy *policy;      /* of the last poll */
-    struct listener_builder *builder; /* filled by the listeners' */
-    struct inventory *inventory;      /* what they found */
-    size_t owners_wanted;             /* of so many sockets at most */
-    bool auto_ports;                  /* also datagram sockets whose port the kernel chose */
-    struct conn_counter *counter;     /* filled by the connections' */
-    bool counted;                     /* and it is whole */
+    const struct policy *policy;        /* of the last poll */
+    struct listener_builder *builder;   /* filled by the listeners' */
+    struct inventory *inventory;        /* what they found */
+    size_t owners_wanted;               /* of so many sockets at most */
+    bool auto_ports;                    /* also datagram sockets whose port the kernel chose */
+    struct conn_counter *counter;       /* filled by the connections' */
+    bool counted;                       /* and it is whole */
+    struct host_counters host_counters; /* as they were read last */
+    bool by_unit;                       /* connections are to be counted by unit, too */
+    const struct unit_table *units;     /* a reference: that count; NULL: none */
 };
 
 struct source {
@@ -74,6 +79,6 @@ struct source {
  * at all is under way or not due. How that went the class tells. */
 void listener_source_look_quickly(struct source *s, const struct budget *endless);
 
-extern const struct source_ops listener_source, owner_source, connection_source;
+extern const struct source_ops listener_source, owner_source, host_counter_source, connection_source;
 
 #endif

@@ -35,6 +35,7 @@ struct config {
     int64_t poll_listeners_ms;
     int64_t poll_connections_ms;
     struct outbound_ports outbound;
+    bool by_unit; /* connections are counted by systemd unit, too */
     struct ip_ports listen;
     struct policy policy; /* sealed */
     struct limits limits;

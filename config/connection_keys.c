@@ -53,5 +53,10 @@ const struct schema_key connection_keys[] = {
      .max = CONN_TOP_MAX,
      .initial = "20",
      .expected = "a number of ports " SCHEMA_RANGE},
+    {.name = "by_unit",
+     .type = SCHEMA_BOOL,
+     .offset = offsetof(struct config, by_unit),
+     .initial = "false",
+     .expected = "true or false"},
     {0},
 };

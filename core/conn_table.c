@@ -65,7 +65,8 @@ void conn_counter_listen(struct conn_counter *c, enum protocol protocol, uint16_
     port_set_put(&c->listened[protocol], port);
 }
 
-static enum direction direction_of(const struct conn_counter *c, enum protocol protocol, uint16_t local_port)
+enum direction conn_counter_direction(const struct conn_counter *c, enum protocol protocol,
+                                      uint16_t local_port)
 {
     return port_set_has(&c->listened[protocol], local_port) ? DIRECTION_INBOUND : DIRECTION_OUTBOUND;
 }
@@ -114,7 +115,7 @@ int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struc
         return -EINVAL;
     if (connection->state == STATE_LISTEN)
         conn_counter_listen(c, protocol, connection->local_port);
-    direction = direction_of(c, protocol, connection->local_port);
+    direction = conn_counter_direction(c, protocol, connection->local_port);
     states = touch(&c->planes[protocol][direction],
                    direction == DIRECTION_INBOUND ? connection->local_port : connection->remote_port);
     if (!states)

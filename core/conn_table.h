@@ -25,6 +25,10 @@ void conn_counter_begin(struct conn_counter *c);
  * the kernel lists those first. */
 void conn_counter_listen(struct conn_counter *c, enum protocol protocol, uint16_t port);
 
+/* Which direction a socket of the port has that is counted now. */
+enum direction conn_counter_direction(const struct conn_counter *c, enum protocol protocol,
+                                      uint16_t local_port);
+
 /* Counts one socket. Returns 0, -EINVAL when its state is not one of enum
  * sock_state, which a newer kernel may send, or -ENOMEM; nothing is counted then. */
 int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection);

@@ -10,6 +10,7 @@ struct connection {
     uint16_t remote_port;         /* 0: it is connected to nobody */
     uint8_t state;                /* enum sock_state, or what a newer kernel invents */
     uint32_t inode;               /* 0: no process has it yet (not accepted), or any more */
+    uint64_t cgroup_id;           /* it was made in; 0: not asked for, or the kernel does not say */
 };
 
 /* Who began a connection, as far as a socket tells: somebody listens on its local

@@ -27,6 +27,7 @@ enum dropped {
     DROPPED_ALERTS,
     DROPPED_PAGE_ROWS,
     DROPPED_LOG_LINES,
+    DROPPED_UNITS,
     DROPPED_COUNT
 };
 

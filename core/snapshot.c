@@ -24,6 +24,8 @@ const struct snapshot *snapshot_new(const struct space *spaces, size_t count)
         (void)listener_table_ref(spaces[i].listeners); /* the same pointer */
         if (spaces[i].connections)
             (void)conn_table_ref(spaces[i].connections); /* likewise */
+        if (spaces[i].units)
+            (void)unit_table_ref(spaces[i].units); /* likewise */
     }
     return s;
 }
@@ -41,6 +43,7 @@ void snapshot_unref(const struct snapshot *s)
     for (size_t i = 0; i < s->count; i++) {
         listener_table_unref(s->spaces[i].listeners);
         conn_table_unref(s->spaces[i].connections);
+        unit_table_unref(s->spaces[i].units);
     }
     free(ref_unseal(s));
 }

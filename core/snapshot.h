@@ -9,7 +9,9 @@
 #define SOCKWATCH_CORE_SNAPSHOT_H
 
 #include "core/conn_table.h"
+#include "core/host_counters.h"
 #include "core/listener_table.h"
+#include "core/unit_counts.h"
 
 /* Things about the host that a bind scope cannot show. */
 struct caveats {
@@ -22,7 +24,9 @@ struct space {
     const char *name; /* static; "" for the host's */
     const struct listener_table *listeners;
     const struct conn_table *connections; /* NULL until they were read */
+    const struct unit_table *units;       /* likewise; NULL also where nobody asks for it */
     struct caveats caveats;
+    struct host_counters counters; /* nothing is known until connections were read */
 };
 
 struct snapshot;

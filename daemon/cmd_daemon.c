@@ -141,7 +141,7 @@ static void on_connection_timer(void *arg)
 {
     struct daemon *d = arg;
 
-    cycle_begin_connections(&d->cycle);
+    cycle_begin_connections(&d->cycle, d->config);
     arm(d);
 }
 
@@ -256,7 +256,7 @@ static void on_hangup(void *arg)
         log_write(LOG_ERR, "reload failed: %s; the old configuration stays in force", err_str(r));
     else
         log_write(LOG_NOTICE, "configuration reloaded");
-    cycle_begin_connections(&d->cycle);
+    cycle_begin_connections(&d->cycle, d->config);
     (void)poll_listeners(d); /* logged, and tried again with the next poll */
     notify_ready();
 }
@@ -287,7 +287,7 @@ static int first_poll(struct daemon *d)
 {
     int r;
 
-    cycle_begin_connections(&d->cycle);
+    cycle_begin_connections(&d->cycle, d->config);
     r = poll_listeners(d);
     if (r < 0)
         return r;

@@ -24,6 +24,7 @@ void cycle_close(struct cycle *c)
     alerts_done(&c->alerts);
     verdict_unref(c->verdict);
     snapshot_unref(c->snapshot);
+    unit_table_unref(c->host.units);
     conn_table_unref(c->host.connections);
     listener_table_unref(c->host.listeners);
     collectors_close(c->collectors);
@@ -123,14 +124,37 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
     return 0;
 }
 
-void cycle_begin_connections(struct cycle *c)
+void cycle_begin_connections(struct cycle *c, const struct config *config)
 {
-    collectors_begin_connections(c->collectors, clock_now().mono_ms);
+    collectors_begin_connections(c->collectors, config->by_unit, clock_now().mono_ms);
 }
 
 int64_t cycle_due_ms(const struct cycle *c)
 {
     return collectors_due_ms(c->collectors, clock_now().mono_ms);
+}
+
+static void take_host_counters(struct cycle *c)
+{
+    const struct host_counters *counters = collectors_host_counters(c->collectors);
+
+    c->has_new_tables |= !host_counters_are_same(counters, &c->host.counters);
+    c->host.counters = *counters;
+}
+
+/* Whoever does not ask for them any more has none. */
+static void take_units(struct cycle *c)
+{
+    const struct unit_table *units = collectors_take_units(c->collectors);
+
+    if (unit_table_is_same(units, c->host.units)) {
+        unit_table_unref(units);
+        return;
+    }
+    unit_table_unref(c->host.units);
+    c->host.units = units;
+    c->status.dropped[DROPPED_UNITS] += unit_table_left_out(units);
+    c->has_new_tables = true;
 }
 
 /* A table that says the same as the one before is not kept. */
@@ -142,6 +166,8 @@ static void take_connections(struct cycle *c, const struct conn_table *counts)
     c->has_new_tables |= caveats.route_localnet != c->host.caveats.route_localnet ||
                          caveats.route_localnet_known != c->host.caveats.route_localnet_known;
     c->host.caveats = caveats;
+    take_host_counters(c);
+    take_units(c);
     if (conn_table_is_same(counts, c->host.connections)) {
         conn_table_unref(counts);
         return;

@@ -51,7 +51,7 @@ struct cycle_poll {
 int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how);
 
 /* Begins to count connections, unless that is under way. */
-void cycle_begin_connections(struct cycle *c);
+void cycle_begin_connections(struct cycle *c, const struct config *config);
 
 /* When cycle_step() is wanted next, as collectors_due_ms() tells. */
 int64_t cycle_due_ms(const struct cycle *c);

@@ -13,7 +13,7 @@ static int collect(struct one_shot *o)
     const struct budget endless = clock_endless();
     int r = cycle_poll_listeners(&o->cycle, o->config, &how);
 
-    cycle_begin_connections(&o->cycle);
+    cycle_begin_connections(&o->cycle, o->config);
     while (r == 0)
         r = cycle_step(&o->cycle, o->config, &endless);
     return r < 0 ? r : 0;

@@ -1,3 +1,4 @@
+#include "exporters/prom_host.h"
 #include "exporters/prom_parts.h"
 
 #include <stdlib.h>
@@ -354,6 +355,11 @@ static const struct {
       "told one by one, and of none, in port \"other\"."},
      .render = prom_render_outbound,
      .limited = true},
+    {{"sockwatch_unit_connections", "gauge",
+      "TCP sockets per systemd unit that made them, direction and state, if connections.by_unit asks for it; "
+      "those that listen or are in TIME_WAIT are not among them."},
+     .render = prom_render_units,
+     .limited = true},
     {{"sockwatch_listener_info", "gauge", "What is known about a listener; always 1."},
      .of_listener = sample_info,
      .limited = true},
@@ -394,7 +400,7 @@ static const struct {
      .render = render_series_dropped},
     {{"sockwatch_dropped_total", "counter",
       "What other limits left out, by what it was: listeners, members of a listener, holders of a "
-      "socket, records of the history, alerts, page_rows, log_lines."},
+      "socket, records of the history, alerts, page_rows, log_lines, units."},
      .render = render_dropped},
 };
 
@@ -436,6 +442,7 @@ static void render_families(struct prom *p)
         else
             families[i].render(p);
     }
+    prom_render_host(p);
 }
 
 /* Up to where series may be cut: what their number allows, beside the essential

@@ -650,6 +650,26 @@ class UnitTest(OwnersCase):
         self.assert_check(EXPECT % 'port = 7600; unit = "demo.service";', 0)
         self.assert_check(EXPECT % 'port = 7600; unit = "other.service";', 0)
 
+    def test_connections_by_unit(self):
+        self.program("s = tcp('127.0.0.1', 7600)", prefix=self.joining(self.unit("demo.service")))
+        self.program("kept = [socket.create_connection(('127.0.0.1', 7600)) for _ in range(5)]\n"
+                     "kept[0].close(), kept[1].close()", prefix=self.joining(self.unit("app.service")))
+        config = scratch_file("connections: { by_unit = true; };\n")
+        for prefix in (), as_user(*NOBODY):
+            metrics = Metrics(sockwatch("metrics", "--config", config, prefix=prefix).stdout)
+            for labels, count in (
+                    ({"unit": "demo.service", "direction": "inbound", "state": "established"}, 3),
+                    ({"unit": "demo.service", "direction": "inbound", "state": "close-wait"}, 2),
+                    ({"unit": "demo.service", "direction": "outbound"}, None),
+                    ({"unit": "app.service", "direction": "outbound", "state": "established"}, 3),
+                    ({"unit": "app.service", "direction": "inbound"}, None)):
+                self.assertEqual(metrics.get("unit_connections", **labels), count, labels)
+            self.assertEqual(sum(metrics.find("unit_connections")),
+                             sum(metrics.find("sockets", protocol="tcp"))
+                             - sum(metrics.find("sockets", protocol="tcp", state="listen"))
+                             - sum(metrics.find("sockets", protocol="tcp", state="time-wait")))
+        self.assertEqual(Metrics(sockwatch("metrics").stdout).find("unit_connections"), [])
+
     def test_without_privilege(self):
         demo = self.unit("demo.service")
         program = self.program("s = tcp('127.0.0.1', 7600)", prefix=self.joining(demo))

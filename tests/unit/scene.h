@@ -26,13 +26,15 @@ struct scene {
     struct policy policy;
     struct listener_builder *builder; /* until sealed */
     struct conn_counter *counter;     /* until sealed */
+    struct unit_counter *units;       /* until sealed; NULL: nobody asks for them */
     uint64_t next_cookie;
     struct owner_set *sets[SCENE_SETS_MAX]; /* until the scene is done */
     size_t set_count;
     struct owner_set *owners; /* of the sockets that are added next */
     uint32_t drops;           /* likewise; 0: not told */
     struct caveats caveats;   /* of the host, until sealed */
-    struct own_sockets own;   /* likewise; borrowed */
+    struct host_counters counters;
+    struct own_sockets own; /* likewise; borrowed */
     const struct snapshot *snapshot;
     const struct verdict *verdict;
     struct alerts alerts;          /* may be changed, then sealed anew */
@@ -143,6 +145,29 @@ static inline void scene_count_waiting(struct scene *s, uint16_t port, unsigned 
         assert_int_equal(count_nobodys(s->counter, PROTOCOL_TCP, port, STATE_ESTABLISHED), 0);
 }
 
+static inline void scene_host_counter(struct scene *s, enum host_counter counter, uint64_t value)
+{
+    s->counters.known[counter] = true;
+    s->counters.values[counter] = value;
+}
+
+static inline bool name_scene_unit(void *arg, uint64_t cgroup_id, char ret_unit[static UNIT_TEXT_MAX])
+{
+    (void)arg;
+    (void)snprintf(ret_unit, UNIT_TEXT_MAX, "%s", cgroup_id == 2 ? "ssh.service" : "a \\x20\"b\".service");
+    return true;
+}
+
+/* Counts TCP sockets of a cgroup: 0 is nobody's. */
+static inline void scene_count_unit(struct scene *s, uint64_t cgroup_id, enum direction direction,
+                                    enum sock_state state, unsigned count)
+{
+    const struct connection connection = {.state = (uint8_t)state, .cgroup_id = cgroup_id};
+
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(unit_counter_add(s->units, direction, &connection), 0);
+}
+
 /* Shows the snapshot that joins these tables. */
 static inline void scene_show(struct scene *s, const struct space *host)
 {
@@ -163,20 +188,37 @@ static inline void scene_seal_alerts(struct scene *s)
     s->view.alerts = s->list;
 }
 
+static inline const struct unit_table *scene_seal_units(struct scene *s)
+{
+    const struct unit_table *t;
+
+    if (!s->units)
+        return NULL;
+    while (unit_counter_name_next(s->units, name_scene_unit, NULL) > 0)
+        ;
+    t = unit_counter_seal(s->units);
+    assert_non_null(t);
+    unit_counter_free(s->units);
+    s->units = NULL;
+    return t;
+}
+
 /* Ends the building: the snapshot and the verdict about it are there, and no
  * alerts yet. */
 static inline void scene_seal(struct scene *s)
 {
-    struct space host = {.name = "", .caveats = s->caveats};
+    struct space host = {.name = "", .caveats = s->caveats, .counters = s->counters};
 
     assert_int_equal(policy_seal(&s->policy), 0);
     host.listeners = seal_all(s->builder);
     assert_non_null(host.listeners);
+    host.units = scene_seal_units(s);
     host.connections = conn_counter_seal(s->counter, NULL);
     assert_non_null(host.connections);
     scene_show(s, &host);
     listener_table_unref(host.listeners);
     conn_table_unref(host.connections);
+    unit_table_unref(host.units);
     listener_builder_free(s->builder);
     s->builder = NULL;
     conn_counter_free(s->counter);
@@ -200,9 +242,9 @@ static inline void scene_raise_alerts(struct scene *s)
 /* From now on the connections were not read at all. */
 static inline void scene_forget_connections(struct scene *s)
 {
-    const struct space *host = snapshot_host(s->snapshot);
-    const struct space without = {host->name, host->listeners, NULL, host->caveats};
+    struct space without = *snapshot_host(s->snapshot);
 
+    without.connections = NULL;
     scene_show(s, &without);
 }
 
@@ -210,6 +252,7 @@ static inline void scene_done(struct scene *s)
 {
     listener_builder_free(s->builder);
     conn_counter_free(s->counter);
+    unit_counter_free(s->units);
     for (size_t i = 0; i < s->set_count; i++)
         owner_set_unref(s->sets[i]);
     snapshot_unref(s->snapshot);
@@ -263,7 +306,16 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_connect(s, 40000, 3306, STATE_ESTABLISHED);
     scene_connect(s, 40001, 3306, STATE_ESTABLISHED);
     scene_count(s, PROTOCOL_UDP, 53, STATE_CLOSE, 1);
+    s->units = unit_counter_new(1);
+    assert_non_null(s->units);
+    scene_count_unit(s, 2, DIRECTION_INBOUND, STATE_ESTABLISHED, 3);
+    scene_count_unit(s, 2, DIRECTION_INBOUND, STATE_CLOSE_WAIT, 1);
+    scene_count_unit(s, 3, DIRECTION_OUTBOUND, STATE_ESTABLISHED, 2);
+    scene_count_unit(s, 0, DIRECTION_INBOUND, STATE_ESTABLISHED, 10);
     s->caveats = (struct caveats){.route_localnet_known = true};
+    for (int i = 0; i < HOST_COUNTER_COUNT; i++)
+        if (i != HOST_TCP_REQUEST_QUEUE_FULL_COOKIES && i != HOST_UDP_NO_PORTS_IPV6)
+            scene_host_counter(s, (enum host_counter)i, (uint64_t)i * 1000 + 1);
     scene_seal(s);
     scene_raise_alerts(s);
     s->view.has_history = true;

@@ -1,4 +1,6 @@
 #include "collectors/collectors.h"
+#include "collectors/cgroup.h"
+#include "collectors/proc_counters.h"
 #include "collectors/source.h"
 #include "core/err.h"
 #include "tests/unit/policies.h"
@@ -81,7 +83,15 @@ static struct kernel {
     size_t owners_wanted, owners_stepped; /* so many steps are due; were made */
     int64_t now_us;                       /* its clock, a microsecond later each time it is read */
     size_t messages_per_step;             /* 0: all */
-    int64_t us_per_message;               /* besides what reading the clock takes */
+    struct {
+        const char *text; /* NULL: there is none */
+        int result;
+    } counters[PROC_COUNTERS_FILE_COUNT];
+    size_t counters_read;
+    const char *unit_path;         /* of the cgroup 7, once the tree was walked */
+    size_t walks, walk_steps_left; /* begun so far; of the one under way */
+    bool is_walked;
+    int64_t us_per_message; /* besides what reading the clock takes */
 } kernel;
 
 /* A dump under way: which of the scripts' messages is next. */
@@ -330,6 +340,58 @@ int proc_has_protocol(const char *name)
         if (strcmp(kernel.proc[i].name, name) == 0)
             return kernel.proc[i].result;
     return 1;
+}
+
+struct cgroups {
+    int unused;
+};
+
+static struct cgroups the_cgroups;
+
+struct cgroups *cgroups_new(void)
+{
+    kernel.open_tables++;
+    return &the_cgroups;
+}
+
+void cgroups_free(struct cgroups *c)
+{
+    kernel.open_tables -= c != NULL;
+}
+
+const char *cgroups_path(const struct cgroups *c, uint64_t id)
+{
+    assert_ptr_equal(c, &the_cgroups);
+    return kernel.is_walked && id == 7 ? kernel.unit_path : NULL;
+}
+
+int cgroups_walk_begin(struct cgroups *c)
+{
+    assert_ptr_equal(c, &the_cgroups);
+    kernel.walks++;
+    kernel.walk_steps_left = 50;
+    return 0;
+}
+
+int cgroups_walk_step(struct cgroups *c)
+{
+    assert_ptr_equal(c, &the_cgroups);
+    assert_true(kernel.walk_steps_left > 0);
+    kernel.is_walked = --kernel.walk_steps_left == 0;
+    return !kernel.is_walked;
+}
+
+int proc_counters_read(enum proc_counters_file file, char ret_text[static PROC_COUNTERS_BYTES_MAX],
+                       size_t *ret_length)
+{
+    const char *text = kernel.counters[file].text;
+
+    kernel.counters_read++;
+    if (kernel.counters[file].result < 0 || !text)
+        return text ? kernel.counters[file].result : -ENOENT;
+    *ret_length = strlen(text);
+    memcpy(ret_text, text, *ret_length);
+    return 0;
 }
 
 void interfaces_name(struct interfaces *i, uint32_t ifindex, char ret_name[static INTERFACE_NAME_MAX])
@@ -655,7 +717,7 @@ static const struct conn_table *poll_connections(struct collectors *c)
 {
     const struct conn_table *table = NULL;
 
-    collectors_begin_connections(c, 0);
+    collectors_begin_connections(c, false, 0);
     work(c);
     assert_int_equal(collectors_take_connections(c, NULL, &table), 1);
     assert_non_null(table);
@@ -1975,7 +2037,7 @@ static void connections_are_counted_in_steps(void **state)
     with_state(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", STATE_CLOSE, 30);
     assert_int_equal(collectors_due_ms(*state, 7), INT64_MAX);
     assert_int_equal(collectors_take_connections(*state, NULL, &t), 0);
-    collectors_begin_connections(*state, 0);
+    collectors_begin_connections(*state, false, 0);
     assert_int_equal(collectors_due_ms(*state, 7), 7);
     assert_in_range(step_until_counted(*state, &t), 10, 100);
     assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 100);
@@ -1995,13 +2057,152 @@ static void a_count_under_way_is_not_begun_anew(void **state)
 
     with_state(answers(AF_INET, IPPROTO_TCP, 0), "127.0.0.1:80", STATE_ESTABLISHED, 10);
     for (int i = 0; i < 3; i++) {
-        collectors_begin_connections(*state, 0);
+        collectors_begin_connections(*state, false, 0);
         collectors_step(*state, &short_one);
     }
     assert_int_equal(count_calls(AF_UNSPEC, IPPROTO_TCP), 1);
     (void)step_until_counted(*state, &t);
     assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 10);
     conn_table_unref(t);
+}
+
+/* Sockets of the cgroup, of which the kernel lists the listener first. */
+static void tell_cgroup(uint64_t cgroup_id)
+{
+    struct answer *a = answers(AF_INET, IPPROTO_TCP, 0);
+
+    with(a, "127.0.0.1:80", 1, 1)->row.cgroup_id = cgroup_id;
+    with_state(a, "127.0.0.1:80", STATE_ESTABLISHED, 4)->row.cgroup_id = cgroup_id;
+    with_state(a, "127.0.0.1:81", STATE_CLOSE_WAIT, 3)->row.cgroup_id = cgroup_id;
+    with_state(a, "127.0.0.1:80", STATE_TIME_WAIT, 9);
+}
+
+static void assert_units(struct collectors *c, const char *unit)
+{
+    const struct unit_table *t = collectors_take_units(c);
+    const struct unit_row *row;
+    size_t count;
+
+    assert_non_null(t);
+    row = unit_table_rows(t, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(row->unit, unit);
+    assert_int_equal(row->states.counts[DIRECTION_INBOUND][STATE_ESTABLISHED], 4);
+    assert_int_equal(row->states.counts[DIRECTION_OUTBOUND][STATE_CLOSE_WAIT], 3);
+    assert_int_equal(row->states.counts[DIRECTION_INBOUND][STATE_TIME_WAIT], 0);
+    unit_table_unref(t);
+    assert_null(collectors_take_units(c));
+}
+
+static void connections_are_counted_by_unit_when_asked_for(void **state)
+{
+    const struct conn_table *t = NULL;
+
+    kernel.unit_path = "/system.slice/web.service";
+    tell_cgroup(7);
+    for (int i = 0; i < 2; i++) {
+        collectors_begin_connections(*state, true, 0);
+        (void)step_until_counted(*state, &t);
+        conn_table_unref(t);
+        assert_units(*state, "web.service");
+        assert_int_equal(kernel.walks, 1); /* what is known is not looked for */
+    }
+    conn_table_unref(poll_connections(*state));
+    assert_null(collectors_take_units(*state));
+}
+
+/* A cgroup that is no unit, and one that nobody finds: for that the tree is not
+ * walked all the time. */
+static void cgroups_that_are_not_found_are_unknown(void **state)
+{
+    static const char *const paths[] = {"/docker/4711", NULL};
+
+    tell_cgroup(7);
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        kernel.unit_path = paths[i];
+        for (size_t k = 0; k < 5; k++) {
+            const struct conn_table *t = NULL;
+
+            collectors_begin_connections(*state, true, 0);
+            (void)step_until_counted(*state, &t);
+            conn_table_unref(t);
+            assert_units(*state, "unknown");
+        }
+        assert_int_equal(kernel.walks, 1 + i);
+        kernel.now_us += 60000000;
+    }
+}
+
+static void units_of_a_count_that_failed_are_not_told(void **state)
+{
+    const struct conn_table *t = NULL;
+
+    with_state(answers(AF_INET, IPPROTO_TCP, -ENOBUFS), "127.0.0.1:80", STATE_ESTABLISHED, 4)->row.cgroup_id =
+        7;
+    collectors_begin_connections(*state, true, 0);
+    (void)step_until_counted(*state, &t);
+    conn_table_unref(t);
+    assert_null(collectors_take_units(*state));
+}
+
+static void assert_host_counter(const struct collectors *c, enum host_counter counter, bool known,
+                                uint64_t value)
+{
+    assert_int_equal(collectors_host_counters(c)->known[counter], known);
+    assert_int_equal(collectors_host_counters(c)->values[counter], value);
+}
+
+static void counters_tell(enum proc_counters_file file, const char *text)
+{
+    kernel.counters[file].text = text;
+}
+
+static void what_the_kernel_counts_is_read_with_the_connections(void **state)
+{
+    counters_tell(PROC_NETSTAT, "TcpExt: ListenDrops\nTcpExt: 5\n");
+    counters_tell(PROC_SNMP, "Udp: NoPorts\nUdp: x\n");
+    counters_tell(PROC_SOCKSTAT, "TCP: tw 6\n");
+    conn_table_unref(poll_connections(*state));
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, true, 5);
+    assert_host_counter(*state, HOST_UDP_NO_PORTS_IPV4, false, 0);
+    assert_host_counter(*state, HOST_UDP_NO_PORTS_IPV6, false, 0); /* without IPv6 there is no snmp6 */
+    assert_host_counter(*state, HOST_TCP_TIME_WAIT_SOCKETS, true, 6);
+    assert_run(*state, "host_counters", true, true, 0);
+    assert_int_equal(malformed(*state, "host_counters"), 1);
+    assert_int_equal(kernel.counters_read, PROC_COUNTERS_FILE_COUNT);
+}
+
+static void connections_wait_for_what_the_kernel_counts(void **state)
+{
+    const struct budget short_one = budget_until(0);
+    const struct conn_table *t = NULL;
+
+    counters_tell(PROC_NETSTAT, "TcpExt: ListenDrops\nTcpExt: 5\n");
+    collectors_begin_connections(*state, false, 0);
+    while (collectors_take_connections(*state, NULL, &t) == 0)
+        collectors_step(*state, &short_one);
+    assert_int_equal(kernel.counters_read, PROC_COUNTERS_FILE_COUNT); /* one with each step */
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, true, 5);
+    conn_table_unref(t);
+}
+
+static void counters_that_cannot_be_read_are_unknown_and_a_failure(void **state)
+{
+    counters_tell(PROC_NETSTAT, "TcpExt: ListenDrops\nTcpExt: 5\n");
+    counters_tell(PROC_SOCKSTAT, "TCP: tw 6\n");
+    conn_table_unref(poll_connections(*state));
+    kernel.counters[PROC_NETSTAT].result = -EACCES;
+    conn_table_unref(poll_connections(*state));
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, false, 0);
+    assert_host_counter(*state, HOST_TCP_TIME_WAIT_SOCKETS, true, 6);
+    assert_run(*state, "host_counters", true, false, -EACCES);
+}
+
+static void a_host_without_proc_has_no_counters(void **state)
+{
+    conn_table_unref(poll_connections(*state));
+    assert_host_counter(*state, HOST_TCP_LISTEN_DROPS, false, 0);
+    assert_run(*state, "host_counters", false, true, 0);
 }
 
 /* In the middle of a count listeners are read, over a socket of their own. */
@@ -2014,7 +2215,7 @@ static void listeners_are_polled_while_connections_are_counted(void **state)
 
     with(a, "0.0.0.0:80", 1, 3);
     t = poll_first(state);
-    collectors_begin_connections(*state, 0);
+    collectors_begin_connections(*state, false, 0);
     collectors_step(*state, &short_one);
     assert_int_equal(collectors_take_connections(*state, NULL, &counts), 0);
     with(a, "0.0.0.0:81", 9, 1);
@@ -2053,7 +2254,7 @@ static void what_fails_in_the_middle_of_a_count_is_not_complete(void **state)
 
     with_state(answers(AF_INET, IPPROTO_TCP, -ENOBUFS), "127.0.0.1:80", STATE_ESTABLISHED, 60);
     with_state(answers(AF_INET, IPPROTO_UDP, 0), "0.0.0.0:53", STATE_CLOSE, 3);
-    collectors_begin_connections(*state, 0);
+    collectors_begin_connections(*state, false, 0);
     assert_in_range(step_until_counted(*state, &t), 3, 100);
     assert_false(conn_table_complete(t, PROTOCOL_TCP));
     assert_int_equal(client_count(t, PROTOCOL_TCP, 80, STATE_ESTABLISHED), 0);
@@ -2080,7 +2281,7 @@ static void a_kernel_that_knows_no_one_walk_is_asked_for_each_family(void **stat
     }
 }
 
-/* Neither holds up the other. */
+/* Neither holds up the other, and what the kernel counts itself takes its steps besides. */
 static void owners_and_connections_take_turns(void **state)
 {
     const struct budget short_one = budget_until(0);
@@ -2088,8 +2289,8 @@ static void owners_and_connections_take_turns(void **state)
 
     with_state(answers(AF_INET, IPPROTO_TCP, 0), "127.0.0.1:80", STATE_ESTABLISHED, 50);
     kernel.owners_wanted = 10;
-    collectors_begin_connections(*state, 0);
-    for (int i = 0; i < 20; i++)
+    collectors_begin_connections(*state, false, 0);
+    for (int i = 0; i < 20 + PROC_COUNTERS_FILE_COUNT; i++)
         collectors_step(*state, &short_one);
     assert_int_equal(kernel.owners_stepped, 10);
     assert_int_equal(kernel.owners_wanted, 0);
@@ -2374,6 +2575,13 @@ int main(void)
         with_kernel(one_shot_commands_look_at_all_however_long_it_takes),
         with_kernel(connections_are_counted_in_steps),
         with_kernel(a_count_under_way_is_not_begun_anew),
+        with_kernel(connections_are_counted_by_unit_when_asked_for),
+        with_kernel(cgroups_that_are_not_found_are_unknown),
+        with_kernel(units_of_a_count_that_failed_are_not_told),
+        with_kernel(what_the_kernel_counts_is_read_with_the_connections),
+        with_kernel(connections_wait_for_what_the_kernel_counts),
+        with_kernel(counters_that_cannot_be_read_are_unknown_and_a_failure),
+        with_kernel(a_host_without_proc_has_no_counters),
         with_kernel(listeners_are_polled_while_connections_are_counted),
         with_kernel(connections_to_the_listeners_of_the_last_poll_are_inbound),
         with_kernel(what_fails_in_the_middle_of_a_count_is_not_complete),

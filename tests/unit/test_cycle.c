@@ -13,8 +13,11 @@ static struct machine {
     const struct conn_table *connections; /* of the next step; NULL: not counted yet */
     int listeners_result, connections_result;
     struct caveats caveats;
+    struct host_counters host_counters;
     bool saw_anything;
     size_t begun;
+    bool asked_by_unit;             /* when connections were begun last */
+    const struct unit_table *units; /* of the next step; NULL: none */
 } machine;
 
 static char the_collectors;
@@ -55,11 +58,27 @@ bool collectors_have_news(const struct collectors *c)
     return false;
 }
 
-void collectors_begin_connections(struct collectors *c, int64_t now_ms)
+void collectors_begin_connections(struct collectors *c, bool by_unit, int64_t now_ms)
 {
     (void)c;
     assert_true(now_ms > 0);
+    machine.asked_by_unit = by_unit;
     machine.begun++;
+}
+
+const struct unit_table *collectors_take_units(struct collectors *c)
+{
+    const struct unit_table *units = machine.units;
+
+    (void)c;
+    machine.units = NULL;
+    return units;
+}
+
+const struct host_counters *collectors_host_counters(const struct collectors *c)
+{
+    (void)c;
+    return &machine.host_counters;
 }
 
 int64_t collectors_due_ms(const struct collectors *c, int64_t now_ms)
@@ -380,6 +399,71 @@ static void connections_that_no_rule_is_about_are_not_judged(void **state)
     assert_false(machine.asked_anew);
 }
 
+static void what_the_host_counts_is_new_when_it_is_another_number(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w), 1);
+    assert_false(snapshot_host(w->cycle.snapshot)->counters.known[HOST_TCP_LISTEN_DROPS]);
+    for (uint64_t value = 0; value < 3; value++) {
+        machine.host_counters.known[HOST_TCP_LISTEN_DROPS] = true;
+        machine.host_counters.values[HOST_TCP_LISTEN_DROPS] = value;
+        assert_int_equal(step_of(w, 3), 1);
+        assert_int_equal(judge_of(w), 1);
+        assert_true(snapshot_host(w->cycle.snapshot)->counters.known[HOST_TCP_LISTEN_DROPS]);
+        assert_int_equal(snapshot_host(w->cycle.snapshot)->counters.values[HOST_TCP_LISTEN_DROPS], value);
+        assert_int_equal(step_of(w, 3), 1);
+        assert_int_equal(judge_of(w), 0);
+    }
+    machine.host_counters.known[HOST_TCP_LISTEN_DROPS] = false;
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w), 1);
+}
+
+static const struct unit_table *units_of(unsigned sockets)
+{
+    const struct connection connection = {.state = STATE_ESTABLISHED};
+    struct unit_counter *c = unit_counter_new(1);
+    const struct unit_table *t;
+
+    assert_non_null(c);
+    for (unsigned i = 0; i < sockets; i++)
+        assert_int_equal(unit_counter_add(c, DIRECTION_INBOUND, &connection), 0);
+    assert_int_equal(unit_counter_name_next(c, NULL, NULL), 0); /* the kernel tells no cgroup */
+    t = unit_counter_seal(c);
+    assert_non_null(t);
+    unit_counter_free(c);
+    return t;
+}
+
+static void units_are_told_as_long_as_they_are_asked_for(void **state)
+{
+    struct world *w = *state;
+    size_t count;
+
+    w->config.by_unit = true;
+    cycle_begin_connections(&w->cycle, &w->config);
+    assert_true(machine.asked_by_unit);
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    for (int i = 0; i < 2; i++) {
+        machine.units = units_of(3);
+        assert_int_equal(step_of(w, 3), 1);
+        assert_int_equal(judge_of(w), i == 0); /* then it is nothing new */
+        assert_int_equal(unit_table_rows(snapshot_host(w->cycle.snapshot)->units, &count)
+                             ->states.counts[DIRECTION_INBOUND][STATE_ESTABLISHED],
+                         3);
+        assert_int_equal(count, 1);
+    }
+    w->config.by_unit = false;
+    cycle_begin_connections(&w->cycle, &w->config);
+    assert_false(machine.asked_by_unit);
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w), 1);
+    assert_null(snapshot_host(w->cycle.snapshot)->units);
+}
+
 static void connections_that_are_the_same_are_nothing_new(void **state)
 {
     struct world *w = *state;
@@ -493,6 +577,8 @@ int main(void)
         with_world(a_table_that_did_not_change_is_shared),
         with_world(connections_that_rules_are_about_are_judged_by_the_next_poll),
         with_world(connections_that_no_rule_is_about_are_not_judged),
+        with_world(what_the_host_counts_is_new_when_it_is_another_number),
+        with_world(units_are_told_as_long_as_they_are_asked_for),
         with_world(connections_that_are_the_same_are_nothing_new),
         with_world(another_configuration_is_judged_by_anew),
         with_world(an_alert_fires_when_its_time_has_come),

@@ -609,6 +609,8 @@ static int check_counted(void *arg, const struct nlmsghdr *msg)
     assert_int_equal(connection.local_port, counted->dump->expected[counted->count++].port);
     assert_int_equal(ip_addr_compare(&connection.local, &row.address), 0);
     assert_int_equal(connection.inode, row.inode);
+    assert_int_equal(connection.cgroup_id, 0); /* which is asked for apart */
+    assert_int_equal(inet_diag_parse_cgroup(msg), row.cgroup_id);
     assert_int_equal(connection.state, counted->dump->state);
     return 0;
 }
@@ -716,6 +718,7 @@ static void a_row_that_says_it_is_shorter_keeps_its_fixed_part_or_is_malformed(v
             memcpy(copy, &cut, sizeof cut);
             assert_int_equal(inet_diag_parse(msg, &row), r);
             assert_int_equal(inet_diag_parse_connection(msg, &connection), r);
+            assert_int_equal(inet_diag_parse_cgroup(msg), r == 0 ? row.cgroup_id : 0);
             if (cut == length)
                 assert_row(&row, &d->expected[0], d->state);
             else if (r == 0)

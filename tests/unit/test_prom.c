@@ -1,16 +1,17 @@
 #include "exporters/prom.h"
+#include "exporters/prom_host.h"
 #include "tests/unit/scene.h"
 
 /* Read from the root of the source tree. UPDATE_GOLDEN=1 writes it anew. */
 #define GOLDEN_PATH "tests/unit/golden/metrics.txt"
 
-enum { LINES_MAX = 512 };
+enum { LINES_MAX = 512, FAMILY_COUNT = PROM_FAMILY_COUNT + PROM_HOST_FAMILY_COUNT };
 
 /* An exposition, taken apart. */
 struct parsed {
-    char *text;                            /* owned; its newlines are overwritten */
-    char *copy;                            /* owned; as it was rendered */
-    char *comments[2 * PROM_FAMILY_COUNT]; /* "# HELP ..." and "# TYPE ..." */
+    char *text;                       /* owned; its newlines are overwritten */
+    char *copy;                       /* owned; as it was rendered */
+    char *comments[2 * FAMILY_COUNT]; /* "# HELP ..." and "# TYPE ..." */
     char *samples[LINES_MAX];
     size_t comment_count, sample_count;
 };
@@ -225,7 +226,7 @@ static void entries_that_share_a_port_give_no_series_twice(void **state)
 /* HELP and TYPE once, in this order, before the samples, which stand together. */
 static void each_family_is_declared_once_and_stands_together(void **state)
 {
-    char seen[PROM_FAMILY_COUNT][80], name[80] = "", type[16], word[80];
+    char seen[FAMILY_COUNT][80], name[80] = "", type[16], word[80];
     size_t families = 0;
     struct scene s;
     struct parsed e;
@@ -234,12 +235,12 @@ static void each_family_is_declared_once_and_stands_together(void **state)
     (void)state;
     scene_of_a_mixed_host(&s);
     e = render(&s);
-    assert_int_equal(e.comment_count, 2 * (size_t)PROM_FAMILY_COUNT);
+    assert_int_equal(e.comment_count, 2 * (size_t)FAMILY_COUNT);
     for (line = strtok_r(e.copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         if (sscanf(line, "# HELP %79s", name) == 1) {
             for (size_t i = 0; i < families; i++)
                 assert_string_not_equal(seen[i], name);
-            assert_in_range(families, 0, PROM_FAMILY_COUNT - 1);
+            assert_in_range(families, 0, FAMILY_COUNT - 1);
             (void)snprintf(seen[families++], sizeof seen[0], "%s", name);
             line = strtok_r(NULL, "\n", &rest);
             assert_non_null(line);
@@ -252,7 +253,7 @@ static void each_family_is_declared_once_and_stands_together(void **state)
             assert_string_equal(word, name);
         }
     }
-    assert_int_equal(families, PROM_FAMILY_COUNT);
+    assert_int_equal(families, FAMILY_COUNT);
     parsed_done(&e);
     scene_done(&s);
 }

@@ -84,6 +84,7 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"", "connections", SCHEMA_GROUP},
         {"connections", "outbound_ports", SCHEMA_INTS},
         {"connections", "outbound_top", SCHEMA_INT},
+        {"connections", "by_unit", SCHEMA_BOOL},
         {"", "web", SCHEMA_GROUP},
         {"web", "listen", SCHEMA_TEXTS},
         {"", "expect", SCHEMA_LIST},
