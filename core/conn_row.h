@@ -29,11 +29,11 @@ enum { CONN_TOP_MAX = 100, CONN_PORTS_MAX = 256 };
 
 /* Finds the ports that are told one by one. Port 0, which is none, never is.
  *
- * states   of every port, by its number
- * ports    those that have any; where several are equally busy the first are chosen
+ * sums    sockets of each port, by its number
+ * ports   those that there are; of several that are equally busy the first are chosen
  *
  * Returns how many there are in the set. */
-size_t conn_choose(const uint32_t (*states)[STATE_COUNT], const uint16_t *ports, size_t count,
-                   enum protocol protocol, const struct conn_choice *choice, struct port_set *ret_chosen);
+size_t conn_choose(const uint32_t *sums, const struct port_set *ports, enum protocol protocol,
+                   const struct conn_choice *choice, struct port_set *ret_chosen);
 
 #endif

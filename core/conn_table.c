@@ -1,4 +1,5 @@
 #include "core/conn_table.h"
+#include "core/conn_plane.h"
 #include "core/ref.h"
 
 #include <assert.h>
@@ -6,18 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORT_COUNT = 65536, SORT_MAX = 2048 };
-
-/* One protocol and direction of a counter. states is allocated when first needed;
- * a port is in touched once, so that sealing and resetting cost what was counted. */
-struct plane {
-    uint32_t (*states)[STATE_COUNT];
-    uint16_t *touched;
-    size_t touched_count;
-};
-
 struct conn_counter {
-    struct plane planes[PROTOCOL_COUNT][DIRECTION_COUNT];
+    struct conn_plane planes[PROTOCOL_COUNT][DIRECTION_COUNT];
     struct port_set listened[PROTOCOL_COUNT];
     bool complete[PROTOCOL_COUNT];
 };
@@ -29,7 +20,7 @@ struct conn_table {
             struct conn_row *rows; /* sorted by port */
             size_t count;
         } directions[DIRECTION_COUNT];
-        uint32_t other[STATE_COUNT];
+        uint64_t other[STATE_COUNT];
         uint64_t totals[STATE_COUNT];
         bool complete;
     } protocols[PROTOCOL_COUNT];
@@ -44,12 +35,9 @@ void conn_counter_free(struct conn_counter *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-        for (size_t d = 0; d < DIRECTION_COUNT; d++) {
-            free(c->planes[i][d].states);
-            free(c->planes[i][d].touched);
-        }
-    }
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+        for (size_t d = 0; d < DIRECTION_COUNT; d++)
+            conn_plane_done(&c->planes[i][d]);
     free(c);
 }
 
@@ -71,34 +59,6 @@ enum direction conn_counter_direction(const struct conn_counter *c, enum protoco
     return port_set_has(&c->listened[protocol], local_port) ? DIRECTION_INBOUND : DIRECTION_OUTBOUND;
 }
 
-/* Returns 0 or -ENOMEM. */
-static int plane_allocate(struct plane *plane)
-{
-    if (!plane->states)
-        plane->states = calloc(PORT_COUNT, sizeof *plane->states);
-    if (!plane->touched)
-        plane->touched = calloc(PORT_COUNT, sizeof *plane->touched);
-    return plane->states && plane->touched ? 0 : -ENOMEM;
-}
-
-/* The slot that no state uses says whether the port is in touched: it is one more
- * than there are connections that are not accepted. */
-static const size_t mark = 0;
-_Static_assert(STATE_ESTABLISHED > 0, "slot 0 must be free for the mark");
-
-/* Returns the counts of a port, which are told from now on; NULL when memory runs
- * out. */
-static uint32_t *touch(struct plane *plane, uint16_t port)
-{
-    if ((!plane->states || !plane->touched) && plane_allocate(plane) < 0)
-        return NULL;
-    if (plane->states[port][mark] == 0) {
-        plane->states[port][mark] = 1;
-        plane->touched[plane->touched_count++] = port;
-    }
-    return plane->states[port];
-}
-
 /* Any other socket that is connected is some process's, or the kernel's own, and
  * has an inode then. */
 static bool is_not_accepted(enum protocol protocol, const struct connection *connection)
@@ -109,33 +69,21 @@ static bool is_not_accepted(enum protocol protocol, const struct connection *con
 int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection)
 {
     enum direction direction;
-    uint32_t *states;
 
     if (connection->state < STATE_ESTABLISHED || connection->state >= STATE_COUNT)
         return -EINVAL;
     if (connection->state == STATE_LISTEN)
         conn_counter_listen(c, protocol, connection->local_port);
     direction = conn_counter_direction(c, protocol, connection->local_port);
-    states = touch(&c->planes[protocol][direction],
-                   direction == DIRECTION_INBOUND ? connection->local_port : connection->remote_port);
-    if (!states)
-        return -ENOMEM;
-    states[connection->state]++;
-    states[mark] += is_not_accepted(protocol, connection);
-    return 0;
-}
-
-static void plane_reset(struct plane *plane)
-{
-    for (size_t i = 0; i < plane->touched_count; i++)
-        memset(plane->states[plane->touched[i]], 0, sizeof plane->states[0]);
-    plane->touched_count = 0;
+    return conn_plane_add(&c->planes[protocol][direction],
+                          direction == DIRECTION_INBOUND ? connection->local_port : connection->remote_port,
+                          connection->state, is_not_accepted(protocol, connection));
 }
 
 void conn_counter_reset(struct conn_counter *c, enum protocol protocol)
 {
     for (size_t d = 0; d < DIRECTION_COUNT; d++)
-        plane_reset(&c->planes[protocol][d]);
+        conn_plane_reset(&c->planes[protocol][d]);
     c->complete[protocol] = false;
 }
 
@@ -149,101 +97,71 @@ static int compare_rows(const void *a, const void *b)
     return (int)((const struct conn_row *)a)->port - (int)((const struct conn_row *)b)->port;
 }
 
-static int compare_touched(const void *a, const void *b)
+/* Makes the rows of some ports of a direction. Returns 0 or -ENOMEM. */
+static int seal_plane(struct conn_table *t, const struct conn_plane *plane, enum protocol protocol,
+                      enum direction direction, const struct port_set *ports, size_t count)
 {
-    return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
-}
+    struct conn_row *rows = count > 0 ? conn_plane_rows(plane, ports, count) : NULL;
 
-/* Sorts the ports that were counted. Of many it is faster to look at all. */
-static void sort_touched(struct plane *plane)
-{
-    size_t count = 0;
-
-    if (plane->touched_count == 0)
-        return;
-    if (plane->touched_count < SORT_MAX) {
-        qsort(plane->touched, plane->touched_count, sizeof *plane->touched, compare_touched);
-        return;
-    }
-    for (size_t port = 0; port < PORT_COUNT; port++)
-        if (plane->states[port][mark] != 0)
-            plane->touched[count++] = (uint16_t)port;
-}
-
-/* Makes rows of a direction of a protocol.
- *
- * only    the ports that are told one by one; NULL: all
- * count   how many those are
- *
- * Returns 0 or -ENOMEM. */
-static int seal_plane(struct conn_table *t, const struct plane *plane, enum protocol protocol,
-                      enum direction direction, const struct port_set *only, size_t count)
-{
-    struct conn_row *rows, *row;
-
-    if (plane->touched_count == 0)
-        return 0;
-    row = rows = calloc(count + 1, sizeof *rows);
-    if (!rows)
+    if (count > 0 && !rows)
         return -ENOMEM;
-    for (size_t i = 0; i < plane->touched_count; i++) {
-        uint16_t port = plane->touched[i];
-        bool told = !only || port_set_has(only, port);
-        uint32_t *sum = told ? row->states : t->protocols[protocol].other;
-
-        for (size_t s = STATE_ESTABLISHED; s < STATE_COUNT; s++) {
-            sum[s] += plane->states[port][s];
-            t->protocols[protocol].totals[s] += plane->states[port][s];
-        }
-        row->port = told ? port : row->port;
-        row->not_accepted = told ? plane->states[port][mark] - 1 : row->not_accepted;
-        row += told;
-    }
     t->protocols[protocol].directions[direction].rows = rows;
     t->protocols[protocol].directions[direction].count = count;
+    for (size_t s = STATE_ESTABLISHED; s < STATE_COUNT; s++)
+        t->protocols[protocol].totals[s] += plane->totals[s];
     return 0;
-}
-
-static int seal_inbound(struct conn_table *t, struct plane *plane, enum protocol protocol)
-{
-    sort_touched(plane);
-    return seal_plane(t, plane, protocol, DIRECTION_INBOUND, NULL, plane->touched_count);
 }
 
 /* What is asked for is told also while there is none. Returns 0 or -ENOMEM. */
-static int touch_asked(struct plane *plane, const struct conn_choice *choice)
+static int put_asked(struct conn_plane *plane, const struct conn_choice *choice)
 {
-    for (size_t i = 0; i < choice->port_count; i++)
-        if (!touch(plane, choice->ports[i]))
-            return -ENOMEM;
-    return 0;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < choice->port_count; i++)
+        r = conn_plane_put(plane, choice->ports[i]);
+    return r;
 }
 
-static int seal_outbound(struct conn_table *t, struct plane *plane, enum protocol protocol,
+/* What the rows do not tell one by one. */
+static void sum_others(struct conn_table *t, const struct conn_plane *plane, enum protocol protocol)
+{
+    size_t count;
+    const struct conn_row *rows = conn_table_rows(t, protocol, DIRECTION_OUTBOUND, &count);
+    uint64_t *other = t->protocols[protocol].other;
+
+    memcpy(other, plane->totals, sizeof plane->totals);
+    for (size_t i = 0; i < count; i++)
+        for (size_t s = STATE_ESTABLISHED; s < STATE_COUNT; s++)
+            other[s] -= rows[i].states[s];
+}
+
+static int seal_outbound(struct conn_table *t, struct conn_plane *plane, enum protocol protocol,
                          const struct conn_choice *choice)
 {
-    struct port_set chosen;
-    size_t count = plane->touched_count;
+    struct port_set chosen = plane->ports;
+    size_t count = plane->count;
     int r = 0;
 
     if (choice && protocol == PROTOCOL_TCP && t->protocols[protocol].complete)
-        r = touch_asked(plane, choice);
+        r = put_asked(plane, choice);
     if (r < 0)
         return r;
-    sort_touched(plane);
     if (choice)
-        count = conn_choose((const uint32_t(*)[STATE_COUNT])plane->states, plane->touched,
-                            plane->touched_count, protocol, choice, &chosen);
-    return seal_plane(t, plane, protocol, DIRECTION_OUTBOUND, choice ? &chosen : NULL, count);
+        count = conn_choose(plane->sums, &plane->ports, protocol, choice, &chosen);
+    r = seal_plane(t, plane, protocol, DIRECTION_OUTBOUND, &chosen, count);
+    if (r == 0)
+        sum_others(t, plane, protocol);
+    return r;
 }
 
 static int seal_protocol(struct conn_table *t, struct conn_counter *c, enum protocol protocol,
                          const struct conn_choice *choice)
 {
+    const struct conn_plane *inbound = &c->planes[protocol][DIRECTION_INBOUND];
     int r;
 
     t->protocols[protocol].complete = c->complete[protocol];
-    r = seal_inbound(t, &c->planes[protocol][DIRECTION_INBOUND], protocol);
+    r = seal_plane(t, inbound, protocol, DIRECTION_INBOUND, &inbound->ports, inbound->count);
     if (r == 0)
         r = seal_outbound(t, &c->planes[protocol][DIRECTION_OUTBOUND], protocol, choice);
     return r;
@@ -353,7 +271,7 @@ uint32_t conn_table_not_accepted(const struct conn_table *t, enum protocol proto
     return row ? row->not_accepted : 0;
 }
 
-const uint32_t *conn_table_other(const struct conn_table *t, enum protocol protocol)
+const uint64_t *conn_table_other(const struct conn_table *t, enum protocol protocol)
 {
     return t->protocols[protocol].other;
 }

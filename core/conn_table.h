@@ -68,7 +68,7 @@ const struct conn_row *conn_table_rows(const struct conn_table *t, enum protocol
 
 /* Outbound sockets of ports that are not among the rows, and those that are
  * connected to nobody, indexed by enum sock_state. */
-const uint32_t *conn_table_other(const struct conn_table *t, enum protocol protocol);
+const uint64_t *conn_table_other(const struct conn_table *t, enum protocol protocol);
 
 /* Counts of all ports and both directions together, indexed by enum sock_state. */
 const uint64_t *conn_table_totals(const struct conn_table *t, enum protocol protocol);

@@ -21,4 +21,25 @@ static inline void port_set_put(struct port_set *set, uint16_t port)
     set->words[port / 64] |= UINT64_C(1) << port % 64;
 }
 
+/* Where a walk over a set is; begins as {0}. */
+struct port_set_cursor {
+    uint32_t port; /* the next to be looked at */
+};
+
+/* Steps to the next port, in order. Returns false, without filling *ret, at the end. */
+static inline bool port_set_next(const struct port_set *set, struct port_set_cursor *cursor, uint16_t *ret)
+{
+    while (cursor->port <= UINT16_MAX) {
+        uint64_t left = set->words[cursor->port / 64] >> cursor->port % 64;
+
+        if (left != 0) {
+            cursor->port += (uint32_t)__builtin_ctzll(left);
+            *ret = (uint16_t)cursor->port++;
+            return true;
+        }
+        cursor->port = (cursor->port / 64 + 1) * 64;
+    }
+    return false;
+}
+
 #endif

@@ -14,29 +14,29 @@ static bool begin_port(struct prom *p, enum protocol protocol, const char *port,
     return true;
 }
 
-/* The sockets of a port: established always, the other states while there are any.
+/* The sockets of a port in a state: established always, the other states while there
+ * are any.
  *
  * port   as the label says it */
-static void port_samples(struct prom *p, enum protocol protocol, const char *port, const uint32_t *counts,
+static void state_sample(struct prom *p, enum protocol protocol, const char *port, int state, uint64_t count,
                          bool essential)
 {
-    for (int state = STATE_ESTABLISHED; state < STATE_COUNT; state++) {
-        if ((state != STATE_ESTABLISHED && counts[state] == 0) || !begin_port(p, protocol, port, essential))
-            continue;
-        exposition_label(&p->x, "state", state_name((enum sock_state)state, protocol));
-        exposition_count(&p->x, counts[state]);
-    }
+    if ((state != STATE_ESTABLISHED && count == 0) || !begin_port(p, protocol, port, essential))
+        return;
+    exposition_label(&p->x, "state", state_name((enum sock_state)state, protocol));
+    exposition_count(&p->x, count);
 }
 
 #define PORT_TEXT_MAX sizeof "65535"
 
-static void numbered_samples(struct prom *p, enum protocol protocol, uint16_t port, const uint32_t *counts,
-                             bool essential)
+static void port_samples(struct prom *p, enum protocol protocol, uint16_t port, const uint32_t *counts,
+                         bool essential)
 {
     char text[PORT_TEXT_MAX];
 
     (void)snprintf(text, sizeof text, "%u", port);
-    port_samples(p, protocol, text, counts, essential);
+    for (int state = STATE_ESTABLISHED; state < STATE_COUNT; state++)
+        state_sample(p, protocol, text, state, counts[state], essential);
 }
 
 /* A set of ports of each protocol; a walk finds them in order, each once. */
@@ -49,8 +49,8 @@ typedef void port_fn(struct prom *p, enum protocol protocol, uint16_t port, bool
 
 static void port_states(struct prom *p, enum protocol protocol, uint16_t port, bool essential)
 {
-    numbered_samples(p, protocol, port, space_connections(snapshot_host(p->view->snapshot), protocol, port),
-                     essential);
+    port_samples(p, protocol, port, space_connections(snapshot_host(p->view->snapshot), protocol, port),
+                 essential);
 }
 
 /* Of an expected port always, of others while there are any. */
@@ -69,12 +69,13 @@ static void set_samples(struct prom *p, const struct port_sets *ports, port_fn *
     const struct conn_table *connections = snapshot_host(p->view->snapshot)->connections;
 
     for (int protocol = 0; connections && protocol < PROTOCOL_COUNT; protocol++) {
+        struct port_set_cursor cursor = {0};
+        uint16_t port;
+
         if (!conn_table_complete(connections, (enum protocol)protocol))
             continue;
-        for (size_t i = 0; i < PORT_SET_WORDS; i++)
-            for (uint64_t left = ports->of[protocol].words[i]; left; left &= left - 1)
-                samples(p, (enum protocol)protocol, (uint16_t)(i * 64 + (size_t)__builtin_ctzll(left)),
-                        essential);
+        while (port_set_next(&ports->of[protocol], &cursor, &port))
+            samples(p, (enum protocol)protocol, port, essential);
     }
 }
 
@@ -142,7 +143,8 @@ void prom_render_outbound(struct prom *p)
         if (!conn_table_complete(connections, protocol))
             continue;
         for (size_t k = 0; k < count; k++)
-            numbered_samples(p, protocol, rows[k].port, rows[k].states, false);
-        port_samples(p, protocol, "other", conn_table_other(connections, protocol), false);
+            port_samples(p, protocol, rows[k].port, rows[k].states, false);
+        for (int state = STATE_ESTABLISHED; state < STATE_COUNT; state++)
+            state_sample(p, protocol, "other", state, conn_table_other(connections, protocol)[state], false);
     }
 }

@@ -7,12 +7,16 @@
 
 enum { ROWS_MAX = 64 };
 
+/* In the order of ports. */
 struct rows {
-    struct conn_row items[ROWS_MAX];
+    struct {
+        uint16_t port;
+        uint32_t sum;
+    } items[ROWS_MAX];
     size_t count;
 };
 
-/* "80:3 443:1": established sockets of ports, in their order. */
+/* "80:3 443:1": sockets of ports, in their order. */
 static struct rows rows_of(const char *text)
 {
     struct rows rows = {.count = 0};
@@ -21,7 +25,7 @@ static struct rows rows_of(const char *text)
 
     for (; sscanf(text, " %u:%u%n", &port, &count, &length) == 2; text += length) {
         rows.items[rows.count].port = (uint16_t)port;
-        rows.items[rows.count++].states[STATE_ESTABLISHED] = count;
+        rows.items[rows.count++].sum = count;
     }
     return rows;
 }
@@ -29,14 +33,14 @@ static struct rows rows_of(const char *text)
 /* Returns how many are chosen. */
 static size_t choose(const struct rows *rows, const struct conn_choice *choice, struct port_set *ret)
 {
-    static uint32_t states[UINT16_MAX + 1][STATE_COUNT];
-    uint16_t ports[ROWS_MAX];
+    static uint32_t sums[UINT16_MAX + 1];
+    struct port_set ports = {{0}};
 
     for (size_t i = 0; i < rows->count; i++) {
-        ports[i] = rows->items[i].port;
-        memcpy(states[ports[i]], rows->items[i].states, sizeof states[0]);
+        port_set_put(&ports, rows->items[i].port);
+        sums[rows->items[i].port] = rows->items[i].sum;
     }
-    return conn_choose((const uint32_t(*)[STATE_COUNT])states, ports, rows->count, PROTOCOL_TCP, choice, ret);
+    return conn_choose(sums, &ports, PROTOCOL_TCP, choice, ret);
 }
 
 static void assert_chosen(const char *from, const struct conn_choice *choice, const char *wanted)
@@ -115,19 +119,9 @@ static struct rows random_rows(void)
     for (size_t i = 0; i < rows.count; i++) {
         port = (uint16_t)(port + below(4) + (i > 0));
         rows.items[i].port = port;
-        for (size_t s = STATE_ESTABLISHED; s < STATE_COUNT; s++)
-            rows.items[i].states[s] = below(3);
+        rows.items[i].sum = below(9);
     }
     return rows;
-}
-
-static uint64_t sum_of(const struct conn_row *row)
-{
-    uint64_t sum = 0;
-
-    for (size_t s = 0; s < STATE_COUNT; s++)
-        sum += row->states[s];
-    return sum;
 }
 
 /* Nobody who is left out is busier than who is told. */
@@ -142,7 +136,7 @@ static void the_busiest_of_any_are_told(void **state)
         uint64_t least = UINT64_MAX, most = 0;
 
         for (size_t i = 0; i < rows.count; i++) {
-            uint64_t sum = sum_of(&rows.items[i]);
+            uint32_t sum = rows.items[i].sum;
             bool told = port_set_has(&chosen, rows.items[i].port);
 
             numbered += rows.items[i].port != 0;

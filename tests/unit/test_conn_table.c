@@ -96,7 +96,7 @@ static void assert_direction(const struct conn_table *t, enum direction directio
     char text[256] = "";
     size_t count, length = 0;
     const struct conn_row *rows = conn_table_rows(t, PROTOCOL_TCP, direction, &count);
-    unsigned other = 0;
+    uint64_t other = 0;
 
     for (size_t i = 0; i < count; i++) {
         unsigned sum = 0;
@@ -107,7 +107,7 @@ static void assert_direction(const struct conn_table *t, enum direction directio
     }
     for (size_t s = 0; direction == DIRECTION_OUTBOUND && s < STATE_COUNT; s++)
         other += conn_table_other(t, PROTOCOL_TCP)[s];
-    (void)snprintf(text + length, sizeof text - length, "| %u", other);
+    (void)snprintf(text + length, sizeof text - length, "| %llu", (unsigned long long)other);
     assert_string_equal(text, wanted);
 }
 
