@@ -88,7 +88,7 @@ $(O)/%.o: %.c
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
-	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_row core/snapshot core/text core/buf
+	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_row core/ephemeral core/snapshot core/text core/buf
 RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
@@ -103,8 +103,9 @@ NEEDS_test_generation := core/generation
 NEEDS_test_turnover := core/turnover $(CORE_MODEL)
 NEEDS_test_net := core/net core/array
 NEEDS_test_services := core/services core/net core/array
-NEEDS_test_conn_table := core/conn_table core/conn_row core/net core/array
+NEEDS_test_conn_table := core/conn_table core/conn_row core/ephemeral core/net core/array
 NEEDS_test_conn_row := core/conn_row
+NEEDS_test_ephemeral := core/ephemeral core/net core/array
 NEEDS_test_port_index := core/port_index core/net core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
@@ -199,7 +200,7 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
 REFUSING := test_array test_choice test_told test_cycle test_listener_table test_history test_memory test_board test_bodies test_shelf test_guests test_http_listen \
-	test_collectors test_entry_pairs test_verdict test_windows
+	test_collectors test_entry_pairs test_ephemeral test_verdict test_windows
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
 WRAPS_test_render := malloc calloc realloc reallocarray

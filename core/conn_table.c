@@ -20,6 +20,7 @@ struct conn_counter {
     struct plane planes[PROTOCOL_COUNT][DIRECTION_COUNT];
     struct port_set listened[PROTOCOL_COUNT];
     bool complete[PROTOCOL_COUNT];
+    struct ephemeral_counter *ports; /* borrowed; NULL: not counted */
 };
 
 struct conn_table {
@@ -33,6 +34,7 @@ struct conn_table {
         uint64_t totals[STATE_COUNT];
         bool complete;
     } protocols[PROTOCOL_COUNT];
+    struct ephemeral ephemeral;
 };
 
 struct conn_counter *conn_counter_new(void)
@@ -53,6 +55,17 @@ void conn_counter_free(struct conn_counter *c)
     free(c);
 }
 
+void conn_counter_set_ports(struct conn_counter *c, struct ephemeral_counter *ports)
+{
+    c->ports = ports;
+}
+
+/* The counter of local ports, if the protocol has one. */
+static struct ephemeral_counter *ports_of(const struct conn_counter *c, enum protocol protocol)
+{
+    return protocol == PROTOCOL_TCP ? c->ports : NULL;
+}
+
 void conn_counter_begin(struct conn_counter *c)
 {
     for (int i = 0; i < PROTOCOL_COUNT; i++)
@@ -63,6 +76,8 @@ void conn_counter_begin(struct conn_counter *c)
 void conn_counter_listen(struct conn_counter *c, enum protocol protocol, uint16_t port)
 {
     port_set_put(&c->listened[protocol], port);
+    if (ports_of(c, protocol))
+        ephemeral_counter_listen(c->ports, port);
 }
 
 static enum direction direction_of(const struct conn_counter *c, enum protocol protocol, uint16_t local_port)
@@ -109,11 +124,17 @@ int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struc
 {
     enum direction direction;
     uint32_t *states;
+    int r;
 
     if (connection->state < STATE_ESTABLISHED || connection->state >= STATE_COUNT)
         return -EINVAL;
     if (connection->state == STATE_LISTEN)
         conn_counter_listen(c, protocol, connection->local_port);
+    if (ports_of(c, protocol)) {
+        r = ephemeral_counter_add(c->ports, connection);
+        if (r < 0)
+            return r;
+    }
     direction = direction_of(c, protocol, connection->local_port);
     states = touch(&c->planes[protocol][direction],
                    direction == DIRECTION_INBOUND ? connection->local_port : connection->remote_port);
@@ -135,6 +156,8 @@ void conn_counter_reset(struct conn_counter *c, enum protocol protocol)
 {
     for (size_t d = 0; d < DIRECTION_COUNT; d++)
         plane_reset(&c->planes[protocol][d]);
+    if (ports_of(c, protocol))
+        ephemeral_counter_reset(c->ports);
     c->complete[protocol] = false;
 }
 
@@ -253,6 +276,8 @@ const struct conn_table *conn_counter_seal(struct conn_counter *c, const struct 
 
     if (t)
         ref_init(&t->ref);
+    if (t && c->ports && c->complete[PROTOCOL_TCP])
+        t->ephemeral = ephemeral_counter_result(c->ports);
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
         if (r == 0)
             r = seal_protocol(t, c, (enum protocol)i, choice);
@@ -312,7 +337,7 @@ bool conn_table_is_same(const struct conn_table *a, const struct conn_table *b)
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         if (!same_protocol(a, b, (enum protocol)i))
             return false;
-    return true;
+    return ephemeral_is_same(&a->ephemeral, &b->ephemeral);
 }
 
 bool conn_table_complete(const struct conn_table *t, enum protocol protocol)
@@ -358,4 +383,9 @@ const uint32_t *conn_table_other(const struct conn_table *t, enum protocol proto
 const uint64_t *conn_table_totals(const struct conn_table *t, enum protocol protocol)
 {
     return t->protocols[protocol].totals;
+}
+
+const struct ephemeral *conn_table_ephemeral(const struct conn_table *t)
+{
+    return &t->ephemeral;
 }
