@@ -148,6 +148,7 @@ NEEDS_test_netlink_parse := collectors/netlink_parse
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
 NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
+NEEDS_test_local_ports_parse := collectors/local_ports_parse core/net core/array
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
