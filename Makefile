@@ -89,7 +89,7 @@ $(O)/%.o: %.c
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_row core/ephemeral core/snapshot core/text core/buf
-RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_other core/uid_counts core/err
+RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
@@ -120,6 +120,7 @@ NEEDS_test_status := core/status
 NEEDS_test_own := core/own $(CORE_MODEL)
 NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
+NEEDS_test_rules_ephemeral := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := $(ALERTS) $(RULES) $(CORE_MODEL)
@@ -170,7 +171,7 @@ NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program c
 NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
-PROM := exporters/prom exporters/prom_expected exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/exposition core/limits
+PROM := exporters/prom exporters/prom_expected exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/prom_ephemeral exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 JSON := exporters/json exporters/json_write exporters/expected

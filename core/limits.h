@@ -27,6 +27,7 @@ enum dropped {
     DROPPED_ALERTS,
     DROPPED_PAGE_ROWS,
     DROPPED_LOG_LINES,
+    DROPPED_TUPLES,
     DROPPED_COUNT
 };
 
