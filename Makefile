@@ -88,8 +88,8 @@ $(O)/%.o: %.c
 
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
-	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/unit_counts core/host_counters core/snapshot core/text core/buf
-RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_other core/uid_counts core/err
+	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/ephemeral core/unit_counts core/host_counters core/snapshot core/text core/buf
+RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
@@ -103,9 +103,10 @@ NEEDS_test_generation := core/generation
 NEEDS_test_turnover := core/turnover $(CORE_MODEL)
 NEEDS_test_net := core/net core/array
 NEEDS_test_services := core/services core/net core/array
-NEEDS_test_conn_table := core/conn_table core/conn_plane core/conn_row core/net core/array
+NEEDS_test_conn_table := core/conn_table core/conn_plane core/conn_row core/ephemeral core/net core/array
 NEEDS_test_conn_row := core/conn_row
 NEEDS_test_unit_counts := core/unit_counts core/array
+NEEDS_test_ephemeral := core/ephemeral core/net core/array
 NEEDS_test_port_index := core/port_index core/net core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
@@ -120,6 +121,7 @@ NEEDS_test_status := core/status
 NEEDS_test_own := core/own $(CORE_MODEL)
 NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
+NEEDS_test_rules_ephemeral := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := $(ALERTS) $(RULES) $(CORE_MODEL)
@@ -149,6 +151,7 @@ NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_pars
 NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_counters_parse := collectors/proc_counters_parse
+NEEDS_test_local_ports_parse := collectors/local_ports_parse core/net core/array
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
@@ -171,7 +174,7 @@ NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/connection_units collectors/host_counter_source \
 	collectors/proc_counters_parse collectors/proc_pid_parse collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
-PROM := exporters/prom exporters/prom_expected exporters/prom_host exporters/prom_units exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/exposition core/limits
+PROM := exporters/prom exporters/prom_expected exporters/prom_host exporters/prom_units exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/prom_ephemeral exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 JSON := exporters/json exporters/json_write exporters/expected
@@ -202,7 +205,7 @@ NEEDS_test_http_listen := exporters/http_listen core/err $(CORE_MODEL)
 # that refuse it (tests/unit/refuse.h).
 ALLOCATORS := malloc calloc realloc reallocarray strdup
 REFUSING := test_array test_choice test_told test_cycle test_listener_table test_history test_memory test_board test_bodies test_shelf test_guests test_http_listen \
-	test_collectors test_unit_counts test_entry_pairs test_verdict test_windows
+	test_collectors test_unit_counts test_entry_pairs test_ephemeral test_verdict test_windows
 $(foreach test,$(REFUSING),$(eval WRAPS_$(test) := $(ALLOCATORS)))
 WRAPS_test_json_read := listener_key_compare
 WRAPS_test_render := malloc calloc realloc reallocarray

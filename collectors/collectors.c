@@ -67,9 +67,11 @@ static int open_shared(struct collectors *c)
         return -EIO; /* which the kernel does not do for so few bytes */
     c->shared.builder = listener_builder_new(secret);
     c->shared.counter = conn_counter_new();
+    c->shared.ports = ephemeral_counter_new(secret);
     c->shared.local = local_addresses_new();
-    if (!c->shared.builder || !c->shared.counter || !c->shared.local)
+    if (!c->shared.builder || !c->shared.counter || !c->shared.ports || !c->shared.local)
         return -ENOMEM;
+    conn_counter_set_ports(c->shared.counter, c->shared.ports);
     if (host_watch_open(&c->watch) < 0)
         c->watch = NULL;
     return sock_diag_open(&c->shared.diag);
@@ -122,6 +124,7 @@ void collectors_close(struct collectors *c)
     host_watch_close(c->watch);
     local_addresses_free(c->shared.local);
     conn_counter_free(c->shared.counter);
+    ephemeral_counter_free(c->shared.ports);
     listener_builder_free(c->shared.builder);
     free(c);
 }

@@ -1,6 +1,7 @@
 /* The source of connections: all classes that have any, one after the other, and
  * then whose they are, if that is asked for. */
 #include "collectors/connection_units.h"
+#include "collectors/local_ports.h"
 #include "collectors/source.h"
 #include "core/err.h"
 
@@ -136,10 +137,13 @@ static void note_listeners(struct conn_counter *counter, const struct inventory 
 static int begin_connections(struct source *s, int64_t now_ms)
 {
     struct connections *c = s->state;
+    struct local_ports ports;
 
     (void)now_ms;
     class_reader_end(&c->reader);
     conn_counter_begin(s->shared->counter);
+    local_ports_read(&ports);
+    ephemeral_counter_begin(s->shared->ports, &ports);
     if (s->shared->inventory)
         note_listeners(s->shared->counter, s->shared->inventory);
     c->protocol = (enum protocol)0;

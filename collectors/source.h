@@ -56,6 +56,7 @@ struct source_shared {
     size_t owners_wanted;               /* of so many sockets at most */
     bool auto_ports;                    /* also datagram sockets whose port the kernel chose */
     struct conn_counter *counter;       /* filled by the connections' */
+    struct ephemeral_counter *ports;    /* of that one, likewise */
     bool counted;                       /* and it is whole */
     struct host_counters host_counters; /* as they were read last */
     bool by_unit;                       /* connections are to be counted by unit, too */

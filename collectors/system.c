@@ -1,6 +1,7 @@
 /* What the host says about itself: its services database and the settings that
  * make a bind scope mean something else. */
 #include "collectors/collectors.h"
+#include "collectors/local_ports.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,18 +55,10 @@ static int read_number(const char *path)
 
 struct port_range collectors_local_ports(void)
 {
-    const struct port_range usual = {32768, 60999}; /* the kernel's own choice */
-    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-    unsigned first, last;
-    int fields;
+    struct port_range range = {32768, 60999}; /* the kernel's own choice */
 
-    if (!file)
-        return usual;
-    fields = fscanf(file, "%u %u", &first, &last);
-    (void)fclose(file); /* it was only read */
-    if (fields != 2 || first == 0 || first > last || last > UINT16_MAX)
-        return usual;
-    return (struct port_range){(uint16_t)first, (uint16_t)last};
+    (void)local_ports_read_range(&range); /* which stays as it is then */
+    return range;
 }
 
 struct caveats collectors_caveats(void)

@@ -328,3 +328,27 @@ const struct schema_key entry_keys_unexpected[] = {
      .expected = "true or false"},
     {0},
 };
+
+const struct schema_key entry_keys_ephemeral[] = {
+    {.name = "max_used",
+     .type = SCHEMA_REAL,
+     .offset = offsetof(struct ephemeral_limit, max_used),
+     .min = 1,
+     .max = 1000,
+     .initial = "0.8",
+     .expected = "a ratio " SCHEMA_RANGE " such as 0.8"},
+    {.name = "for",
+     .type = SCHEMA_DURATION,
+     .offset = offsetof(struct ephemeral_limit, for_ms),
+     .max = FOR_MAX_MS,
+     .initial = "1m",
+     .expected = EXPECTED_FOR},
+    {.name = "severity",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct ephemeral_limit, severity),
+     .initial = "warning",
+     .expected = EXPECTED_SEVERITY,
+     .parse = parse_severity,
+     .print = print_severity},
+    {0},
+};

@@ -11,6 +11,7 @@ struct conn_counter {
     struct conn_plane planes[PROTOCOL_COUNT][DIRECTION_COUNT];
     struct port_set listened[PROTOCOL_COUNT];
     bool complete[PROTOCOL_COUNT];
+    struct ephemeral_counter *ports; /* borrowed; NULL: not counted */
 };
 
 struct conn_table {
@@ -24,6 +25,7 @@ struct conn_table {
         uint64_t totals[STATE_COUNT];
         bool complete;
     } protocols[PROTOCOL_COUNT];
+    struct ephemeral ephemeral;
 };
 
 struct conn_counter *conn_counter_new(void)
@@ -41,6 +43,17 @@ void conn_counter_free(struct conn_counter *c)
     free(c);
 }
 
+void conn_counter_set_ports(struct conn_counter *c, struct ephemeral_counter *ports)
+{
+    c->ports = ports;
+}
+
+/* The counter of local ports, if the protocol has one. */
+static struct ephemeral_counter *ports_of(const struct conn_counter *c, enum protocol protocol)
+{
+    return protocol == PROTOCOL_TCP ? c->ports : NULL;
+}
+
 void conn_counter_begin(struct conn_counter *c)
 {
     for (int i = 0; i < PROTOCOL_COUNT; i++)
@@ -51,6 +64,8 @@ void conn_counter_begin(struct conn_counter *c)
 void conn_counter_listen(struct conn_counter *c, enum protocol protocol, uint16_t port)
 {
     port_set_put(&c->listened[protocol], port);
+    if (ports_of(c, protocol))
+        ephemeral_counter_listen(c->ports, port);
 }
 
 enum direction conn_counter_direction(const struct conn_counter *c, enum protocol protocol,
@@ -69,11 +84,16 @@ static bool is_not_accepted(enum protocol protocol, const struct connection *con
 int conn_counter_add(struct conn_counter *c, enum protocol protocol, const struct connection *connection)
 {
     enum direction direction;
+    int r = 0;
 
     if (connection->state < STATE_ESTABLISHED || connection->state >= STATE_COUNT)
         return -EINVAL;
     if (connection->state == STATE_LISTEN)
         conn_counter_listen(c, protocol, connection->local_port);
+    if (ports_of(c, protocol))
+        r = ephemeral_counter_add(c->ports, connection);
+    if (r < 0)
+        return r;
     direction = conn_counter_direction(c, protocol, connection->local_port);
     return conn_plane_add(&c->planes[protocol][direction],
                           direction == DIRECTION_INBOUND ? connection->local_port : connection->remote_port,
@@ -84,6 +104,8 @@ void conn_counter_reset(struct conn_counter *c, enum protocol protocol)
 {
     for (size_t d = 0; d < DIRECTION_COUNT; d++)
         conn_plane_reset(&c->planes[protocol][d]);
+    if (ports_of(c, protocol))
+        ephemeral_counter_reset(c->ports);
     c->complete[protocol] = false;
 }
 
@@ -174,6 +196,8 @@ const struct conn_table *conn_counter_seal(struct conn_counter *c, const struct 
 
     if (t)
         ref_init(&t->ref);
+    if (t && c->ports && c->complete[PROTOCOL_TCP])
+        t->ephemeral = ephemeral_counter_result(c->ports);
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
         if (r == 0)
             r = seal_protocol(t, c, (enum protocol)i, choice);
@@ -233,7 +257,7 @@ bool conn_table_is_same(const struct conn_table *a, const struct conn_table *b)
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         if (!same_protocol(a, b, (enum protocol)i))
             return false;
-    return true;
+    return ephemeral_is_same(&a->ephemeral, &b->ephemeral);
 }
 
 bool conn_table_complete(const struct conn_table *t, enum protocol protocol)
@@ -279,4 +303,9 @@ const uint64_t *conn_table_other(const struct conn_table *t, enum protocol proto
 const uint64_t *conn_table_totals(const struct conn_table *t, enum protocol protocol)
 {
     return t->protocols[protocol].totals;
+}
+
+const struct ephemeral *conn_table_ephemeral(const struct conn_table *t)
+{
+    return &t->ephemeral;
 }

@@ -9,6 +9,7 @@
 #define SOCKWATCH_CORE_CONN_TABLE_H
 
 #include "core/conn_row.h"
+#include "core/ephemeral.h"
 
 struct conn_counter;
 struct conn_table;
@@ -16,6 +17,11 @@ struct conn_table;
 /* Returns owned, or NULL when memory runs out. */
 struct conn_counter *conn_counter_new(void);
 void conn_counter_free(struct conn_counter *c);
+
+/* Lets the local ports of TCP connections be counted as well, by another counter,
+ * which is told who listens, reset and sealed with this one, but begins by itself.
+ * Keeps it; NULL for none. */
+void conn_counter_set_ports(struct conn_counter *c, struct ephemeral_counter *ports);
 
 /* Forgets what was counted, and who listens. */
 void conn_counter_begin(struct conn_counter *c);
@@ -72,5 +78,8 @@ const uint64_t *conn_table_other(const struct conn_table *t, enum protocol proto
 
 /* Counts of all ports and both directions together, indexed by enum sock_state. */
 const uint64_t *conn_table_totals(const struct conn_table *t, enum protocol protocol);
+
+/* The local ports in use, not known unless TCP was read to the end. Valid as long as t. */
+const struct ephemeral *conn_table_ephemeral(const struct conn_table *t);
 
 #endif

@@ -18,6 +18,7 @@ static bool rule_hands_over(enum rule rule)
     case RULE_FLAPPING: /* which is of a time gone by, as the next one is */
     case RULE_DROPPING:
     case RULE_UNEXPECTED_LISTENER:
+    case RULE_EPHEMERAL_PORTS_EXHAUSTED: /* which is about no service */
     case RULE_BLIND:
     case RULE_COUNT: break;
     }

@@ -141,6 +141,9 @@ bool judge_could_deny(const struct policy *policy, const struct listener *l);
 /* Judges a listener that neither an expect nor a deny entry answers for. */
 int judge_other(struct evaluation *ev, const struct listener *l);
 
+/* Judges the local ports in use. Returns 0 or -ENOMEM. */
+int judge_ephemeral(struct evaluation *ev);
+
 /* Judges what could not be seen of a class, after all its listeners. */
 int judge_class(struct evaluation *ev, enum protocol protocol);
 

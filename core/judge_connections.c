@@ -125,13 +125,27 @@ int judge_connections(struct evaluation *ev, const struct site *site)
     return r == 0 ? find_stuck(ev, site) : r;
 }
 
+/* Whether a rule is about local ports, and which there are is not known. */
+static bool lacks_ports(const struct evaluation *ev, enum protocol protocol)
+{
+    return protocol == PROTOCOL_TCP && policy_uses_ephemeral(ev->policy) &&
+           !conn_table_ephemeral(ev->connections)->known;
+}
+
 int judge_class_connections(struct evaluation *ev, enum protocol protocol)
 {
     struct finding *f;
 
-    if (!ev->classes[protocol].connections || !ev->connections || is_counted(ev, protocol))
+    if (!ev->classes[protocol].connections || !ev->connections)
         return 0;
-    buf_fmt(&ev->text, "%s connections cannot be counted, which a rule is about", protocol_name(protocol));
+    if (!is_counted(ev, protocol))
+        buf_fmt(&ev->text, "%s connections cannot be counted, which a rule is about",
+                protocol_name(protocol));
+    else if (lacks_ports(ev, protocol))
+        buf_str(&ev->text,
+                "ip_local_port_range and ip_local_reserved_ports cannot be read, which a rule needs");
+    else
+        return 0;
     f = judge_add(ev);
     if (!f)
         return -ENOMEM;

@@ -11,6 +11,7 @@ const char *dropped_name(enum dropped what)
     case DROPPED_PAGE_ROWS: return "page_rows";
     case DROPPED_LOG_LINES: return "log_lines";
     case DROPPED_UNITS: return "units";
+    case DROPPED_TUPLES: return "tuples";
     case DROPPED_COUNT: break;
     }
     return "unknown";

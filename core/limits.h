@@ -28,6 +28,7 @@ enum dropped {
     DROPPED_PAGE_ROWS,
     DROPPED_LOG_LINES,
     DROPPED_UNITS,
+    DROPPED_TUPLES,
     DROPPED_COUNT
 };
 

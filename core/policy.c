@@ -192,6 +192,11 @@ bool policy_is_sealed(const struct policy *policy)
            policy->by_port.denies.entries == policy->deny_count;
 }
 
+bool policy_uses_ephemeral(const struct policy *policy)
+{
+    return policy->ephemeral.enabled;
+}
+
 const char *severity_name(enum severity severity)
 {
     switch (severity) {

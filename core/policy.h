@@ -87,6 +87,14 @@ struct unexpected {
     bool ignore_kernel_chosen;
 };
 
+/* How much of the local ports towards one destination may be in use. */
+struct ephemeral_limit {
+    bool enabled;
+    double max_used; /* share of those that are available; at it is too much */
+    int64_t for_ms;
+    enum severity severity;
+};
+
 struct policy {
     struct expect *expects; /* owned */
     size_t expect_count, expect_capacity;
@@ -95,6 +103,7 @@ struct policy {
     struct deny *denies; /* owned */
     size_t deny_count, deny_capacity;
     struct unexpected unexpected;
+    struct ephemeral_limit ephemeral;
     struct {
         struct port_index expects, allows, denies;
     } by_port;                       /* owned; of all entries once sealed */
@@ -119,6 +128,9 @@ void policy_unseal(struct policy *policy);
 
 /* Whether the entries are indexed, as many as there are now. */
 bool policy_is_sealed(const struct policy *policy);
+
+/* Whether it is judged how many local ports are in use. */
+bool policy_uses_ephemeral(const struct policy *policy);
 
 const char *severity_name(enum severity severity);
 const char *want_scope_name(enum want_scope scope);

@@ -42,4 +42,28 @@ static inline bool port_set_next(const struct port_set *set, struct port_set_cur
     return false;
 }
 
+static inline void port_set_remove(struct port_set *set, uint16_t port)
+{
+    set->words[port / 64] &= ~(UINT64_C(1) << port % 64);
+}
+
+/* How many bits of a word are set: summed in pairs, fours and bytes, and those by
+ * a product into its upper byte. */
+static inline uint32_t port_set_of_word(uint64_t word)
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
+static inline uint32_t port_set_count(const struct port_set *set)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+        count += port_set_of_word(set->words[i]);
+    return count;
+}
+
 #endif

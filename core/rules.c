@@ -23,6 +23,7 @@ const char *rule_name(enum rule rule)
     case RULE_ACCEPT_QUEUE_SATURATED: return "AcceptQueueSaturated";
     case RULE_CONNECTIONS_OUT_OF_RANGE: return "ConnectionsOutOfRange";
     case RULE_STUCK_CONNECTIONS: return "StuckConnections";
+    case RULE_EPHEMERAL_PORTS_EXHAUSTED: return "EphemeralPortsExhausted";
     case RULE_BLIND: return "Blind";
     case RULE_COUNT: break;
     }
@@ -172,6 +173,10 @@ static void find_needs(struct evaluation *ev)
             need_class(&classes[p], policy->expects[i].severity);
             ev->classes[p].connections |= expect_counts_connections(&policy->expects[i], (enum protocol)p);
         }
+    if (policy_uses_ephemeral(policy)) {
+        need_class(&classes[PROTOCOL_TCP], policy->ephemeral.severity);
+        ev->classes[PROTOCOL_TCP].connections = true;
+    }
     for (size_t i = 0; i < policy->allow_count; i++)
         if (policy->allows[i].match.scope == WANT_LOOPBACK || policy->allows[i].match.address_count > 0)
             need_others(ev, &policy->allows[i].match, SEVERITY_WARNING);
@@ -320,6 +325,8 @@ const struct verdict *rules_judge(const struct observed *observed, const struct 
         r = judge_each(&ev, judge_denied);
     if (r == 0)
         r = judge_each(&ev, judge_other);
+    if (r == 0)
+        r = judge_ephemeral(&ev);
     for (size_t i = 0; r == 0 && i < PROTOCOL_COUNT; i++)
         r = judge_class(&ev, (enum protocol)i);
     free(ev.notes);
@@ -419,6 +426,8 @@ bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
 
     if (key->rule == RULE_BLIND)
         return true; /* about what was seen just now, in any case */
+    if (key->rule == RULE_EPHEMERAL_PORTS_EXHAUSTED)
+        return policy_uses_ephemeral(policy);
     if (key->has_endpoint) {
         l = key_listener(key);
         if (judge_by_allows(policy, &l).rule == key->rule ||

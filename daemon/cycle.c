@@ -86,7 +86,8 @@ static void pass_time(struct cycle *c, const struct config *config)
  * and would say so. */
 static bool has_unjudged_connections(const struct cycle *c, const struct config *config)
 {
-    return c->has_unjudged_connections && config->policy.counts_connections;
+    return c->has_unjudged_connections &&
+           (config->policy.counts_connections || policy_uses_ephemeral(&config->policy));
 }
 
 /* Whether what a poll finds is to be judged though it is nothing new: it was not
@@ -168,6 +169,7 @@ static void take_connections(struct cycle *c, const struct conn_table *counts)
     c->host.caveats = caveats;
     take_host_counters(c);
     take_units(c);
+    c->status.dropped[DROPPED_TUPLES] += conn_table_ephemeral(counts)->forgotten;
     if (conn_table_is_same(counts, c->host.connections)) {
         conn_table_unref(counts);
         return;
@@ -289,7 +291,8 @@ static void count_dropped(struct cycle *c)
 }
 
 /* Makes a snapshot of the newest tables; a verdict about listeners that are the
- * same stays. */
+ * same stays. Where a rule is about connections that are not the same, the next
+ * poll gives another one. */
 static int judge_tables(struct cycle *c, const struct config *config, const struct own_sockets *own)
 {
     struct judged j = {.host = c->host};

@@ -360,6 +360,10 @@ static const struct {
       "those that listen or are in TIME_WAIT are not among them."},
      .render = prom_render_units,
      .limited = true},
+    {{"sockwatch_ephemeral_ports_used_ratio", "gauge",
+      "Share of the local ports that connect() may choose from in use from the source address towards "
+      "the destination address and port that uses most of them, as the last poll saw it."},
+     .render = prom_render_ephemeral},
     {{"sockwatch_listener_info", "gauge", "What is known about a listener; always 1."},
      .of_listener = sample_info,
      .limited = true},
@@ -400,7 +404,8 @@ static const struct {
      .render = render_series_dropped},
     {{"sockwatch_dropped_total", "counter",
       "What other limits left out, by what it was: listeners, members of a listener, holders of a "
-      "socket, records of the history, alerts, page_rows, log_lines, units."},
+      "socket, records of the history, alerts, page_rows, log_lines, units, tuples whose local ports were "
+      "counted."},
      .render = render_dropped},
 };
 

@@ -49,6 +49,7 @@ void prom_render_connections(struct prom *p);
 void prom_render_not_accepted(struct prom *p);
 void prom_render_outbound(struct prom *p);
 void prom_render_units(struct prom *p);
+void prom_render_ephemeral(struct prom *p);
 
 void prom_render_alert_firing(struct prom *p);
 void prom_render_alerts(struct prom *p);

@@ -27,6 +27,7 @@ struct scene {
     struct listener_builder *builder; /* until sealed */
     struct conn_counter *counter;     /* until sealed */
     struct unit_counter *units;       /* until sealed; NULL: nobody asks for them */
+    struct ephemeral_counter *ports;  /* likewise */
     uint64_t next_cookie;
     struct owner_set *sets[SCENE_SETS_MAX]; /* until the scene is done */
     size_t set_count;
@@ -50,9 +51,12 @@ static inline void scene_init(struct scene *s)
     s->policy.expects = calloc(SCENE_EXPECTS_MAX, sizeof *s->policy.expects);
     s->builder = new_builder(1000);
     s->counter = conn_counter_new();
+    s->ports = ephemeral_counter_new(NULL);
     assert_non_null(s->policy.expects);
     assert_non_null(s->builder);
     assert_non_null(s->counter);
+    assert_non_null(s->ports);
+    conn_counter_set_ports(s->counter, s->ports);
     listener_builder_end(s->builder, PROTOCOL_TCP, PART_ALL, VISIBILITY_OK, 0);
     listener_builder_end(s->builder, PROTOCOL_UDP, PART_ALL, VISIBILITY_OK, 0);
     listener_builder_end(s->builder, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_ABSENT, 0);
@@ -168,6 +172,20 @@ static inline void scene_count_unit(struct scene *s, uint64_t cgroup_id, enum di
         assert_int_equal(unit_counter_add(s->units, direction, &connection), 0);
 }
 
+/* Counts sockets from local ports of which so many are there to choose from, and
+ * those of TCP as read to the end. */
+static inline void scene_use_ports(struct scene *s, unsigned used, unsigned available)
+{
+    struct local_ports ports = {.known = true, .range = {61000, (uint16_t)(60999 + available)}};
+
+    for (unsigned i = 0; i < available; i++)
+        port_set_put(&ports.free, (uint16_t)(61000 + i));
+    ephemeral_counter_begin(s->ports, &ports);
+    for (unsigned i = 0; i < used; i++)
+        scene_connect(s, (uint16_t)(61000 + i), 3306, STATE_ESTABLISHED);
+    conn_counter_complete(s->counter, PROTOCOL_TCP);
+}
+
 /* Shows the snapshot that joins these tables. */
 static inline void scene_show(struct scene *s, const struct space *host)
 {
@@ -223,6 +241,8 @@ static inline void scene_seal(struct scene *s)
     s->builder = NULL;
     conn_counter_free(s->counter);
     s->counter = NULL;
+    ephemeral_counter_free(s->ports);
+    s->ports = NULL;
     s->verdict = judge_space(snapshot_host(s->snapshot), &s->policy, &s->own);
     assert_non_null(s->verdict);
     s->view.verdict = s->verdict;
@@ -253,6 +273,7 @@ static inline void scene_done(struct scene *s)
     listener_builder_free(s->builder);
     conn_counter_free(s->counter);
     unit_counter_free(s->units);
+    ephemeral_counter_free(s->ports);
     for (size_t i = 0; i < s->set_count; i++)
         owner_set_unref(s->sets[i]);
     snapshot_unref(s->snapshot);
@@ -312,6 +333,7 @@ static inline void scene_of_a_mixed_host(struct scene *s)
     scene_count_unit(s, 2, DIRECTION_INBOUND, STATE_CLOSE_WAIT, 1);
     scene_count_unit(s, 3, DIRECTION_OUTBOUND, STATE_ESTABLISHED, 2);
     scene_count_unit(s, 0, DIRECTION_INBOUND, STATE_ESTABLISHED, 10);
+    scene_use_ports(s, 3, 8);
     s->caveats = (struct caveats){.route_localnet_known = true};
     for (int i = 0; i < HOST_COUNTER_COUNT; i++)
         if (i != HOST_TCP_REQUEST_QUEUE_FULL_COOKIES && i != HOST_UDP_NO_PORTS_IPV6)

@@ -1,6 +1,7 @@
 #include "collectors/collectors.h"
 #include "collectors/cgroup.h"
 #include "collectors/proc_counters.h"
+#include "collectors/local_ports.h"
 #include "collectors/source.h"
 #include "core/err.h"
 #include "tests/unit/policies.h"
@@ -68,6 +69,7 @@ static struct kernel {
     size_t raw_count, raw_asked;
     int raw_result;
     int open_result;
+    struct local_ports local_ports;
     bool no_local, no_owners, no_watch, no_one_walk;
     int no_choice; /* not 0: what it says to whoever asks who chose a port */
     size_t open_sockets, open_tables, forgotten, looked;
@@ -392,6 +394,11 @@ int proc_counters_read(enum proc_counters_file file, char ret_text[static PROC_C
     *ret_length = strlen(text);
     memcpy(ret_text, text, *ret_length);
     return 0;
+}
+
+void local_ports_read(struct local_ports *ret)
+{
+    *ret = kernel.local_ports;
 }
 
 void interfaces_name(struct interfaces *i, uint32_t ifindex, char ret_name[static INTERFACE_NAME_MAX])
@@ -2281,6 +2288,56 @@ static void a_kernel_that_knows_no_one_walk_is_asked_for_each_family(void **stat
     }
 }
 
+/* Of a script with a listener and two clients' sockets, each with a destination of
+ * its own, in a range of 64 ports. */
+static void set_local_ports(int result)
+{
+    struct answer *a = answers(AF_INET, IPPROTO_TCP, result);
+
+    with_state(a, "0.0.0.0:40000", STATE_LISTEN, 1);
+    with_state(a, "127.0.0.1:40000", STATE_ESTABLISHED, 2);
+    with_state(a, "127.0.0.1:40001", STATE_ESTABLISHED, 1);
+    with_state(a, "127.0.0.1:40002", STATE_TIME_WAIT, 1);
+    kernel.local_ports = (struct local_ports){.known = true, .range = {40000, 40063}};
+    for (uint16_t port = 40000; port <= 40063; port++)
+        port_set_put(&kernel.local_ports.free, port);
+}
+
+static void local_ports_are_counted_beside(void **state)
+{
+    const struct conn_table *t;
+
+    set_local_ports(0);
+    for (int i = 0; i < 3; i++) { /* the second time the kernel refuses to walk once */
+        kernel.no_one_walk = i == 1;
+        t = poll_connections(*state);
+        assert_true(conn_table_ephemeral(t)->known);
+        assert_int_equal(conn_table_ephemeral(t)->available, 63);
+        assert_int_equal(conn_table_ephemeral(t)->used, 1);
+        conn_table_unref(t);
+    }
+    port_set_remove(&kernel.local_ports.free, 40001); /* these are reserved now */
+    port_set_remove(&kernel.local_ports.free, 40002);
+    t = poll_connections(*state);
+    assert_int_equal(conn_table_ephemeral(t)->available, 61);
+    assert_int_equal(conn_table_ephemeral(t)->used, 0);
+    conn_table_unref(t);
+    kernel.local_ports.known = false;
+    t = poll_connections(*state);
+    assert_false(conn_table_ephemeral(t)->known);
+    conn_table_unref(t);
+}
+
+static void local_ports_of_half_a_dump_are_not_known(void **state)
+{
+    const struct conn_table *t;
+
+    set_local_ports(-ENOBUFS);
+    t = poll_connections(*state);
+    assert_false(conn_table_ephemeral(t)->known);
+    conn_table_unref(t);
+}
+
 /* Neither holds up the other, and what the kernel counts itself takes its steps besides. */
 static void owners_and_connections_take_turns(void **state)
 {
@@ -2586,6 +2643,8 @@ int main(void)
         with_kernel(connections_to_the_listeners_of_the_last_poll_are_inbound),
         with_kernel(what_fails_in_the_middle_of_a_count_is_not_complete),
         with_kernel(a_kernel_that_knows_no_one_walk_is_asked_for_each_family),
+        with_kernel(local_ports_are_counted_beside),
+        with_kernel(local_ports_of_half_a_dump_are_not_known),
         with_kernel(owners_and_connections_take_turns),
         with_kernel(a_refresh_is_one_of_the_owners_too),
         cmocka_unit_test(what_cannot_be_opened_is_reported_and_freed),

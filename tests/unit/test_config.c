@@ -495,7 +495,7 @@ static void refuses_unknown_keys(void **state)
 {
     static const struct refused cases[] = {
         {"pol: { };", "1: pol: is not a known key, expected one of: poll, connections, web, expect, allow, "
-                      "deny, unexpected, "
+                      "deny, unexpected, ephemeral, "
                       "include_dir, limits"},
         {"Poll: { };", "1: Poll: is not a known key"},
         {"\npoll: {\n listener = \"1s\"; };",

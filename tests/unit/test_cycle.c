@@ -332,6 +332,20 @@ static void services_that_come_and_go_are_in_the_status(void **state)
     assert_int_equal(w->cycle.status.turnover[PROTOCOL_TCP].disappeared, 1);
 }
 
+static void connections_are_judged_also_where_local_ports_matter(void **state)
+{
+    struct world *w = *state;
+
+    w->config.policy.ephemeral = (struct ephemeral_limit){.enabled = true, .max_used = 0.5};
+    assert_int_equal(poll_of(w, "0.0.0.0:80"), 0);
+    assert_int_equal(judge_of(w), 1);
+    assert_int_equal(step_of(w, 3), 1);
+    assert_int_equal(judge_of(w), 1);
+    assert_true(cycle_has_news(&w->cycle, &w->config));
+    assert_int_equal(poll_of(w, NULL), 0);
+    assert_true(machine.asked_anew);
+}
+
 static void a_table_that_did_not_change_is_shared(void **state)
 {
     struct world *w = *state;
@@ -574,6 +588,7 @@ int main(void)
         with_world(a_window_that_moves_on_is_judged_anew),
         with_world(a_single_look_has_no_windows),
         with_world(services_that_come_and_go_are_in_the_status),
+        with_world(connections_are_judged_also_where_local_ports_matter),
         with_world(a_table_that_did_not_change_is_shared),
         with_world(connections_that_rules_are_about_are_judged_by_the_next_poll),
         with_world(connections_that_no_rule_is_about_are_not_judged),

@@ -31,6 +31,7 @@ struct watch {
     const struct services *services;
     struct listener_builder *builder;
     struct conn_counter *counter;
+    struct ephemeral_counter *ports;
     struct history *history;
     struct alerts alerts;
     struct subscribers subscribers;
@@ -61,7 +62,9 @@ static void watch_init(struct watch *w, const struct policy *policy, const struc
     w->builder = new_builder(1000);
     w->counter = conn_counter_new();
     w->history = history_new();
-    assert_true(w->builder && w->counter && w->history);
+    w->ports = ephemeral_counter_new(NULL);
+    assert_true(w->builder && w->counter && w->history && w->ports);
+    conn_counter_set_ports(w->counter, w->ports);
     subscribers_add(&w->subscribers, log_transition, w);
 }
 
@@ -73,6 +76,7 @@ static void watch_done(struct watch *w)
     alerts_done(&w->alerts);
     listener_builder_free(w->builder);
     conn_counter_free(w->counter);
+    ephemeral_counter_free(w->ports);
     history_free(w->history);
 }
 
@@ -105,17 +109,33 @@ static int collect_listeners(struct watch *w, const struct look *look)
     return missing == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int collect_connections(struct conn_counter *c, const struct look *look)
+/* Odd ports are TCP's, some of them clients'; on the others somebody listens. */
+static int count_port(struct conn_counter *c, uint16_t port)
 {
+    const struct connection client = {.local_port = port, .state = STATE_ESTABLISHED};
+    int r = 0;
+
+    if (port % 2 == 1 && port >= 8 && port < 64)
+        return conn_counter_add(c, PROTOCOL_TCP, &client);
+    r = count_socket(c, port % 2 == 1 ? PROTOCOL_TCP : PROTOCOL_UDP, port, STATE_ESTABLISHED);
+    for (int i = 0; r == 0 && i < 2; i++)
+        r = count_socket(c, PROTOCOL_TCP, port, STATE_CLOSE_WAIT);
+    return r;
+}
+
+static int collect_connections(struct watch *w, const struct look *look)
+{
+    struct local_ports ports = {.known = true, .range = {1, 64}};
+    struct conn_counter *c = w->counter;
     int r = 0;
 
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
         conn_counter_reset(c, (enum protocol)i);
-    for (uint16_t port = 1; r == 0 && port <= look->connections; port++) {
-        r = count_socket(c, port % 2 ? PROTOCOL_TCP : PROTOCOL_UDP, port, STATE_ESTABLISHED);
-        for (int i = 0; r == 0 && i < 2; i++)
-            r = count_socket(c, PROTOCOL_TCP, port, STATE_CLOSE_WAIT);
-    }
+    for (uint16_t port = 1; port <= 64; port++)
+        port_set_put(&ports.free, port);
+    ephemeral_counter_begin(w->ports, &ports);
+    for (uint16_t port = 1; r == 0 && port <= look->connections; port++)
+        r = count_port(c, port);
     conn_counter_complete(c, PROTOCOL_TCP);
     return r;
 }
@@ -127,7 +147,7 @@ static const struct snapshot *take_snapshot(struct watch *w, const struct look *
     struct space space = {.name = ""};
     const struct snapshot *s = NULL;
 
-    if (collect_listeners(w, look) < 0 || collect_connections(w->counter, look) < 0)
+    if (collect_listeners(w, look) < 0 || collect_connections(w, look) < 0)
         return NULL;
     space.listeners = seal_look(w->builder, &limits, w->policy, w->services, w->history);
     space.connections = conn_counter_seal(w->counter, NULL);
@@ -244,6 +264,7 @@ static struct policy strict_policy(void)
     assert_non_null(policy.expects[3].match.addresses);
     policy.expects[3].match.addresses[0] = address_of("192.0.2.1");
     policy.unexpected = (struct unexpected){.enabled = true, .severity = SEVERITY_WARNING, .for_ms = 3000};
+    policy.ephemeral = (struct ephemeral_limit){.enabled = true, .max_used = 0.25, .for_ms = 1500};
     assert_int_equal(policy_seal(&policy), 0);
     return policy;
 }

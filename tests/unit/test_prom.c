@@ -601,6 +601,39 @@ static void what_is_not_accepted_has_a_series(void **state)
     scene_done(&s);
 }
 
+static void local_ports_are_told_where_they_are_known(void **state)
+{
+    static const struct {
+        unsigned used, available;
+        const char *sample;
+    } cases[] = {{0, 64, "0"}, {16, 64, "0.25"}, {64, 64, "1"}, {1, 1, "1"}, {0, 0, "1"}};
+
+    (void)state;
+    for (size_t i = 0; i <= ARRAY_LENGTH(cases); i++) {
+        char sample[128];
+        struct parsed e;
+        struct scene s;
+
+        scene_init(&s);
+        if (i < ARRAY_LENGTH(cases))
+            scene_use_ports(&s, cases[i].used, cases[i].available);
+        else
+            scene_count(&s, PROTOCOL_TCP, 61000, STATE_ESTABLISHED, 1); /* the ports are not known */
+        scene_seal(&s);
+        if (i < ARRAY_LENGTH(cases)) {
+            e = render(&s);
+            (void)snprintf(sample, sizeof sample, "sockwatch_ephemeral_ports_used_ratio %s", cases[i].sample);
+            assert_sample(&e, sample);
+            parsed_done(&e);
+            scene_forget_connections(&s);
+        }
+        e = render(&s);
+        assert_int_equal(count_samples(&e, "sockwatch_ephemeral_ports_used_ratio"), 0);
+        parsed_done(&e);
+        scene_done(&s);
+    }
+}
+
 static void a_client_is_told_by_the_port_it_is_connected_to(void **state)
 {
     struct parsed e;
@@ -939,6 +972,7 @@ int main(void)
         cmocka_unit_test(an_expected_port_without_listener_has_0_established),
         cmocka_unit_test(what_is_not_accepted_has_a_series),
         cmocka_unit_test(a_client_is_told_by_the_port_it_is_connected_to),
+        cmocka_unit_test(local_ports_are_told_where_they_are_known),
         cmocka_unit_test(what_has_not_happened_yet_has_no_time),
         cmocka_unit_test(a_limit_cuts_counts_and_spares_what_is_expected),
         cmocka_unit_test(what_was_cut_is_counted_over_all_renderings),

@@ -110,6 +110,10 @@ static void the_keys_of_the_contract_are_there(void **state)
         {"", "unexpected", SCHEMA_GROUP},
         {"unexpected", "severity", SCHEMA_TEXT},
         {"unexpected", "for", SCHEMA_DURATION},
+        {"", "ephemeral", SCHEMA_GROUP},
+        {"ephemeral", "max_used", SCHEMA_REAL},
+        {"ephemeral", "for", SCHEMA_DURATION},
+        {"ephemeral", "severity", SCHEMA_TEXT},
         {"allow", "kernel_chosen", SCHEMA_BOOL},
         {"unexpected", "ignore_loopback", SCHEMA_BOOL},
         {"unexpected", "ignore_kernel_chosen", SCHEMA_BOOL},
@@ -191,8 +195,9 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(buf_text(&names), "listeners, connections");
     buf_truncate(&names, 0);
     schema_names(schema_root(), &names);
-    assert_string_equal(buf_text(&names),
-                        "poll, connections, web, expect, allow, deny, unexpected, include_dir, limits");
+    assert_string_equal(
+        buf_text(&names),
+        "poll, connections, web, expect, allow, deny, unexpected, ephemeral, include_dir, limits");
     buf_truncate(&names, 0);
     schema_drop_in_names(&names);
     assert_string_equal(buf_text(&names), "expect, allow, deny");
@@ -224,6 +229,10 @@ static void defaults_are_as_in_the_contract(void **state)
     assert_int_equal(config.policy.unexpected.for_ms, 0);
     assert_false(config.policy.unexpected.ignore_loopback);
     assert_false(config.policy.unexpected.ignore_kernel_chosen);
+    assert_false(policy_uses_ephemeral(&config.policy));
+    assert_true(config.policy.ephemeral.max_used == 0.8);
+    assert_int_equal(config.policy.ephemeral.for_ms, 60000);
+    assert_int_equal(config.policy.ephemeral.severity, SEVERITY_WARNING);
     assert_int_equal(config.policy.expect_count, 0);
     assert_int_equal(config.policy.allow_count, 0);
 }

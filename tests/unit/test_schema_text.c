@@ -102,6 +102,7 @@ static void what_is_expected_reads_well(void **state)
         {"expect", "close_wait_max", "a number of connections 1-1000000000"},
         {"unexpected", "for", "a duration 0s-30d such as \"10s\""},
         {"unexpected", "ignore_loopback", "true or false"},
+        {"ephemeral", "max_used", "a ratio 0.001-1 such as 0.8"},
         {"limits", "listeners", "a number 1-65536"},
         {"limits", "series", "a number 0-1000000"},
     };
