@@ -87,7 +87,7 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
+CORE_MODEL := core/net core/probe core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/ephemeral core/unit_counts core/host_counters core/snapshot core/text core/buf
 RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
@@ -107,6 +107,7 @@ NEEDS_test_conn_table := core/conn_table core/conn_plane core/conn_row core/ephe
 NEEDS_test_conn_row := core/conn_row
 NEEDS_test_unit_counts := core/unit_counts core/array
 NEEDS_test_ephemeral := core/ephemeral core/net core/array
+NEEDS_test_probe_schedule := core/probe_schedule core/probe core/policy core/port_index core/net core/array
 NEEDS_test_port_index := core/port_index core/net core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
