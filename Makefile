@@ -89,7 +89,7 @@ $(O)/%.o: %.c
 # What each unit test links, besides itself: a growing line is growing coupling.
 CORE_MODEL := core/net core/probe core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/ephemeral core/unit_counts core/host_counters core/snapshot core/text core/buf
-RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
+RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_probe core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
