@@ -115,6 +115,7 @@ const struct command command_check = {
             "critical, 3 could not look (also for a usage error or a wrong configuration).\n",
     .takes_json = true,
     .takes_config = true,
+    .makes_probes = true,
     .usage_status = CHECK_UNKNOWN,
     .failure_status = CHECK_UNKNOWN,
     .run = run,

@@ -130,6 +130,7 @@ const struct command command_list = {
     .takes_all = true,
     .takes_filter = true,
     .takes_config = true,
+    .makes_probes = true,
     .usage_status = EXIT_USAGE,
     .failure_status = EXIT_ERROR,
     .run = run,
