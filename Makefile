@@ -24,7 +24,7 @@ RELEASE ?= bookworm
 BUILD_PACKAGES := gcc libc6-dev make pkg-config \
 	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev libcurl4-gnutls-dev
 TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-dev shellcheck mandoc git \
-	python3 iproute2 procps systemd systemd-container mariadb-server redis-server nginx-light dnsmasq-base \
+	python3 iproute2 nftables procps systemd systemd-container mariadb-server redis-server nginx-light dnsmasq-base \
 	prometheus
 
 # make V=1 shows the commands.

@@ -163,6 +163,15 @@ bool probes_are_under_way(const struct probes *p, int64_t now_ms)
     return p->schedule.under_way > 0 || probes_due_ms(p) <= now_ms;
 }
 
+/* A reset instead of what is usual, after which the kernel would keep the port for a
+ * minute, from the service, too. */
+static void let_go_of_port(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* it is worth a try */
+}
+
 /* Where nothing listens on a port that the kernel chooses from, it may choose that
  * very port for the connect, which then connects to itself. */
 static enum probe_result without_self(const struct flight *f, enum probe_result result, bool *ret_own)
@@ -172,7 +181,10 @@ static enum probe_result without_self(const struct flight *f, enum probe_result 
     bool is_at_target = read_own(f->fd, target, &own) && ip_addr_compare(&own.address, &target->address) == 0;
 
     *ret_own = is_at_target || ip_addr_is_loopback(target->address);
-    return result == PROBE_OK && is_at_target && own.port == target->port ? PROBE_REFUSED : result;
+    if (result != PROBE_OK || !is_at_target || own.port != target->port)
+        return result;
+    let_go_of_port(f->fd);
+    return PROBE_REFUSED;
 }
 
 /* Ends a connect that has ended.

@@ -337,7 +337,9 @@ static int find_nothing(struct evaluation *ev, const struct site *site)
     ev->service->seen = ev->inv->classes[site->protocol].unread == 0;
     ev->classes[site->protocol].unsure |= !ev->service->seen;
     r = find_not_listening(ev, site);
-    return r == 0 ? judge_closed(ev, site) : r;
+    if (r == 0)
+        r = judge_closed(ev, site);
+    return r == 0 ? judge_unreachable(ev, site) : r;
 }
 
 /* Judges a service once it is known what of it was found. */

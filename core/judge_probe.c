@@ -231,7 +231,7 @@ int judge_unreachable(struct evaluation *ev, const struct site *site)
 
     if (!site->probed || must_fail(site) || broken & CAUSES)
         return 0;
-    if (!site->probe)
+    if (!site->probe || site->found == 0) /* of which it cannot be told whether it listens */
         return find_untold(ev, site, RULE_UNREACHABLE);
     if (broken & 1u << RULE_ACCEPT_QUEUE_SATURATED && site->probe->result == PROBE_TIMEOUT)
         return 0;

@@ -14,7 +14,7 @@ enum { SAYS_MAX = 1024, SOCKETS_MAX = 3 };
 #define HALF_QUEUE  "1/2"
 
 /* How a probe of the service ended, and what that is known of. */
-enum what { NEVER, OK, REFUSED, TIMEOUT, UNREACHABLE, UNMADE, OUTDATED, RENEWED };
+enum what { NEVER, OK, UNREAD, REFUSED, TIMEOUT, UNREACHABLE, UNMADE, OUTDATED, RENEWED };
 
 struct probe_case {
     const char *config;
@@ -126,6 +126,7 @@ static void assert_says(struct fixture *f, const struct probe_case *c)
     for (int i = 0; i < PROTOCOL_COUNT; i++)
         listener_builder_end(b, (enum protocol)i, PART_ALL, VISIBILITY_OK, 0);
     assert_int_equal(listener_builder_finish(b, &inv), 0);
+    inv.classes[PROTOCOL_TCP].unread = c->what == UNREAD;
     if (c->what == RENEWED)
         renew(&inv);
     v = judge(c, &f->config->policy, &inv);
@@ -357,6 +358,12 @@ static void what_is_not_known_is_not_told(void **state)
          true,
          "Unreachable? | Blind: 1 expected service could not be probed for too long; see what the collector "
          "\"probes\" says"},
+        {PUBLIC,
+         {NULL},
+         NULL,
+         UNREAD,
+         true,
+         "NotListening? | Unreachable? | Blind: 1 tcp sockets are more than can be held, and are not judged"},
         {MYSQL(MUST_FAIL), {"0.0.0.0:3306"}, NULL, OUTDATED, true, "Exposed?"},
     };
 
