@@ -115,8 +115,8 @@ static void report_pair(const struct policy *policy, const struct entry_pair *pa
 int entry_checks_expects(const void *base, const struct schema_reporter *to)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
-    struct entry_pair *pairs;
-    size_t count;
+    struct entry_pair *pairs = NULL;
+    size_t count = 0;
     int r;
 
     for (size_t i = 0; i < policy->expect_count; i++)
