@@ -24,7 +24,7 @@ RELEASE ?= bookworm
 BUILD_PACKAGES := gcc libc6-dev make pkg-config \
 	libmnl-dev libmicrohttpd-dev libconfig-dev libsystemd-dev libjansson-dev libcurl4-gnutls-dev
 TEST_PACKAGES := clang clang-format clang-tidy cppcheck libcmocka-dev libclang-rt-dev shellcheck mandoc git \
-	python3 iproute2 procps systemd systemd-container mariadb-server redis-server nginx-light dnsmasq-base \
+	python3 iproute2 nftables procps systemd systemd-container mariadb-server redis-server nginx-light dnsmasq-base \
 	prometheus
 
 # make V=1 shows the commands.
@@ -87,9 +87,9 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
+CORE_MODEL := core/net core/probe core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/ephemeral core/unit_counts core/host_counters core/snapshot core/text core/buf
-RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
+RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_probe core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
 NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
@@ -107,6 +107,8 @@ NEEDS_test_conn_table := core/conn_table core/conn_plane core/conn_row core/ephe
 NEEDS_test_conn_row := core/conn_row
 NEEDS_test_unit_counts := core/unit_counts core/array
 NEEDS_test_ephemeral := core/ephemeral core/net core/array
+NEEDS_test_probe_schedule := core/probe_schedule core/probe core/policy core/port_index core/net core/array
+NEEDS_test_probes := collectors/probes collectors/probe_errno $(NEEDS_test_probe_schedule)
 NEEDS_test_port_index := core/port_index core/net core/array
 NEEDS_test_policy := core/policy core/port_index core/net core/array
 NEEDS_test_listener_table := $(CORE_MODEL)
@@ -133,7 +135,7 @@ NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_lex := config/lex core/text core/buf
-NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/probe_keys config/entry_pairs config/config core/duration core/probe core/net core/array \
 	core/owner core/program core/policy core/port_index core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
@@ -141,6 +143,8 @@ NEEDS_test_config := $(SYNTAX) config/load config/load_files config/report confi
 	config/read_file config/show config/scan $(NEEDS_test_schema) core/err
 NEEDS_test_entries := $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
 NEEDS_test_judge_connections := $(NEEDS_test_entries)
+NEEDS_test_probe_keys := $(NEEDS_test_config)
+NEEDS_test_rules_probe := $(NEEDS_test_entries)
 NEEDS_test_error_list := config/error_list core/text core/buf
 NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
 NEEDS_test_config_large := $(NEEDS_test_config)
@@ -174,8 +178,8 @@ NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/connection_units collectors/host_counter_source \
 	collectors/proc_counters_parse collectors/proc_pid_parse collectors/owner_source \
 	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
-PROM := exporters/prom exporters/prom_expected exporters/prom_host exporters/prom_units exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/prom_ephemeral exporters/exposition core/limits
-NEEDS_test_cycle := daemon/cycle daemon/clock core/windows core/sliding $(NEEDS_test_alert)
+PROM := exporters/prom exporters/prom_probes exporters/prom_expected exporters/prom_host exporters/prom_units exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/prom_ephemeral exporters/exposition core/limits
+NEEDS_test_cycle := daemon/cycle daemon/clock collectors/probes collectors/probe_errno core/probe_schedule core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
 JSON := exporters/json exporters/json_write exporters/expected
 NEEDS_test_json := $(JSON) exporters/view core/status $(ALERTS) $(RULES) \
@@ -190,7 +194,7 @@ NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
 NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
 	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/probe_keys config/entry_pairs \
 	core/duration core/status \
 	$(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf

@@ -43,7 +43,7 @@ static const struct source_type registry[] = {
 
 #define SOURCE_COUNT (sizeof registry / sizeof registry[0])
 
-_Static_assert(SOURCE_COUNT <= COLLECTOR_RUNS_MAX, "a status must have room for every source");
+_Static_assert(SOURCE_COUNT < COLLECTOR_RUNS_MAX, "a status must have room for every source, and for probes");
 
 struct collectors {
     struct source_shared shared;

@@ -2,6 +2,7 @@
 #include "config/config.h"
 #include "config/entry_connections.h"
 #include "config/entry_pairs.h"
+#include "config/probe_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,13 +115,15 @@ static void report_pair(const struct policy *policy, const struct entry_pair *pa
 int entry_checks_expects(const void *base, const struct schema_reporter *to)
 {
     const struct policy *policy = &((const struct config *)base)->policy;
-    struct entry_pair *pairs;
-    size_t count;
+    struct entry_pair *pairs = NULL;
+    size_t count = 0;
     int r;
 
     for (size_t i = 0; i < policy->expect_count; i++)
         check_expect(&policy->expects[i], i, to);
-    r = entry_pairs_find(policy, &pairs, &count);
+    r = probe_keys_check(policy, to);
+    if (r == 0)
+        r = entry_pairs_find(policy, &pairs, &count);
     if (r < 0)
         return r;
     for (size_t i = 0; i < count; i++)

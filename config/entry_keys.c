@@ -1,6 +1,7 @@
 #include "config/entry_keys.h"
 #include "config/entry_connections.h"
 #include "config/entry_matcher.h"
+#include "config/probe_keys.h"
 #include "core/policy.h"
 #include "core/ref.h"
 #include "core/text.h"
@@ -270,6 +271,10 @@ const struct schema_key entry_keys_expect[] = {
      .put = put_label,
      .print = print_labels,
      .is_set = labels_are_set},
+    {.name = "probe",
+     .type = SCHEMA_INCLUDE,
+     .offset = offsetof(struct expect, probe),
+     .children = probe_keys},
     {0},
 };
 

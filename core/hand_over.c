@@ -14,7 +14,8 @@ static bool rule_hands_over(enum rule rule)
     case RULE_WRONG_OWNER:
     case RULE_ACCEPT_QUEUE_SATURATED:
     case RULE_CONNECTIONS_OUT_OF_RANGE:
-    case RULE_STUCK_CONNECTIONS: return true;
+    case RULE_STUCK_CONNECTIONS:
+    case RULE_UNREACHABLE: return true;
     case RULE_FLAPPING: /* which is of a time gone by, as the next one is */
     case RULE_DROPPING:
     case RULE_UNEXPECTED_LISTENER:

@@ -32,6 +32,7 @@ struct note {
 struct evaluation {
     const struct inventory *inv;
     const struct conn_table *connections; /* NULL: not counted yet */
+    const struct probe_results *probes;   /* NULL: none was told of yet */
     const struct policy *policy;
     const struct own_sockets *own;
     struct verdict *verdict;
@@ -45,6 +46,7 @@ struct evaluation {
         bool connections; /* some rule is about how many connections a service has */
         size_t untold;    /* listeners of which a rule needs an owner that was not seen */
     } classes[PROTOCOL_COUNT];
+    size_t unprobed;              /* services of which the probe could not be made */
     size_t others_found;          /* findings about listeners that count for the bounds */
     const struct listener **site; /* owned; room for those on a port that concern an entry */
     size_t site_count, site_capacity;
@@ -71,6 +73,8 @@ struct site {
     size_t count;
     size_t found, loopback;
     uint64_t missing; /* mask of the entry's addresses by their index: those that are not served */
+    bool probed;      /* the entry has a probe that is about this port */
+    const struct probe_told *probe; /* what came of it, of the service as it is now; NULL: it is not told */
 };
 
 /* Fills in what each of the site's listeners is for the entry, and what holds for
@@ -81,6 +85,9 @@ void judge_assign_roles(struct site *site);
  * loopback beside an address does not, and one on another address that has taken
  * the place of an expected one is at the wrong address. */
 bool judge_is_exposed(const struct site *site, const struct listener *l);
+
+/* Whether connections to the address reach the listener. */
+bool judge_serves(const struct listener *l, const struct ip_addr *address);
 
 /* A listener on an expected port is the entry's matter, unless the entry wants
  * addresses, has them, and this is another one that is not exposed. */
@@ -93,6 +100,10 @@ int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 /* Begins the summary of a finding about the site: "web: tcp port 80 ". */
 void judge_begin_summary(struct evaluation *ev, const struct site *site);
 
+/* Names the site's listeners, all or only those that are exposed, and marks them as
+ * breaking the rule. */
+void judge_name_listeners(struct evaluation *ev, const struct site *site, bool only_exposed, enum rule rule);
+
 /* Adds the finding about the site that the summary is about. Returns 0 or -ENOMEM. */
 int judge_add_of_site(struct evaluation *ev, const struct site *site, enum rule rule, bool undetermined);
 
@@ -103,6 +114,34 @@ int judge_connections(struct evaluation *ev, const struct site *site);
  * complained, were counted where a rule is about them; before the first count
  * there is nothing to complain of. Returns 0 or -ENOMEM. */
 int judge_class_connections(struct evaluation *ev, enum protocol protocol);
+
+/* Fills in what is known of the site's probe, and what of ev->service it hangs on. */
+void judge_look_at_probe(struct evaluation *ev, struct site *site);
+
+/* Whether a probe that is to connect ended so. */
+bool judge_probe_ended(const struct site *site, enum probe_result result);
+
+/* Adds to the summary how the probe ended, where that says more: it is the same cause. */
+void judge_name_probe(struct evaluation *ev, const struct site *site);
+
+/* Whether something answers where a firewall is to close the port, and says so. */
+bool judge_answers(const struct site *site);
+void judge_name_answer(struct evaluation *ev, const struct site *site, const char *before);
+
+/* Judges whether the port is closed, of a service of which no listener is known to be
+ * exposed. Returns 0 or -ENOMEM. */
+int judge_closed(struct evaluation *ev, const struct site *site);
+
+/* Judges whether who connects to the service gets through, after all other rules: what
+ * they found may be why not. Returns 0 or -ENOMEM. */
+int judge_unreachable(struct evaluation *ev, const struct site *site);
+
+/* Judges whether probes could be made, of a class of which nothing else is to be
+ * complained. Returns 0 or -ENOMEM. */
+int judge_class_probes(struct evaluation *ev, enum protocol protocol);
+
+/* Which rules an entry with a probe uses on one of its ports, as a mask. */
+uint32_t judge_probe_rules(const struct expect *e, enum protocol protocol, uint16_t port);
 
 /* Judges what befell ev->service, which is of the entry. Needs nothing else of ev but
  * its verdict. */

@@ -17,9 +17,7 @@ void judge_begin_summary(struct evaluation *ev, const struct site *site)
     buf_char(out, ' ');
 }
 
-/* Names the service's listeners, all or only those that are exposed, and marks
- * them as breaking the rule. */
-static void name_listeners(struct evaluation *ev, const struct site *site, bool only_exposed, enum rule rule)
+void judge_name_listeners(struct evaluation *ev, const struct site *site, bool only_exposed, enum rule rule)
 {
     size_t named = 0;
 
@@ -82,6 +80,7 @@ static int find_not_listening(struct evaluation *ev, const struct site *site)
     judge_begin_summary(ev, site);
     buf_str(&ev->text, "has no listener");
     name_taker(ev, site);
+    judge_name_probe(ev, site);
     return judge_add_of_site(ev, site, RULE_NOT_LISTENING, !ev->service->seen);
 }
 
@@ -89,8 +88,9 @@ static int find_loopback_only(struct evaluation *ev, const struct site *site)
 {
     judge_begin_summary(ev, site);
     buf_str(&ev->text, "is bound only to loopback (");
-    name_listeners(ev, site, false, RULE_LOOPBACK_ONLY);
+    judge_name_listeners(ev, site, false, RULE_LOOPBACK_ONLY);
     buf_str(&ev->text, "), expected beyond it");
+    judge_name_probe(ev, site);
     return judge_add_of_site(ev, site, RULE_LOOPBACK_ONLY, false);
 }
 
@@ -130,16 +130,18 @@ static int find_exposed(struct evaluation *ev, const struct site *site)
         exposed |= is;
         told |= is && !site->notes[site->listeners[i]->index].awaited;
     }
-    if (!exposed)
-        return 0;
+    if (!exposed || (!told && judge_answers(site)))
+        return judge_closed(ev, site);
     judge_begin_summary(ev, site);
     buf_str(&ev->text, "is bound beyond ");
     name_where_expected(&ev->text, site);
     buf_str(&ev->text, " (");
     if (told)
-        name_listeners(ev, site, true, RULE_EXPOSED);
+        judge_name_listeners(ev, site, true, RULE_EXPOSED);
     buf_str(&ev->text, "), expected ");
     buf_str(&ev->text, site->entry->match.address_count > 0 ? "there and nowhere else" : "only on loopback");
+    if (judge_answers(site))
+        judge_name_answer(ev, site, "; and ");
     return judge_add_of_site(ev, site, RULE_EXPOSED, !told);
 }
 
@@ -175,7 +177,8 @@ static int find_wrong_address(struct evaluation *ev, const struct site *site)
     else
         buf_str(&ev->text, wrong_ipv4 ? wrong_ipv6 ? "IPv4 and IPv6" : "IPv4" : "IPv6");
     buf_str(&ev->text, ", bound to ");
-    name_listeners(ev, site, false, RULE_WRONG_ADDRESS);
+    judge_name_listeners(ev, site, false, RULE_WRONG_ADDRESS);
+    judge_name_probe(ev, site);
     return judge_add_of_site(ev, site, RULE_WRONG_ADDRESS, false);
 }
 
@@ -247,6 +250,7 @@ static int find_wrong_owner(struct evaluation *ev, const struct site *site)
         return 0;
     buf_str(&ev->text, "; expected ");
     owner_pattern_describe(&e->match.owner, &ev->text);
+    judge_name_probe(ev, site);
     return judge_add_of_site(ev, site, RULE_WRONG_OWNER, differ == 0);
 }
 
@@ -280,6 +284,8 @@ static int find_saturated(struct evaluation *ev, const struct site *site)
         buf_fmt(out, ", the fullest of %u sockets", fullest->sockets);
     buf_fmt(out, ": %u waiting, limit %u), expected less than %.0f %%", queue.length, queue.limit,
             too_much * 100);
+    if (judge_probe_ended(site, PROBE_TIMEOUT)) /* of which the queue is the cause */
+        judge_name_probe(ev, site);
     return judge_add_of_site(ev, site, RULE_ACCEPT_QUEUE_SATURATED, false);
 }
 
@@ -318,15 +324,32 @@ static int judge_site(struct evaluation *ev, const struct site *site)
         r = find_saturated(ev, site);
     if (r == 0)
         r = judge_connections(ev, site);
+    if (r == 0)
+        r = judge_unreachable(ev, site);
     return r;
 }
 
 /* Nothing was found. Where there was no room for all sockets that says nothing. */
 static int find_nothing(struct evaluation *ev, const struct site *site)
 {
+    int r;
+
     ev->service->seen = ev->inv->classes[site->protocol].unread == 0;
     ev->classes[site->protocol].unsure |= !ev->service->seen;
-    return find_not_listening(ev, site);
+    r = find_not_listening(ev, site);
+    if (r == 0)
+        r = judge_closed(ev, site);
+    return r == 0 ? judge_unreachable(ev, site) : r;
+}
+
+/* Judges a service once it is known what of it was found. */
+static int judge_found(struct evaluation *ev, struct site *site)
+{
+    judge_look_at_probe(ev, site);
+    if (site->found == 0)
+        return find_nothing(ev, site);
+    judge_cover(site);
+    return judge_site(ev, site);
 }
 
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
@@ -340,18 +363,16 @@ int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port)
     const struct listener *l = inventory_port(ev->inv, site.protocol, port, &count);
 
     if (!l)
-        return find_nothing(ev, &site);
+        return judge_found(ev, &site);
     if (judge_gather(ev, e, l, count) < 0)
         return -ENOMEM;
     site.listeners = ev->site;
     site.count = ev->site_count;
     judge_assign_roles(&site);
     ev->service->found = (uint32_t)site.found;
-    if (site.found == 0)
-        return find_nothing(ev, &site);
-    note_news(ev, &site);
-    judge_cover(&site);
-    return judge_site(ev, &site);
+    if (site.found > 0)
+        note_news(ev, &site);
+    return judge_found(ev, &site);
 }
 
 /* Ends the summary with " in 10m, expected 3 at most". The window is how long it

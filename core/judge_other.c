@@ -332,7 +332,11 @@ int judge_class(struct evaluation *ev, enum protocol protocol)
         describe_untold(ev, protocol);
         confirm = true; /* a holder may just have ended */
     } else {
-        return judge_class_connections(ev, protocol);
+        size_t before = ev->verdict->count;
+        int r = judge_class_connections(ev, protocol);
+
+        /* one Blind of a class is enough */
+        return r < 0 || ev->verdict->count > before ? r : judge_class_probes(ev, protocol);
     }
     f = judge_add(ev);
     if (!f)

@@ -53,8 +53,7 @@ static bool may_be_of_owner(const struct expect *e, const struct listener *l, bo
     return *ret_awaited || l->followed < l->sockets;
 }
 
-/* Whether connections to the address reach the listener. */
-static bool serves_address(const struct listener *l, const struct ip_addr *address)
+bool judge_serves(const struct listener *l, const struct ip_addr *address)
 {
     if (l->scope == SCOPE_LOOPBACK && !ip_addr_is_loopback(*address))
         return false; /* also where it is bound to the address, but to the loopback device */
@@ -68,7 +67,7 @@ static uint64_t served_addresses(const struct matcher *match, const struct liste
     uint64_t mask = 0;
 
     for (size_t i = 0; i < match->address_count; i++)
-        if (serves_address(l, &match->addresses[i]))
+        if (judge_serves(l, &match->addresses[i]))
             mask |= UINT64_C(1) << i;
     return mask;
 }

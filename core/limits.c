@@ -12,6 +12,7 @@ const char *dropped_name(enum dropped what)
     case DROPPED_LOG_LINES: return "log_lines";
     case DROPPED_UNITS: return "units";
     case DROPPED_TUPLES: return "tuples";
+    case DROPPED_PROBES: return "probes";
     case DROPPED_COUNT: break;
     }
     return "unknown";

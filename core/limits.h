@@ -29,6 +29,7 @@ enum dropped {
     DROPPED_LOG_LINES,
     DROPPED_UNITS,
     DROPPED_TUPLES,
+    DROPPED_PROBES,
     DROPPED_COUNT
 };
 

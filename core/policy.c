@@ -396,3 +396,15 @@ bool expect_counts_connections(const struct expect *e, enum protocol protocol)
 {
     return e->connections_limited || expect_limits_close_wait(e, protocol);
 }
+
+bool expect_probes(const struct expect *e, enum protocol protocol, uint16_t port)
+{
+    const struct matcher *match = &e->match;
+    uint16_t wanted = e->probe.target.port;
+
+    if (!e->probe.is_set || protocol != PROTOCOL_TCP || match->port_count == 0)
+        return false;
+    if (!port_ranges_contain(match->ports, match->port_count, wanted))
+        wanted = match->ports[0].first;
+    return port == wanted;
+}

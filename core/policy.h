@@ -7,6 +7,7 @@
 #include "core/net.h"
 #include "core/owner.h"
 #include "core/port_index.h"
+#include "core/probe.h"
 
 /* With the NUL. */
 #define EXPECT_NAME_MAX 65
@@ -65,6 +66,7 @@ struct expect {
     int64_t close_wait_max;           /* connections in CLOSE_WAIT; 0: any number */
     struct entry_label *labels;       /* owned; in the order of their names */
     size_t label_count;
+    struct probe_order probe; /* of its service by tcp; see expect_probes() */
 };
 
 /* Listeners that are fine but not required. */
@@ -206,5 +208,9 @@ double expect_accept_queue(const struct expect *e, enum protocol protocol);
  * by a protocol. */
 bool expect_limits_close_wait(const struct expect *e, enum protocol protocol);
 bool expect_counts_connections(const struct expect *e, enum protocol protocol);
+
+/* Whether the entry's probe is about its service on one of its ports: that of the
+ * target or, where the target has another one, the first. */
+bool expect_probes(const struct expect *e, enum protocol protocol, uint16_t port);
 
 #endif

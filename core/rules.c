@@ -23,6 +23,7 @@ const char *rule_name(enum rule rule)
     case RULE_ACCEPT_QUEUE_SATURATED: return "AcceptQueueSaturated";
     case RULE_CONNECTIONS_OUT_OF_RANGE: return "ConnectionsOutOfRange";
     case RULE_STUCK_CONNECTIONS: return "StuckConnections";
+    case RULE_UNREACHABLE: return "Unreachable";
     case RULE_EPHEMERAL_PORTS_EXHAUSTED: return "EphemeralPortsExhausted";
     case RULE_BLIND: return "Blind";
     case RULE_COUNT: break;
@@ -266,7 +267,7 @@ static int judge_ports(struct evaluation *ev, size_t expect, enum protocol proto
                                                 .protocol = protocol,
                                                 .port = port,
                                                 .seen = v->classes[protocol].seen,
-                                                .used = used};
+                                                .used = used | judge_probe_rules(e, protocol, port)};
         if (ev->service->seen)
             r = judge_expect(ev, e, port);
     }
@@ -307,6 +308,7 @@ const struct verdict *rules_judge(const struct observed *observed, const struct 
     struct verdict *verdict = calloc(1, sizeof *verdict);
     struct evaluation ev = {.inv = observed->inventory,
                             .connections = observed->connections,
+                            .probes = observed->probes,
                             .own = observed->own,
                             .policy = policy,
                             .bounds = bounds,
@@ -437,5 +439,6 @@ bool rules_can_produce(const struct policy *policy, const struct alert_key *key)
         return judge_by_allows(policy, &l).rule == key->rule;
     }
     e = policy_service(policy, key->name, key->protocol, key->port);
-    return e && rules_used(e, key->protocol) & 1u << key->rule;
+    return e &&
+           (rules_used(e, key->protocol) | judge_probe_rules(e, key->protocol, key->port)) & 1u << key->rule;
 }

@@ -13,6 +13,7 @@
 #include "core/inventory.h"
 #include "core/own.h"
 #include "core/policy.h"
+#include "core/probe.h"
 #include "core/ref.h"
 
 enum rule {
@@ -27,6 +28,7 @@ enum rule {
     RULE_ACCEPT_QUEUE_SATURATED,
     RULE_CONNECTIONS_OUT_OF_RANGE,
     RULE_STUCK_CONNECTIONS,
+    RULE_UNREACHABLE,
     RULE_EPHEMERAL_PORTS_EXHAUSTED,
     RULE_BLIND,
     RULE_COUNT
@@ -77,6 +79,8 @@ struct service_verdict {
     uint32_t broken;          /* mask of 1 << rule: those that are true */
     uint32_t untold;          /* likewise: those of which it cannot be told now */
     uint32_t used;            /* mask of 1 << rule: those that the entry uses */
+    bool probed;              /* the entry's probe is about it, and it was judged */
+    uint8_t reach;            /* then: mask of REACH_ (core/probe.h) */
     struct service_past past; /* once it was added */
 };
 
@@ -126,6 +130,7 @@ struct observed {
     const struct inventory *inventory;    /* all its listeners, whatever limits will cut */
     const struct own_sockets *own;        /* sockwatch's own listening sockets, which are always allowed */
     const struct conn_table *connections; /* NULL: not counted yet */
+    const struct probe_results *probes;   /* by the entries of the policy; NULL: none was told of yet */
 };
 
 /* Judges a network namespace.

@@ -26,6 +26,8 @@ const struct snapshot *snapshot_new(const struct space *spaces, size_t count)
             (void)conn_table_ref(spaces[i].connections); /* likewise */
         if (spaces[i].units)
             (void)unit_table_ref(spaces[i].units); /* likewise */
+        if (spaces[i].probes)
+            (void)probe_results_ref(spaces[i].probes); /* likewise */
     }
     return s;
 }
@@ -44,6 +46,7 @@ void snapshot_unref(const struct snapshot *s)
         listener_table_unref(s->spaces[i].listeners);
         conn_table_unref(s->spaces[i].connections);
         unit_table_unref(s->spaces[i].units);
+        probe_results_unref(s->spaces[i].probes);
     }
     free(ref_unseal(s));
 }

@@ -12,6 +12,7 @@
 #include "core/host_counters.h"
 #include "core/listener_table.h"
 #include "core/unit_counts.h"
+#include "core/probe.h"
 
 /* Things about the host that a bind scope cannot show. */
 struct caveats {
@@ -26,7 +27,8 @@ struct space {
     const struct conn_table *connections; /* NULL until they were read */
     const struct unit_table *units;       /* likewise; NULL also where nobody asks for it */
     struct caveats caveats;
-    struct host_counters counters; /* nothing is known until connections were read */
+    struct host_counters counters;      /* nothing is known until connections were read */
+    const struct probe_results *probes; /* by the entries of the policy; NULL for none */
 };
 
 struct snapshot;

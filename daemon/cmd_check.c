@@ -110,11 +110,13 @@ const struct command command_check = {
     .help = "  --json         print JSON instead of lines\n"
             "  --config FILE  (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
             "  --help         print this help\n\n"
-            "One line a finding, the worst first. \"for\" is ignored: what is wrong now counts.\n\n"
+            "One line a finding, the worst first. \"for\" is ignored: what is wrong now counts.\n"
+            "Each probe is made once, and waited for as long as its probe_timeout.\n\n"
             "Exit status: 0 nothing wrong (or only for information), 1 a warning, 2 something\n"
             "critical, 3 could not look (also for a usage error or a wrong configuration).\n",
     .takes_json = true,
     .takes_config = true,
+    .makes_probes = true,
     .usage_status = CHECK_UNKNOWN,
     .failure_status = CHECK_UNKNOWN,
     .run = run,

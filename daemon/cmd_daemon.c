@@ -84,6 +84,7 @@ static int publish(struct daemon *d, int r)
         post(d);
     }
     tell_failure(&d->told, r < 0 ? r : 0);
+    tell_probes(&d->told, &d->cycle);
     tell_dropped(&d->told, d->cycle.status.dropped, clock_now().mono_ms);
     d->cycle.status.dropped[DROPPED_LOG_LINES] = tell_left_out(&d->told, clock_now().mono_ms);
     if (r >= 0)
@@ -166,6 +167,15 @@ static void on_idle(void *arg)
     arm(d);
 }
 
+static void on_probe(void *arg)
+{
+    struct daemon *d = arg;
+    const struct budget budget = clock_budget_us(STEP_US);
+
+    probes_step(d->cycle.probes, &budget);
+    arm(d);
+}
+
 static void on_host(void *arg)
 {
     struct daemon *d = arg;
@@ -230,6 +240,8 @@ static int reload(struct daemon *d)
 
     if (r == 0)
         r = listen_on(d, next);
+    if (r == 0)
+        r = cycle_set_probes(&d->cycle, next);
     if (r < 0) {
         config_unref(next);
         return r;
@@ -280,7 +292,7 @@ static int open_cycle(struct daemon *d)
 
     if (r < 0)
         log_write(LOG_ERR, "cannot ask the kernel for its sockets (netlink sock_diag): %s", err_str(r));
-    return r;
+    return r == 0 ? cycle_set_probes(&d->cycle, d->config) : r;
 }
 
 static int first_poll(struct daemon *d)
@@ -310,6 +322,8 @@ static int add_timers(struct daemon *d)
         r = loop_add_alarm(d->loop, on_alarm, d, &d->alarm);
     if (r == 0)
         r = loop_add_idle(d->loop, on_idle, d, &d->idle);
+    if (r == 0)
+        r = loop_add_descriptor(d->loop, probes_fd(d->cycle.probes), on_probe, d);
     if (r == 0 && collectors_host_fd(d->cycle.collectors) >= 0)
         r = loop_add_descriptor(d->loop, collectors_host_fd(d->cycle.collectors), on_host, d);
     if (r < 0)

@@ -90,6 +90,7 @@ const struct command command_list = {
             "  --config FILE    what is expected, and which rules each listener breaks\n"
             "                   (default: " CONFIG_DEFAULT_PATH ", if it exists)\n"
             "  --help           print this help\n\n"
+            "Each probe is made once, and waited for as long as its probe_timeout.\n\n"
             "First comes each expected service on each of its ports, the worst on top:\n"
             "  STATUS        MISSING has no listener, WRONG breaks a rule, UNKNOWN cannot be\n"
             "                told, or OK\n"
@@ -130,6 +131,7 @@ const struct command command_list = {
     .takes_all = true,
     .takes_filter = true,
     .takes_config = true,
+    .makes_probes = true,
     .usage_status = EXIT_USAGE,
     .failure_status = EXIT_ERROR,
     .run = run,

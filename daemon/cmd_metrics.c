@@ -25,6 +25,7 @@ const struct command command_metrics = {
             "node_exporter's textfile directory or for debugging. Alerts ignore \"for\".\n\n"
             "Exit status: 0 done, 1 could not look, 2 usage error.\n",
     .takes_config = true,
+    .makes_probes = true,
     .usage_status = EXIT_USAGE,
     .failure_status = EXIT_ERROR,
     .run = run,

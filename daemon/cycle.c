@@ -7,6 +7,8 @@
 
 int cycle_open(struct cycle *c, bool goes_on)
 {
+    int r;
+
     *c = (struct cycle){.host.name = "", .status.last_reload_successful = true};
     c->status.last_reload_success_ms = clock_now().wall_ms;
     c->host.caveats = collectors_caveats();
@@ -15,7 +17,8 @@ int cycle_open(struct cycle *c, bool goes_on)
     c->windows = goes_on ? windows_new() : NULL;
     if (goes_on && !c->windows)
         return -ENOMEM;
-    return c->services && c->history ? collectors_open(&c->collectors) : -ENOMEM;
+    r = c->services && c->history ? probes_open(!goes_on, &c->probes) : -ENOMEM;
+    return r == 0 ? collectors_open(&c->collectors) : r;
 }
 
 void cycle_close(struct cycle *c)
@@ -24,9 +27,11 @@ void cycle_close(struct cycle *c)
     alerts_done(&c->alerts);
     verdict_unref(c->verdict);
     snapshot_unref(c->snapshot);
+    probe_results_unref(c->host.probes);
     unit_table_unref(c->host.units);
     conn_table_unref(c->host.connections);
     listener_table_unref(c->host.listeners);
+    probes_close(c->probes);
     collectors_close(c->collectors);
     windows_free(c->windows);
     history_free(c->history);
@@ -47,6 +52,15 @@ static bool counts_anything(const struct conn_table *counts)
     return false;
 }
 
+static void note_probes(struct cycle *c)
+{
+    struct collector_run run = probes_run(c->probes);
+
+    if (run.ran)
+        c->status.runs[c->status.run_count++] = run;
+    c->status.dropped[DROPPED_PROBES] = probes_left_out(c->probes);
+}
+
 /* Counts the poll, and notes its time when it read anything. */
 static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
 {
@@ -54,6 +68,7 @@ static void note_poll(struct cycle *c, enum poll_kind kind, bool read_anything)
     bool all = true;
 
     status->run_count = collectors_runs(c->collectors, status->runs);
+    note_probes(c);
     for (size_t i = 0; i < status->run_count; i++)
         all &= status->runs[i].poll != kind || !status->runs[i].ran || status->runs[i].up;
     status->polls[kind][read_anything && all ? RESULT_SUCCESS : RESULT_FAILURE]++;
@@ -98,7 +113,41 @@ static bool needs_judging(const struct cycle *c, const struct config *config)
            (c->windows && clock_now().mono_ms >= windows_due_ms(c->windows));
 }
 
-int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
+int cycle_set_probes(struct cycle *c, const struct config *config)
+{
+    return probes_set(c->probes, &config->policy, clock_now().mono_ms);
+}
+
+/* Takes what came of probes. Where memory runs out nothing is known: what was told
+ * before may be of another configuration. */
+static void take_probes(struct cycle *c)
+{
+    const struct probe_results *results = NULL;
+    bool to_rules = true;
+
+    if (probes_take(c->probes, clock_now(), &results, &to_rules) == 0)
+        return;
+    probe_results_unref(c->host.probes);
+    c->host.probes = results;
+    c->has_new_tables = true;
+    c->has_new_listeners |= to_rules;
+}
+
+/* Tells what the services are like that are probed. */
+static void note_reach(const struct cycle *c)
+{
+    int64_t now_ms = clock_now().mono_ms;
+
+    for (size_t i = 0; i < c->verdict->service_count; i++) {
+        const struct service_verdict *s = &c->verdict->services[i];
+
+        if (s->probed)
+            probes_note(c->probes, s->expect, s->reach, s->renewed, now_ms);
+    }
+}
+
+/* Looks at the listeners. What they are is c->look, where there is anything new. */
+static int poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
 {
     const struct listener_poll poll = {
         .limits = &config->limits,
@@ -119,6 +168,17 @@ int cycle_poll_listeners(struct cycle *c, const struct config *config, const str
         c->status.polls[POLL_LISTENERS][RESULT_FAILURE]++;
         return r;
     }
+    return 0;
+}
+
+int cycle_poll_listeners(struct cycle *c, const struct config *config, const struct cycle_poll *how)
+{
+    int r;
+
+    take_probes(c);
+    r = poll_listeners(c, config, how);
+    if (r < 0)
+        return r;
     c->has_new_listeners |= c->look != NULL;
     pass_time(c, config);
     note_poll(c, POLL_LISTENERS, cycle_sees_anything(c));
@@ -132,7 +192,10 @@ void cycle_begin_connections(struct cycle *c, const struct config *config)
 
 int64_t cycle_due_ms(const struct cycle *c)
 {
-    return collectors_due_ms(c->collectors, clock_now().mono_ms);
+    int64_t due_ms = collectors_due_ms(c->collectors, clock_now().mono_ms),
+            probes_ms = probes_due_ms(c->probes);
+
+    return probes_ms < due_ms ? probes_ms : due_ms;
 }
 
 static void take_host_counters(struct cycle *c)
@@ -194,6 +257,8 @@ int cycle_step(struct cycle *c, const struct config *config, const struct budget
     const struct conn_table *counts;
     int r;
 
+    if (probes_due_ms(c->probes) <= clock_now().mono_ms)
+        probes_step(c->probes, budget);
     collectors_step(c->collectors, budget);
     r = collectors_take_connections(c->collectors, &choice, &counts);
     if (r < 0)
@@ -205,7 +270,8 @@ int cycle_step(struct cycle *c, const struct config *config, const struct budget
 
 bool cycle_has_news(const struct cycle *c, const struct config *config)
 {
-    return collectors_have_news(c->collectors) || has_unjudged_connections(c, config);
+    return collectors_have_news(c->collectors) || has_unjudged_connections(c, config) ||
+           probes_have_news(c->probes);
 }
 
 /* What was judged, until all of it is there. */
@@ -250,7 +316,8 @@ static void judge_look(const struct cycle *c, const struct config *config, const
     const struct history_rules rules = {.services = (size_t)config->limits.history,
                                         .members = (size_t)config->limits.members,
                                         .policy = &config->policy};
-    const struct observed observed = {.inventory = c->look, .own = own, .connections = c->host.connections};
+    const struct observed observed = {
+        .inventory = c->look, .own = own, .connections = c->host.connections, .probes = c->host.probes};
 
     ret->host.listeners = NULL;
     if (history_follow(c->history, c->look, &rules) < 0)
@@ -320,6 +387,7 @@ static int judge_tables(struct cycle *c, const struct config *config, const stru
     if (anew) {
         c->has_unjudged_connections = false;
         count_dropped(c);
+        note_reach(c);
     }
     return 0;
 }

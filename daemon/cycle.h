@@ -6,6 +6,7 @@
 #define SOCKWATCH_DAEMON_CYCLE_H
 
 #include "collectors/collectors.h"
+#include "collectors/probes.h"
 #include "config/config.h"
 #include "core/alerts.h"
 #include "core/transition.h"
@@ -14,6 +15,7 @@
 
 struct cycle {
     struct collectors *collectors;
+    struct probes *probes;
     struct services *services;
     struct history *history;
     struct windows *windows;         /* NULL where polls do not follow one another */
@@ -40,6 +42,12 @@ int cycle_open(struct cycle *c, bool goes_on);
 
 /* Frees everything, in reverse order. */
 void cycle_close(struct cycle *c);
+
+/* Takes over the probes of a configuration, from which results are told by the
+ * entries of that one: the next poll is to be of it, too.
+ *
+ * Returns 0, or -ENOMEM: those of the configuration before go on. */
+int cycle_set_probes(struct cycle *c, const struct config *config);
 
 /* How a poll of listeners goes beyond the usual. */
 struct cycle_poll {

@@ -5,6 +5,26 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <poll.h>
+
+/* Makes all probes, and waits for them as long as their time limits. Returns 0 or
+ * -ENOMEM. */
+static int probe(struct one_shot *o)
+{
+    const struct budget endless = clock_endless();
+    struct probes *probes = o->cycle.probes;
+    int r = cycle_set_probes(&o->cycle, o->config);
+
+    while (r == 0 && probes_are_under_way(probes, clock_now().mono_ms)) {
+        struct pollfd fd = {.fd = probes_fd(probes), .events = POLLIN};
+        int64_t left_ms = probes_due_ms(probes) - clock_now().mono_ms;
+
+        if (left_ms > 0)
+            (void)poll(&fd, 1, (int)left_ms); /* whatever came, it is looked at */
+        probes_step(probes, &endless);
+    }
+    return r;
+}
 
 /* Reads everything, however long it takes. Returns 0 or -ENOMEM. */
 static int collect(struct one_shot *o)
@@ -31,7 +51,7 @@ static void report_blindness(const struct cycle *cycle)
     buf_done(&why);
 }
 
-static int look(struct one_shot *o)
+static int look(struct one_shot *o, bool makes_probes)
 {
     int r = cycle_open(&o->cycle, false);
 
@@ -40,7 +60,10 @@ static int look(struct one_shot *o)
                       err_str(r));
         return r;
     }
-    r = collect(o);
+    if (makes_probes)
+        r = probe(o);
+    if (r == 0)
+        r = collect(o);
     if (r == 0 && o->cycle.look)
         r = running_own(o->config, o->cycle.look, &o->own);
     if (r == 0)
@@ -66,7 +89,7 @@ int one_shot_run(const struct command *command, int argc, char **argv, one_shot_
         return status;
     buf_init(&o.out);
     status = command->failure_status;
-    if (load_config(&o.options, &o.config) == 0 && look(&o) == 0)
+    if (load_config(&o.options, &o.config) == 0 && look(&o, command->makes_probes) == 0)
         status = fn(&o);
     buf_done(&o.out);
     free(o.own.cookies);

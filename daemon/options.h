@@ -26,6 +26,7 @@ struct command {
     bool takes_config;
     bool takes_output; /* --output, --force, --with-process */
     bool takes_debug;
+    bool makes_probes; /* where it looks once */
     int max_operands;
     int usage_status;   /* exit status of a usage error */
     int failure_status; /* likewise when what it is for cannot be done */

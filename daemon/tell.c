@@ -200,6 +200,25 @@ void tell_failure(struct told *told, int error)
     told->last_error = error;
 }
 
+void tell_probes(struct told *told, const struct cycle *cycle)
+{
+    const struct status *status = &cycle->status;
+    int error = 0;
+
+    for (size_t i = 0; i < status->run_count; i++)
+        if (status->runs[i].poll == POLL_COUNT) /* which are the probes alone */
+            error = status->runs[i].error;
+    if ((error < 0) != (told->probe_error < 0)) {
+        if (error < 0)
+            tell(told, TOLD_OWN, TOLD_NO_RULE, clock_now().mono_ms, LOG_WARNING,
+                 "probes: some cannot be made: %s; nothing is concluded from those", err_str(error));
+        else
+            tell(told, TOLD_OWN, TOLD_NO_RULE, clock_now().mono_ms, LOG_NOTICE,
+                 "probes: all can be made again");
+    }
+    told->probe_error = error;
+}
+
 /* The keys of the limits that leave something out. Lines that were left out are
  * told by themselves. */
 static const char *const limit_keys[DROPPED_COUNT] = {
@@ -209,6 +228,7 @@ static const char *const limit_keys[DROPPED_COUNT] = {
     [DROPPED_HISTORY] = "limits.history",
     [DROPPED_ALERTS] = "limits.alerts",
     [DROPPED_PAGE_ROWS] = "limits.page_rows",
+    [DROPPED_PROBES] = "the limit of probes at a time",
 };
 
 void tell_dropped(struct told *told, const uint64_t dropped[static DROPPED_COUNT], int64_t now_ms)

@@ -33,7 +33,8 @@ struct told {
     enum visibility visibility[PROTOCOL_COUNT];
     bool cut[PROTOCOL_COUNT]; /* there was no room for all of the class */
     bool route_localnet;
-    int last_error; /* of polling and judging */
+    int last_error;  /* of polling and judging */
+    int probe_error; /* why some probe cannot be made; 0 if all can */
     struct {
         uint64_t count;   /* what was left out up to now */
         int64_t until_ms; /* it goes on to be left out: so long nothing is said */
@@ -56,6 +57,9 @@ void tell_visibility(struct told *told, const struct cycle *cycle);
 
 /* Says once that polling or judging failed; 0 for that it did not. */
 void tell_failure(struct told *told, int error);
+
+/* Says once that some probe cannot be made, and once that all can again. */
+void tell_probes(struct told *told, const struct cycle *cycle);
 
 /* Says that a limit cuts, once for as long as it goes on doing so.
  *

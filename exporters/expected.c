@@ -65,6 +65,9 @@ static struct expected judged_at(const struct view *view, size_t index)
         .since_ms = VIEW_SINCE_UNKNOWN,
     };
 
+    e.probed = expect_probes(e.entry, e.protocol, e.port);
+    if (e.probed)
+        e.probe = probe_results_of(snapshot_host(view->snapshot)->probes, s->expect);
     return e;
 }
 

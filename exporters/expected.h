@@ -22,6 +22,8 @@ struct expected {
     uint32_t broken;  /* mask of 1 << rule: those that are true */
     uint32_t untold;  /* likewise: those of which it cannot be told */
     int64_t since_ms; /* wall clock: when the first of those that are true became so, or VIEW_SINCE_UNKNOWN */
+    bool probed;      /* its entry has a probe that is about it */
+    const struct probe_told *probe; /* what is known of that; borrowed; NULL or not known for nothing */
 };
 
 /* "missing", "wrong", "unknown", "ok". Static. */

@@ -230,6 +230,30 @@ static void write_time(struct json_writer *w, int64_t wall_ms)
     json_write_text(w, "since", text);
 }
 
+/* What its probe says, as of its last end; null for none. */
+static void write_probe(struct json_writer *w, const struct expected *e)
+{
+    char target[ENDPOINT_TEXT_MAX];
+
+    if (!e->probed) {
+        json_write_null(w, "probe");
+        return;
+    }
+    ip_port_format(&e->entry->probe.target, target);
+    json_write_object(w, "probe");
+    json_write_text(w, "target", target);
+    if (e->probe && e->probe->known) {
+        json_write_text(w, "result", probe_result_name(e->probe->result));
+        json_write_real(w, "duration_seconds", (double)e->probe->duration_us / 1e6);
+        write_time(w, e->probe->since_ms);
+    } else {
+        json_write_null(w, "result");
+        json_write_null(w, "duration_seconds");
+        json_write_null(w, "since");
+    }
+    json_write_object_end(w);
+}
+
 static void write_expected_one(struct json_writer *w, const struct expected *e)
 {
     json_write_object(w, NULL);
@@ -242,6 +266,7 @@ static void write_expected_one(struct json_writer *w, const struct expected *e)
         json_write_null(w, "since");
     else
         write_time(w, e->since_ms);
+    write_probe(w, e);
     json_write_object_end(w);
 }
 

@@ -60,4 +60,9 @@ void prom_render_expected(struct prom *p);
 void prom_render_interruptions(struct prom *p);
 void prom_render_expected_info(struct prom *p);
 
+/* The families of their probes. */
+void prom_render_probe_success(struct prom *p);
+void prom_render_probe_result(struct prom *p);
+void prom_render_probe_duration(struct prom *p);
+
 #endif

@@ -128,6 +128,14 @@ class ExampleTest(TestCase):
                          "critical WrongAddress mysql tcp 3306")
         self.assertEqual(alerts("replica")[0]["labels"]["runbook"], "https://wiki.example.org/mariadb")
 
+    def test_proxy(self):
+        places = ["tcp [::]:3306", "tcp 127.0.0.1:8404", "tcp [::]:22"]
+        self.assert_silent("proxy", places)  # 10.0.0.10 is this host, too
+        self.assert_says("proxy", moved(places, "tcp [::]:3306", "tcp 10.0.0.11:3306"),
+                         "critical Unreachable mysql tcp 3306")
+        self.assert_says("proxy", moved(places, "tcp 127.0.0.1:8404", "tcp 0.0.0.0:8404"),
+                         "warning Exposed statistics tcp 8404")
+
     def test_bastion(self):
         places = ["tcp [::]:22", "tcp 127.0.0.1:6010"]
         self.assert_silent("bastion", places)

@@ -268,6 +268,19 @@ static inline void scene_forget_connections(struct scene *s)
     scene_show(s, &without);
 }
 
+/* From now on this is known of the probe of an entry, which has one; of others nothing. */
+static inline void scene_probe(struct scene *s, const struct probe_told *told)
+{
+    struct space with = *snapshot_host(s->snapshot);
+    struct probe_results *results = probe_results_new(1);
+
+    assert_non_null(results);
+    results->items[0] = *told;
+    with.probes = results;
+    scene_show(s, &with);
+    probe_results_unref(results);
+}
+
 static inline void scene_done(struct scene *s)
 {
     listener_builder_free(s->builder);

@@ -421,6 +421,35 @@ static void no_listeners_are_an_empty_array(void **state)
     scene_done(&s);
 }
 
+static void what_a_probe_says_is_told_of_its_service(void **state)
+{
+    struct probe_told told = {.expect = 0,
+                              .known = true,
+                              .result = PROBE_TIMEOUT,
+                              .duration_us = 3000250,
+                              .since_ms = SCENE_WALL_MS};
+    struct scene s;
+    json_t *root;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    s.policy.expects[0].probe =
+        (struct probe_order){.is_set = true, .target = {address_of("192.0.2.10"), 3306}};
+    scene_probe(&s, &told);
+    root = listeners_of(&s);
+    assert_json(json_object_get(json_array_get(json_object_get(root, "expected"), 1), "probe"),
+                "{'target': '192.0.2.10:3306', 'result': 'timeout', 'duration_seconds': 3.00025, 'since': "
+                "'2023-11-14T22:13:20.123Z'}");
+    json_decref(root);
+    told.known = false;
+    scene_probe(&s, &told);
+    root = listeners_of(&s);
+    assert_json(json_object_get(json_array_get(json_object_get(root, "expected"), 1), "probe"),
+                "{'target': '192.0.2.10:3306', 'result': null, 'duration_seconds': null, 'since': null}");
+    json_decref(root);
+    scene_done(&s);
+}
+
 static void an_expected_service_has_the_shape_of_the_contract(void **state)
 {
     struct scene s;
@@ -433,12 +462,13 @@ static void an_expected_service_has_the_shape_of_the_contract(void **state)
     assert_int_equal(json_array_size(expected), 5);
     assert_json(json_array_get(expected, 0),
                 "{'name': 'web \\\"A\\\\B\\\" <b>&', 'protocol': 'tcp', 'port': 81, 'status': 'missing', "
-                "'rules': ['NotListening'], 'since': '2023-11-14T22:13:20.123Z'}");
+                "'rules': ['NotListening'], 'since': '2023-11-14T22:13:20.123Z', 'probe': null}");
     assert_json(json_array_get(expected, 1),
                 "{'name': 'mysql', 'protocol': 'tcp', 'port': 3306, 'status': 'wrong', "
-                "'rules': ['LoopbackOnly'], 'since': '2023-11-14T22:13:20.123Z'}");
+                "'rules': ['LoopbackOnly'], 'since': '2023-11-14T22:13:20.123Z', 'probe': null}");
     assert_json(json_array_get(expected, 3),
-                "{'name': 'ssh', 'protocol': 'tcp', 'port': 22, 'status': 'ok', 'rules': [], 'since': null}");
+                "{'name': 'ssh', 'protocol': 'tcp', 'port': 22, 'status': 'ok', 'rules': [], 'since': null, "
+                "'probe': null}");
     assert_int_equal(json_integer_value(json_object_get(root, "expected_left_out")), 0);
     json_decref(root);
     s.view.has_history = false;
@@ -747,6 +777,7 @@ int main(void)
         cmocka_unit_test(connections_not_read_are_null),
         cmocka_unit_test(a_collector_that_did_not_run_has_nulls_and_a_reason),
         cmocka_unit_test(no_listeners_are_an_empty_array),
+        cmocka_unit_test(what_a_probe_says_is_told_of_its_service),
         cmocka_unit_test(an_expected_service_has_the_shape_of_the_contract),
         cmocka_unit_test(filters_narrow_both_parts),
         cmocka_unit_test(expected_services_that_do_not_fit_are_counted),

@@ -488,6 +488,32 @@ static void series_of_a_service_come_by_name_and_port(void **state)
 }
 
 /* Its alert keeps its series, since nothing can be said about it anew. */
+static void a_probe_is_told_once_it_has_ended(void **state)
+{
+    struct probe_told told = {
+        .expect = 3, .known = true, .result = PROBE_REFUSED, .duration_us = 250, .since_ms = SCENE_WALL_MS};
+    struct parsed e;
+    struct scene s;
+
+    (void)state;
+    scene_of_a_mixed_host(&s);
+    scene_probe(&s, &told);
+    e = render(&s);
+    assert_sample(&e, "sockwatch_probe_success{name=\"ssh\"} 0");
+    assert_sample(&e, "sockwatch_probe_result{name=\"ssh\",result=\"ok\"} 0");
+    assert_sample(&e, "sockwatch_probe_result{name=\"ssh\",result=\"refused\"} 1");
+    assert_sample(&e, "sockwatch_probe_result{name=\"ssh\",result=\"timeout\"} 0");
+    assert_sample(&e, "sockwatch_probe_result{name=\"ssh\",result=\"unreachable\"} 0");
+    assert_sample(&e, "sockwatch_probe_duration_seconds{name=\"ssh\"} 0.00025");
+    parsed_done(&e);
+    told.known = false;
+    scene_probe(&s, &told);
+    e = render(&s);
+    assert_int_equal(count_samples(&e, "sockwatch_probe_"), 0);
+    parsed_done(&e);
+    scene_done(&s);
+}
+
 static void a_class_not_seen_has_neither_listeners_nor_expectations(void **state)
 {
     static const enum visibility unseen[] = {VISIBILITY_ABSENT, VISIBILITY_UNSUPPORTED, VISIBILITY_FAILED};
@@ -966,6 +992,7 @@ int main(void)
         cmocka_unit_test(a_severity_that_changed_leaves_a_0),
         cmocka_unit_test(alerts_are_counted_as_they_begin_to_fire),
         cmocka_unit_test(series_of_a_service_come_by_name_and_port),
+        cmocka_unit_test(a_probe_is_told_once_it_has_ended),
         cmocka_unit_test(a_class_not_seen_has_neither_listeners_nor_expectations),
         cmocka_unit_test(a_class_not_asked_for_yet_is_not_called_invisible),
         cmocka_unit_test(connections_not_read_have_no_series),

@@ -1256,11 +1256,11 @@ static void every_finding_can_be_produced(void **state)
         verdict_unref(v);
     }
     /* all of them were there, but for those of other files */
-    assert_int_equal(rules,
-                     ((1u << RULE_COUNT) - 1) &
-                         ~(1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED | 1u << RULE_FLAPPING |
-                           1u << RULE_DROPPING | 1u << RULE_CONNECTIONS_OUT_OF_RANGE |
-                           1u << RULE_STUCK_CONNECTIONS | 1u << RULE_EPHEMERAL_PORTS_EXHAUSTED));
+    assert_int_equal(rules, ((1u << RULE_COUNT) - 1) &
+                                ~(1u << RULE_WRONG_OWNER | 1u << RULE_ACCEPT_QUEUE_SATURATED |
+                                  1u << RULE_FLAPPING | 1u << RULE_DROPPING |
+                                  1u << RULE_CONNECTIONS_OUT_OF_RANGE | 1u << RULE_STUCK_CONNECTIONS |
+                                  1u << RULE_EPHEMERAL_PORTS_EXHAUSTED | 1u << RULE_UNREACHABLE));
 }
 
 static void a_service_is_found_or_not_listening(void **state)
