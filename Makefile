@@ -87,7 +87,7 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
+CORE_MODEL := core/net core/array core/services core/policy core/port_index core/owner core/program core/listener core/unix_path core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/ephemeral core/unit_counts core/host_counters core/snapshot core/text core/buf
 RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
@@ -95,8 +95,9 @@ NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
 NEEDS_test_text := core/text
+NEEDS_test_unix_path := core/unix_path core/net core/array core/text
 NEEDS_test_owner := core/owner core/program core/text core/buf
-NEEDS_test_listener := core/listener core/net core/array core/owner core/program core/text core/buf
+NEEDS_test_listener := core/listener core/unix_path core/net core/array core/owner core/program core/text core/buf
 NEEDS_test_array := core/array
 NEEDS_test_ref :=
 NEEDS_test_generation := core/generation
@@ -108,7 +109,7 @@ NEEDS_test_conn_row := core/conn_row
 NEEDS_test_unit_counts := core/unit_counts core/array
 NEEDS_test_ephemeral := core/ephemeral core/net core/array
 NEEDS_test_port_index := core/port_index core/net core/array
-NEEDS_test_policy := core/policy core/port_index core/net core/array
+NEEDS_test_policy := core/policy core/port_index core/unix_path core/net core/array core/text
 NEEDS_test_listener_table := $(CORE_MODEL)
 NEEDS_test_uid_counts := core/uid_counts
 NEEDS_test_sliding := core/sliding
@@ -123,6 +124,7 @@ NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_ephemeral := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
+NEEDS_test_unix_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
@@ -134,7 +136,7 @@ NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_t
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_lex := config/lex core/text core/buf
 NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
-	core/owner core/program core/policy core/port_index core/text core/buf
+	core/owner core/program core/policy core/port_index core/unix_path core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
 NEEDS_test_config := $(SYNTAX) config/load config/load_files config/report config/file_scan config/drop_ins config/error_list \
@@ -142,7 +144,7 @@ NEEDS_test_config := $(SYNTAX) config/load config/load_files config/report confi
 NEEDS_test_entries := $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
 NEEDS_test_judge_connections := $(NEEDS_test_entries)
 NEEDS_test_error_list := config/error_list core/text core/buf
-NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
+NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index core/unix_path core/text
 NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_drop_ins := $(NEEDS_test_config)
 NEEDS_test_syntax := $(NEEDS_test_config)

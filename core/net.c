@@ -13,7 +13,7 @@ _Static_assert(INTERFACE_NAME_MAX == IF_NAMESIZE, "an interface name must fit");
 
 static const char *const protocol_names[PROTOCOL_COUNT] = {
     [PROTOCOL_TCP] = "tcp",   [PROTOCOL_UDP] = "udp", [PROTOCOL_UDPLITE] = "udplite",
-    [PROTOCOL_SCTP] = "sctp", [PROTOCOL_RAW] = "raw",
+    [PROTOCOL_SCTP] = "sctp", [PROTOCOL_RAW] = "raw", [PROTOCOL_UNIX] = "unix",
 };
 
 const char *protocol_name(enum protocol protocol)
@@ -38,6 +38,11 @@ bool name_is_plain(const char *name)
     return true;
 }
 
+bool protocol_is_ip(enum protocol protocol)
+{
+    return protocol != PROTOCOL_UNIX;
+}
+
 bool protocol_is_datagram(enum protocol protocol)
 {
     return protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE;
@@ -45,7 +50,7 @@ bool protocol_is_datagram(enum protocol protocol)
 
 bool protocol_accepts(enum protocol protocol)
 {
-    return protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP;
+    return protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP || protocol == PROTOCOL_UNIX;
 }
 
 int protocol_parse(const char *name, enum protocol *ret)

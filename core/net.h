@@ -13,7 +13,8 @@ enum protocol {
     PROTOCOL_UDP,
     PROTOCOL_UDPLITE,
     PROTOCOL_SCTP,
-    PROTOCOL_RAW, /* its "port" is the IP protocol number */
+    PROTOCOL_RAW,  /* its "port" is the IP protocol number */
+    PROTOCOL_UNIX, /* a path stands for address and port: core/unix_path.h */
     PROTOCOL_COUNT
 };
 
@@ -79,6 +80,10 @@ struct port_range {
 /* Names as in the contract: "tcp", "dual", "time-wait", "link-local",
  * "well-known", "sctp". Static. */
 const char *protocol_name(enum protocol protocol);
+
+/* Whether its sockets are bound to an IP address and a port, or what stands for one
+ * there. */
+bool protocol_is_ip(enum protocol protocol);
 
 /* Whether whoever only sends has a socket that looks like one that waits. */
 bool protocol_is_datagram(enum protocol protocol);

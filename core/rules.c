@@ -62,9 +62,9 @@ void judge_describe_number(struct buf *out, uint32_t number)
 
 void judge_describe(struct buf *out, const struct listener *l)
 {
-    char text[ENDPOINT_TEXT_MAX];
+    char text[LISTENER_PLACE_MAX];
 
-    endpoint_format(&l->address, l->family, l->port, l->interface, text);
+    listener_place(l, text);
     buf_str(out, text);
 }
 
@@ -185,7 +185,8 @@ static void find_needs(struct evaluation *ev)
     for (int p = 0; policy->unexpected.enabled && p < PROTOCOL_COUNT; p++) {
         const struct matcher all = {.protocols = 1u << p};
 
-        need_others(ev, &all, policy->unexpected.severity);
+        if (protocol_is_ip((enum protocol)p)) /* a host has unix listeners that nobody knows all of */
+            need_others(ev, &all, policy->unexpected.severity);
     }
 }
 

@@ -39,7 +39,8 @@ static int64_t alerted_since(const struct alert_list *alerts, const struct expec
     int64_t since_ms = VIEW_SINCE_UNKNOWN;
 
     for (int rule = 0; rule < RULE_COUNT; rule++) {
-        const struct alert_series wanted = {(enum rule)rule, e->entry->name, e->protocol, true, e->port};
+        const struct alert_series wanted =
+            alert_series_of_service((enum rule)rule, e->entry->name, e->protocol, e->port);
         const struct alert *a;
 
         if (!(e->broken & 1u << rule))
