@@ -36,6 +36,7 @@ static const struct source_type registry[] = {
     {"udplite", &listener_source, POLL_LISTENERS, PROTOCOL_UDPLITE},
     {"sctp", &listener_source, POLL_LISTENERS, PROTOCOL_SCTP},
     {"raw", &listener_source, POLL_LISTENERS, PROTOCOL_RAW},
+    {"unix", &listener_source, POLL_LISTENERS, PROTOCOL_UNIX},
     {.name = "owners", .ops = &owner_source, .fills = POLL_LISTENERS},
     {.name = "host_counters", .ops = &host_counter_source, .fills = POLL_CONNECTIONS},
     {.name = "connections", .ops = &connection_source, .fills = POLL_CONNECTIONS},
@@ -181,7 +182,8 @@ static void note_end(struct source *s, int64_t now_us)
 }
 
 /* Looks at a class. Where that takes longer than the budget, or is not due, the
- * expected ports are looked at alone. */
+ * expected ports are looked at alone. Of unix sockets the kernel can only be asked
+ * for all: they stay as they were told before. */
 static void look_at(struct source *s, const struct budget *of_all, const struct budget *endless)
 {
     int64_t now_us = budget_now_us(of_all);
@@ -201,7 +203,8 @@ static void look_at(struct source *s, const struct budget *of_all, const struct 
         }
     }
     s->has_ended = false;
-    listener_source_look_quickly(s, endless);
+    if (protocol_is_ip(s->type->protocol))
+        listener_source_look_quickly(s, endless);
 }
 
 static bool is_of_listeners(const struct source *s)

@@ -6,6 +6,7 @@
  * the expected ports alone, which is quick: nobody's sockets delay the news about
  * those. */
 #include "collectors/source.h"
+#include "collectors/unix_diag_parse.h"
 #include "core/err.h"
 
 #include <errno.h>
@@ -80,6 +81,33 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
     return add_row(s, &row);
 }
 
+/* One that no entry expects is only counted, unless all are to be told. */
+static int on_unix(void *arg, const struct nlmsghdr *msg)
+{
+    const struct source *s = arg;
+    const struct listeners *l = s->state;
+    struct listener_row row = {.protocol = PROTOCOL_UNIX};
+    struct unix_diag_row diag;
+    int r = unix_diag_parse(msg, &diag);
+
+    if (r < 0)
+        return r;
+    row.path = diag.path;
+    row.port = policy_port_of_path(s->shared->policy, diag.path);
+    if (row.port == 0 && !s->shared->auto_ports) {
+        listener_builder_count(s->shared->builder, PROTOCOL_UNIX, l->now->parts);
+        return 0;
+    }
+    row.address = unix_path_address(diag.path);
+    row.cookie = diag.cookie;
+    row.uid = diag.uid.known ? diag.uid.number : UINT32_MAX; /* which is nobody's */
+    row.inode = diag.inode;
+    row.queue.known = diag.queue.known;
+    row.queue.length = diag.queue.length;
+    row.queue.limit = diag.queue.limit;
+    return listener_builder_add_to(s->shared->builder, l->now->parts, &row);
+}
+
 static int on_raw(void *arg, const struct proc_raw_row *raw)
 {
     const struct source *s = arg;
@@ -109,11 +137,12 @@ static void forget(void *arg)
 static void open_looking(struct source *s, struct looking *looking, struct sock_diag *diag)
 {
     static const struct class_handlers handlers = {on_message, on_raw, forget};
+    static const struct class_handlers of_unix = {.on_message = on_unix, .forget = forget};
 
     looking->reader = (struct class_reader){
         .diag = diag,
         .lacks = &s->shared->lacks,
-        .handlers = &handlers,
+        .handlers = s->type->protocol == PROTOCOL_UNIX ? &of_unix : &handlers,
         .arg = s,
         .malformed = &s->run.malformed,
         .raw = PROC_RAW_NONE,

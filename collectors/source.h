@@ -54,7 +54,8 @@ struct source_shared {
     struct listener_builder *builder;   /* filled by the listeners' */
     struct inventory *inventory;        /* what they found */
     size_t owners_wanted;               /* of so many sockets at most */
-    bool auto_ports;                    /* also datagram sockets whose port the kernel chose */
+    bool auto_ports;                    /* also datagram sockets whose port the kernel chose, and unix
+                                           listeners that no entry expects */
     struct conn_counter *counter;       /* filled by the connections' */
     struct ephemeral_counter *ports;    /* of that one, likewise */
     bool counted;                       /* and it is whole */

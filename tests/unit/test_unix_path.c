@@ -1,5 +1,6 @@
 #include "core/unix_path.h"
 #include "tests/unit/unit.h"
+
 #include <stdio.h>
 
 /* From a copy of exactly that length, so that a sanitizer sees what is read beyond it. */
