@@ -135,7 +135,7 @@ NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_lex := config/lex core/text core/buf
-NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs config/config core/duration core/net core/array \
+NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_path config/entry_pairs config/config core/duration core/net core/array \
 	core/owner core/program core/policy core/port_index core/unix_path core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
@@ -193,7 +193,7 @@ NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
 NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
 	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_pairs \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_path config/entry_pairs \
 	core/duration core/status \
 	$(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf

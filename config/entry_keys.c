@@ -1,6 +1,7 @@
 #include "config/entry_keys.h"
 #include "config/entry_connections.h"
 #include "config/entry_matcher.h"
+#include "config/entry_path.h"
 #include "core/policy.h"
 #include "core/ref.h"
 #include "core/text.h"
@@ -66,7 +67,8 @@ static bool accept_queue_is_set(const void *field)
 {
     const struct expect *e = field;
 
-    return e->accept_queue_given || matcher_has_protocol(&e->match, PROTOCOL_TCP);
+    return e->accept_queue_given || matcher_has_protocol(&e->match, PROTOCOL_TCP) ||
+           matcher_has_protocol(&e->match, PROTOCOL_UNIX);
 }
 
 static void clear_families(void *field)
@@ -108,9 +110,9 @@ static bool families_are_set(const void *field)
 
 static bool is_label_name(const char *name)
 {
-    static const char *const taken[] = {"address",   "alertname", "family", "instance",
-                                        "interface", "job",       "name",   "netns",
-                                        "port",      "protocol",  "rule",   "severity"};
+    static const char *const taken[] = {"address",  "alertname", "family",  "instance", "interface",
+                                        "job",      "name",      "netns",   "path",     "port",
+                                        "protocol", "rule",      "severity"};
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(name, taken[i]) == 0)
@@ -224,6 +226,14 @@ const struct schema_key entry_keys_expect[] = {
      .type = SCHEMA_INCLUDE,
      .offset = offsetof(struct expect, match),
      .children = entry_keys_matcher},
+    {.name = "path",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct expect, match),
+     .expected = "an absolute path of up to 107 bytes such as \"/run/mysqld/mysqld.sock\", or an abstract "
+                 "name such as \"@bus\", without control characters and backslashes",
+     .parse = entry_path_parse,
+     .print = entry_path_print,
+     .is_set = entry_path_is_set},
     {.name = "families",
      .type = SCHEMA_TEXTS,
      .offset = offsetof(struct expect, families),

@@ -4,6 +4,7 @@
 #define SOCKWATCH_CONFIG_ENTRY_MATCHER_H
 
 #include "config/schema.h"
+#include "core/policy.h"
 
 extern const struct schema_key entry_keys_matcher[]; /* of a struct matcher */
 
@@ -11,6 +12,9 @@ extern const struct schema_key entry_keys_matcher[]; /* of a struct matcher */
  * matcher, of which it has some: one alone, or a list. */
 void entry_protocols_print(const void *protocols, struct buf *out);
 void entry_addresses_print(const void *match, struct buf *out);
+
+/* Adds ports to those of an entry. Returns 0 or -ENOMEM. */
+int entry_ports_add(struct matcher *match, const struct port_range *ranges, size_t count);
 
 /* Reads a text that stands in one line of every output: UTF-8 without control
  * characters. Returns 0 or -EINVAL. */

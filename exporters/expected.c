@@ -15,6 +15,14 @@ const char *expected_status_name(enum expected_status status)
     return "unknown";
 }
 
+void expected_write_place(const struct expected *e, struct buf *out)
+{
+    if (e->entry->match.path)
+        buf_str(out, e->entry->match.path);
+    else
+        buf_u64(out, e->port);
+}
+
 static enum expected_status status_of(const struct service_verdict *s)
 {
     if (!s->seen)

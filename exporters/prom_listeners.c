@@ -3,6 +3,23 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static void label_listener(struct exposition *x, const struct listener *l)
+{
+    char address[IP_ADDR_TEXT_MAX];
+
+    exposition_label(x, "protocol", protocol_name(l->protocol));
+    if (protocol_is_ip(l->protocol)) {
+        ip_addr_format(&l->address, address);
+        exposition_label(x, "family", family_name(l->family));
+        exposition_label(x, "address", address);
+        exposition_label_number(x, "port", l->port);
+    }
+    if (l->protocol == PROTOCOL_UNIX)
+        exposition_label(x, "path", l->path);
+    if (*l->interface)
+        exposition_label(x, "interface", l->interface);
+}
+
 int prom_label_listeners(struct prom *p)
 {
     struct exposition x = {.out = &p->labels.text};
@@ -11,17 +28,8 @@ int prom_label_listeners(struct prom *p)
     if (!p->labels.begins)
         return -ENOMEM;
     for (size_t i = 0; i < p->listener_count; i++) {
-        const struct listener *l = &p->listeners[i];
-        char address[IP_ADDR_TEXT_MAX];
-
         x.has_labels = false;
-        ip_addr_format(&l->address, address);
-        exposition_label(&x, "protocol", protocol_name(l->protocol));
-        exposition_label(&x, "family", family_name(l->family));
-        exposition_label(&x, "address", address);
-        exposition_label_number(&x, "port", l->port);
-        if (*l->interface)
-            exposition_label(&x, "interface", l->interface);
+        label_listener(&x, &p->listeners[i]);
         p->labels.begins[i + 1] = p->labels.text.len;
     }
     return p->labels.text.failed ? -ENOMEM : 0;
@@ -56,3 +64,28 @@ void prom_listener_count(struct prom *p, size_t index, uint64_t value)
     if (prom_begin_listener(p, index))
         exposition_count(&p->x, value);
 }
+
+/* What has no IP address has no scope either; it is counted as if it had one. */
+static void protocol_totals(struct prom *p, enum protocol protocol, const uint64_t scopes[static SCOPE_COUNT])
+{
+    bool is_ip = protocol_is_ip(protocol);
+
+    for (int scope = is_ip ? 0 : SCOPE_LOOPBACK; scope < SCOPE_COUNT; scope++) {
+        exposition_begin_essential(&p->x);
+        exposition_label(&p->x, "protocol", protocol_name(protocol));
+        if (is_ip)
+            exposition_label(&p->x, "scope", scope_name((enum scope)scope));
+        exposition_count(&p->x, scopes[scope]);
+    }
+}
+
+void prom_render_totals(struct prom *p)
+{
+    const struct listener_totals *totals = view_totals(p->view);
+
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        if (totals->known[protocol])
+            protocol_totals(p, (enum protocol)protocol, totals->scopes[protocol]);
+}
+
+_Static_assert(SCOPE_LOOPBACK == SCOPE_COUNT - 1, "nothing else is counted of those without an address");
