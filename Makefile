@@ -148,6 +148,7 @@ NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy cor
 NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_drop_ins := $(NEEDS_test_config)
 NEEDS_test_syntax := $(NEEDS_test_config)
+NEEDS_test_unix_config := $(NEEDS_test_config)
 NEEDS_test_netlink_parse := collectors/netlink_parse
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
 NEEDS_test_unix_diag_parse := collectors/unix_diag_parse collectors/inet_diag_parse collectors/netlink_parse core/unix_path core/net core/array core/text
@@ -189,6 +190,7 @@ NEEDS_test_table := $(TABLE) exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_expected := $(NEEDS_test_table)
 NEEDS_test_service_hint := exporters/service_hint exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
+NEEDS_test_unix_view := $(NEEDS_test_render)
 NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
 NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
 	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)

@@ -66,5 +66,5 @@ void entry_path_check(const struct expect *e, size_t index, const struct schema_
                    "cannot be counted of unix sockets, expected none");
     if (e->drops_limited)
         to->report(to->arg, index, "drops",
-                   "cannot be told of unix sockets, whose clients wait or are refused; expected none");
+                   "cannot be told of unix sockets, whose clients wait or are refused, expected none");
 }
