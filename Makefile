@@ -158,6 +158,7 @@ NEEDS_test_proc_counters_parse := collectors/proc_counters_parse
 NEEDS_test_local_ports_parse := collectors/local_ports_parse core/net core/array
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
+NEEDS_test_unix_files := collectors/unix_files core/unix_path core/net core/array core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
 	collectors/owners_publish collectors/owners_scan collectors/owners_sockets collectors/owners_tables \
 	collectors/owners_threads collectors/owners_upkeep collectors/owners_work collectors/process_table \

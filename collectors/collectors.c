@@ -48,6 +48,7 @@ _Static_assert(SOURCE_COUNT <= COLLECTOR_RUNS_MAX, "a status must have room for 
 
 struct collectors {
     struct source_shared shared;
+    struct unix_files unix_files; /* of shared */
     struct source sources[SOURCE_COUNT];
     struct source *owners;      /* of sources */
     struct host_watch *watch;   /* NULL: the kernel does not tell */
@@ -66,6 +67,7 @@ static int open_shared(struct collectors *c)
 
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
         return -EIO; /* which the kernel does not do for so few bytes */
+    c->shared.unix_files = &c->unix_files;
     c->shared.builder = listener_builder_new(secret);
     c->shared.counter = conn_counter_new();
     c->shared.ports = ephemeral_counter_new(secret);

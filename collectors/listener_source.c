@@ -81,7 +81,8 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
     return add_row(s, &row);
 }
 
-/* One that no entry expects is only counted, unless all are to be told. */
+/* One that no entry expects is only counted, unless all are to be told; nor does any
+ * expect one whose file is not at its path any more, since nobody reaches it there. */
 static int on_unix(void *arg, const struct nlmsghdr *msg)
 {
     const struct source *s = arg;
@@ -94,6 +95,10 @@ static int on_unix(void *arg, const struct nlmsghdr *msg)
         return r;
     row.path = diag.path;
     row.port = policy_port_of_path(s->shared->policy, diag.path);
+    if (row.port != 0 && diag.file.known)
+        row.presence = unix_files_look(s->shared->unix_files, diag.path, &diag.file.is);
+    if (row.presence == PRESENCE_ABSENT)
+        row.port = 0;
     if (row.port == 0 && !s->shared->auto_ports) {
         listener_builder_count(s->shared->builder, PROTOCOL_UNIX, l->now->parts);
         return 0;
@@ -197,6 +202,8 @@ static void begin_look(struct source *s, struct looking *looking, int look)
         query.range_count = l->range_count;
     }
     looking->look = look;
+    if (query.protocol == PROTOCOL_UNIX)
+        unix_files_begin(s->shared->unix_files);
     class_reader_begin(&looking->reader, &query);
 }
 

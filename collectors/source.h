@@ -11,6 +11,7 @@
 #include "collectors/interfaces.h"
 #include "collectors/local_address.h"
 #include "collectors/owners.h"
+#include "collectors/unix_files.h"
 #include "core/conn_table.h"
 #include "core/host_counters.h"
 #include "core/listener_builder.h"
@@ -49,6 +50,7 @@ struct source_shared {
     struct sock_diag *diag; /* of the short ones, which run one after the other */
     struct local_addresses *local;
     struct interfaces interfaces;
+    struct unix_files *unix_files;
     struct owners *owners;
     const struct policy *policy;        /* of the last poll */
     struct listener_builder *builder;   /* filled by the listeners' */

@@ -20,7 +20,7 @@ size_t unix_diag_request(uint32_t states, uint32_t sequence, char ret_bytes[stat
     header->nlmsg_seq = sequence;
     request->sdiag_family = AF_UNIX;
     request->udiag_states = states;
-    request->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
+    request->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
     return header->nlmsg_len;
 }
 
@@ -29,9 +29,17 @@ static void take_attribute(const struct nlattr *attribute, struct unix_diag_row 
     const char *payload = mnl_attr_get_payload(attribute);
     size_t length = mnl_attr_get_payload_len(attribute);
     struct unix_diag_rqlen queue;
+    struct unix_diag_vfs file;
 
     switch (mnl_attr_get_type(attribute)) {
     case UNIX_DIAG_NAME: unix_path_format(payload, length, row->path); break;
+    case UNIX_DIAG_VFS:
+        if (length != sizeof file)
+            break;
+        memcpy(&file, payload, sizeof file);
+        row->file.known = true;
+        row->file.is = (struct unix_file){.device = file.udiag_vfs_dev, .inode = file.udiag_vfs_ino};
+        break;
     case UNIX_DIAG_RQLEN:
         if (length != sizeof queue)
             break;

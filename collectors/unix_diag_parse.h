@@ -7,7 +7,7 @@
 #ifndef SOCKWATCH_COLLECTORS_UNIX_DIAG_PARSE_H
 #define SOCKWATCH_COLLECTORS_UNIX_DIAG_PARSE_H
 
-#include "core/unix_path.h"
+#include "collectors/unix_files.h"
 
 #include <linux/netlink.h>
 
@@ -24,6 +24,10 @@ struct unix_diag_row {
         bool known;
         uint32_t length, limit; /* connections to be accepted; the backlog */
     } queue;
+    struct {
+        bool known; /* it is bound to a path */
+        struct unix_file is;
+    } file;
 };
 
 /* Room for the request. */

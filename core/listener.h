@@ -8,9 +8,10 @@
 #include "core/services.h"
 #include "core/unix_path.h"
 
-/* Whether the host has the address that a socket is bound to. */
+/* Whether the host has the address that a socket is bound to, or at its path the file
+ * that it made. */
 enum presence {
-    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback), or it cannot be told */
+    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback, an abstract name), or it cannot be told */
     PRESENCE_PRESENT,
     PRESENCE_ABSENT, /* nobody reaches the socket now, but the address may come */
 };

@@ -174,8 +174,10 @@ static void write_address(const struct listener *l, struct buf *cell)
 
 static void write_scope(const struct listener *l, struct buf *cell)
 {
-    if (protocol_is_ip(l->protocol))
-        buf_str(cell, l->presence == PRESENCE_ABSENT ? "absent" : scope_name(l->scope));
+    if (l->presence == PRESENCE_ABSENT)
+        buf_str(cell, "absent");
+    else if (protocol_is_ip(l->protocol))
+        buf_str(cell, scope_name(l->scope));
 }
 
 static void write_count(bool known, uint64_t count, struct buf *cell)

@@ -125,6 +125,30 @@ class UnixTest(TestCase):
             self.assertIn("./@bus", unix_rows())
             self.assertEqual(daemon.metrics().get("expected_listening", name="db"), 0)
 
+    def test_a_socket_whose_file_was_removed_or_replaced_serves_nobody(self):
+        """On a file system that a service sees as all others do, unlike /tmp."""
+        directory = "/run/sockwatch-test"
+        os.makedirs(directory, exist_ok=True)
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory]).returncode != 0:
+            self.skipTest("cannot mount a tmpfs")
+        self.addCleanup(subprocess.run, ["umount", directory])
+        path = f"{directory}/s.sock"
+        daemon = self.daemon(config(path))
+        with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
+            first.bind(path)
+            first.listen()
+            self.wait_rule(daemon)
+            os.unlink(path)
+            self.wait_rule(daemon, "NotListening")
+            second.bind(path)
+            daemon.wait_polls()
+            self.assertEqual(daemon.metrics().get("expected_listening", name="db"), 0)
+            second.listen()
+            self.wait_rule(daemon)
+            self.assertEqual(daemon.metrics().get("listener_sockets", path=path), 1)
+            shown = sockwatch("list", "--all", "--config", daemon.config).stdout
+            self.assertEqual(sum(path in line and " absent " in line for line in shown.splitlines()), 1, shown)
+
     def test_a_look_and_its_check(self):
         path = self.path()
         file = scratch_file(config(path))

@@ -74,6 +74,7 @@ static struct kernel {
     bool no_local, no_owners, no_watch, no_one_walk;
     int no_choice; /* not 0: what it says to whoever asks who chose a port */
     size_t open_sockets, open_tables, forgotten, looked;
+    uint32_t unix_inode;      /* of the file at any path */
     bool host_changes;        /* the next time it is asked */
     struct owner_set *owners; /* of every socket; NULL: none is found */
     int owners_result;
@@ -214,6 +215,8 @@ static struct message message_of(const struct span *span, uint64_t cookie, bool 
 struct unix_message {
     struct nlmsghdr header;
     struct unix_diag_msg body;
+    struct nlattr file_head;
+    struct unix_diag_vfs file;
     struct nlattr name;
     char path[64];
 };
@@ -226,6 +229,8 @@ static struct unix_message unix_message_of(const struct span *span, uint64_t coo
         .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
         .body.udiag_family = AF_UNIX,
         .body.udiag_cookie = {(uint32_t)cookie, (uint32_t)(cookie >> 32)},
+        .file_head = {.nla_len = sizeof m.file_head + sizeof m.file, .nla_type = UNIX_DIAG_VFS},
+        .file = {.udiag_vfs_ino = span->row.inode},
         .name = {.nla_len = (uint16_t)(sizeof m.name + length), .nla_type = UNIX_DIAG_NAME},
     };
 
@@ -453,6 +458,19 @@ void interfaces_name(struct interfaces *i, uint32_t ifindex, char ret_name[stati
 {
     assert_non_null(i);
     (void)snprintf(ret_name, INTERFACE_NAME_MAX, "eth%u", ifindex);
+}
+
+void unix_files_begin(struct unix_files *files)
+{
+    assert_non_null(files);
+}
+
+/* There is the file that the kernel has the number of; its devices do not matter. */
+enum presence unix_files_look(struct unix_files *files, const char *path, const struct unix_file *file)
+{
+    assert_non_null(files);
+    assert_int_equal(*path, '/');
+    return file->inode == kernel.unix_inode ? PRESENCE_PRESENT : PRESENCE_ABSENT;
 }
 
 struct local_addresses *local_addresses_new(void)
@@ -2669,6 +2687,29 @@ static void unix_listeners_that_nobody_expects_are_only_counted(void **state)
     listener_table_unref(all);
 }
 
+/* One whose file was removed, or is another one's, is not what clients reach. */
+static void a_unix_socket_whose_file_is_not_at_its_path_is_nobody(void **state)
+{
+    struct watcher w = watcher_of(state);
+    struct port_range port;
+
+    expect_a_path(&w, &port);
+    listens_at("/run/a", "/run/a", 1);
+    kernel.scripts[0].answers[0].spans[1].row.inode = 5;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "unix//run/ax1");
+    assert_int_equal(listener_table_all(w.table, &(size_t){0})->members[0].cookie, 1);
+    kernel.unix_inode = 5;
+    assert_true(watch(&w));
+    assert_int_equal(listener_table_all(w.table, &(size_t){0})->members[0].cookie, 100);
+    kernel.unix_inode = 6;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "");
+    assert_int_equal(listener_table_totals(w.table)->scopes[PROTOCOL_UNIX][SCOPE_LOOPBACK], 2);
+    forget_the_path(&w);
+    watcher_done(&w);
+}
+
 /* The kernel cannot be asked for some of them only, and a poll waits for nobody. */
 static void unix_listeners_stay_as_they_were_told_while_a_look_takes_long(void **state)
 {
@@ -2767,6 +2808,7 @@ int main(void)
         with_kernel(a_look_that_took_long_leaves_time_to_others),
         with_kernel(a_refresh_gives_up_a_look_under_way),
         with_kernel(unix_listeners_that_nobody_expects_are_only_counted),
+        with_kernel(a_unix_socket_whose_file_is_not_at_its_path_is_nobody),
         with_kernel(unix_listeners_stay_as_they_were_told_while_a_look_takes_long),
         with_kernel(one_shot_commands_look_at_all_however_long_it_takes),
         with_kernel(connections_are_counted_in_steps),

@@ -8,7 +8,7 @@
 #include <linux/unix_diag.h>
 #include <sys/socket.h>
 
-enum { ROWS_MAX = 4, SEQUENCE = 1, PORT_ID = 24744 };
+enum { ROWS_MAX = 4, SEQUENCE = 1, PORT_ID = 3582 };
 
 struct rows {
     struct unix_diag_row items[ROWS_MAX];
@@ -57,7 +57,8 @@ static void asks_for_the_names_and_queues_of_listeners(void **state)
     assert_int_equal(header.nlmsg_seq, 7);
     assert_int_equal(request.sdiag_family, AF_UNIX);
     assert_int_equal(request.udiag_states, 1u << 10);
-    assert_int_equal(request.udiag_show, UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID);
+    assert_int_equal(request.udiag_show,
+                     UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID);
 }
 
 static void what_the_kernel_answers_is_read(void **state)
@@ -68,15 +69,19 @@ static void what_the_kernel_answers_is_read(void **state)
     assert_int_equal(walk_cut(unix_diag_listen, sizeof unix_diag_listen, &rows), 0);
     assert_int_equal(rows.count, 2);
     assert_string_equal(rows.items[0].path, "/tmp/cap-u.sock");
-    assert_int_equal(rows.items[0].inode, 0x1779f666);
-    assert_int_equal(rows.items[0].cookie, 0x3ae0706);
+    assert_int_equal(rows.items[0].inode, 0x17b01b48);
+    assert_int_equal(rows.items[0].cookie, 0x3b6bb70);
     assert_true(rows.items[0].uid.known && rows.items[0].uid.number == 0);
     assert_true(rows.items[0].queue.known);
     assert_int_equal(rows.items[0].queue.length, 0);
     assert_int_equal(rows.items[0].queue.limit, 7);
+    assert_true(rows.items[0].file.known);
+    assert_int_equal(rows.items[0].file.is.inode, 10953144);
+    assert_int_equal(rows.items[0].file.is.device, 254 << 20);
     assert_string_equal(rows.items[1].path, "@cap\\x00x");
     assert_int_equal(rows.items[1].queue.length, 1);
     assert_int_equal(rows.items[1].queue.limit, 3);
+    assert_false(rows.items[1].file.known);
 }
 
 static void a_cut_answer_is_never_complete(void **state)
@@ -86,7 +91,7 @@ static void a_cut_answer_is_never_complete(void **state)
     (void)state;
     for (size_t cut = 0; cut < sizeof unix_diag_listen; cut++) {
         assert_true(walk_cut(unix_diag_listen, cut, &rows) != 0);
-        assert_int_equal(rows.count, (cut >= 80) + (cut >= 152));
+        assert_int_equal(rows.count, (cut >= 92) + (cut >= 164));
     }
 }
 
@@ -96,7 +101,7 @@ static void a_message_is_read_as_far_as_it_goes(void **state)
     struct unix_diag_row row;
 
     (void)state;
-    for (uint32_t length = NLMSG_HDRLEN; length <= 80; length++) {
+    for (uint32_t length = NLMSG_HDRLEN; length <= 92; length++) {
         struct nlmsghdr *copy = malloc(length);
         int r;
 
@@ -107,30 +112,34 @@ static void a_message_is_read_as_far_as_it_goes(void **state)
         assert_int_equal(r, length < 52 ? -EBADMSG : 0); /* without a name */
         if (r == 0)
             assert_string_equal(row.path, "/tmp/cap-u.sock");
-        assert_true(r < 0 || row.queue.known == (length >= 64));
-        assert_true(r < 0 || row.uid.known == (length >= 80));
+        assert_true(r < 0 || row.queue.known == (length >= 76));
+        assert_true(r < 0 || row.uid.known == (length >= 92));
         free(copy);
     }
 }
 
 static void attributes_of_the_wrong_length_count_as_absent(void **state)
 {
-    _Alignas(struct nlmsghdr) uint8_t bytes[80];
+    _Alignas(struct nlmsghdr) uint8_t bytes[92];
     struct unix_diag_row row;
 
     (void)state;
     memcpy(bytes, unix_diag_listen, sizeof bytes);
-    bytes[52] = 8; /* the queue's */
-    bytes[54] = UNIX_DIAG_RQLEN;
+    bytes[52] = 8; /* the file's */
     bytes[60] = 4; /* what was its second half is an attribute of nothing then */
-    bytes[62] = UNIX_DIAG_UID;
+    bytes[61] = bytes[63] = 0;
+    bytes[62] = bytes[74] = UNIX_DIAG_MEMINFO;
+    bytes[64] = 8; /* the queue's, likewise */
+    bytes[72] = 4;
     assert_int_equal(unix_diag_parse((const struct nlmsghdr *)(const void *)bytes, &row), 0);
+    assert_false(row.file.known);
     assert_false(row.queue.known);
+    assert_true(row.uid.known);
 }
 
 static void another_family_is_malformed(void **state)
 {
-    _Alignas(struct nlmsghdr) uint8_t bytes[80];
+    _Alignas(struct nlmsghdr) uint8_t bytes[92];
     struct unix_diag_row row;
 
     (void)state;
