@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <string.h>
@@ -11,27 +10,33 @@
 
 size_t unix_diag_request(uint32_t states, uint32_t sequence, char ret_bytes[static UNIX_DIAG_REQUEST_MAX])
 {
-    struct nlmsghdr *header = mnl_nlmsg_put_header(ret_bytes);
-    struct unix_diag_req *request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+    const struct {
+        struct nlmsghdr header;
+        struct unix_diag_req body;
+    } request = {
+        .header.nlmsg_len = sizeof request,
+        .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+        .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+        .header.nlmsg_seq = sequence,
+        .body.sdiag_family = AF_UNIX,
+        .body.udiag_states = states,
+        .body.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID,
+    };
 
-    _Static_assert(NLMSG_HDRLEN + sizeof(struct unix_diag_req) <= UNIX_DIAG_REQUEST_MAX, "it must fit");
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    header->nlmsg_seq = sequence;
-    request->sdiag_family = AF_UNIX;
-    request->udiag_states = states;
-    request->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
-    return header->nlmsg_len;
+    _Static_assert(sizeof request == NLMSG_HDRLEN + sizeof request.body, "no holes");
+    _Static_assert(sizeof request <= UNIX_DIAG_REQUEST_MAX, "it must fit");
+    memcpy(ret_bytes, &request, sizeof request);
+    return sizeof request;
 }
 
 static void take_attribute(const struct nlattr *attribute, struct unix_diag_row *row)
 {
-    const char *payload = mnl_attr_get_payload(attribute);
-    size_t length = mnl_attr_get_payload_len(attribute);
+    const char *payload = (const char *)(attribute + 1);
+    size_t length = attribute->nla_len - sizeof *attribute;
     struct unix_diag_rqlen queue;
     struct unix_diag_vfs file;
 
-    switch (mnl_attr_get_type(attribute)) {
+    switch (attribute->nla_type) {
     case UNIX_DIAG_NAME: unix_path_format(payload, length, row->path); break;
     case UNIX_DIAG_VFS:
         if (length != sizeof file)
@@ -59,19 +64,19 @@ static void take_attribute(const struct nlattr *attribute, struct unix_diag_row 
 
 int unix_diag_parse(const struct nlmsghdr *msg, struct unix_diag_row *ret_row)
 {
-    const struct unix_diag_msg *head = mnl_nlmsg_get_payload(msg);
+    const struct unix_diag_msg *head = NLMSG_DATA(msg);
     const struct nlattr *attribute;
     struct netlink_bytes bytes;
     struct unix_diag_row row;
 
-    if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(msg) < sizeof *head ||
+    if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY || msg->nlmsg_len < NLMSG_HDRLEN + sizeof *head ||
         head->udiag_family != AF_UNIX)
         return -EBADMSG;
     row = (struct unix_diag_row){
         .cookie = (uint64_t)head->udiag_cookie[1] << 32 | head->udiag_cookie[0],
         .inode = head->udiag_ino,
     };
-    bytes = (struct netlink_bytes){head + 1, mnl_nlmsg_get_payload_len(msg) - sizeof *head};
+    bytes = (struct netlink_bytes){head + 1, msg->nlmsg_len - NLMSG_HDRLEN - sizeof *head};
     while ((attribute = netlink_next_attribute(&bytes)))
         take_attribute(attribute, &row);
     if (!*row.path)
