@@ -75,7 +75,7 @@ static int judge_failure(struct class_reader *r, uint8_t family, int error, int6
     return error;
 }
 
-static int begin_dump(struct class_reader *r, uint8_t family)
+static int begin_inet_dump(struct class_reader *r, uint8_t family)
 {
     const struct inet_diag_query query = {
         .family = family,
@@ -86,8 +86,15 @@ static int begin_dump(struct class_reader *r, uint8_t family)
         .ranges = r->query.ranges,
         .range_count = r->query.range_count,
     };
-    int result =
-        family == AF_UNIX ? sock_diag_begin_unix(r->diag, r->query.states) : sock_diag_begin(r->diag, &query);
+
+    return sock_diag_begin(r->diag, &query);
+}
+
+static int begin_dump(struct class_reader *r, uint8_t family)
+{
+    int result = family == AF_UNIX     ? sock_diag_begin_unix(r->diag, r->query.states)
+                 : family == AF_PACKET ? sock_diag_begin_packet(r->diag)
+                                       : begin_inet_dump(r, family);
 
     r->is_dumping = result == 0;
     return result;

@@ -5,6 +5,7 @@
  * message of the kernel's), it goes on between the polls, and each poll looks at
  * the expected ports alone, which is quick: nobody's sockets delay the news about
  * those. */
+#include "collectors/packet_diag_parse.h"
 #include "collectors/source.h"
 #include "collectors/unix_diag_parse.h"
 #include "core/err.h"
@@ -113,6 +114,36 @@ static int on_unix(void *arg, const struct nlmsghdr *msg)
     return listener_builder_add_to(s->shared->builder, l->now->parts, &row);
 }
 
+/* One that sees nothing only sends. */
+static int on_packet(void *arg, const struct nlmsghdr *msg)
+{
+    const struct source *s = arg;
+    const struct listeners *l = s->state;
+    struct packet_diag_row diag;
+    struct listener_row row;
+    int r = packet_diag_parse(msg, &diag);
+
+    if (r < 0 || diag.ethertype == 0)
+        return r;
+    if (!s->shared->auto_ports && !policy_minds(s->shared->policy, PROTOCOL_PACKET)) {
+        listener_builder_count(s->shared->builder, PROTOCOL_PACKET, l->now->parts);
+        return 0;
+    }
+    row = (struct listener_row){
+        .protocol = PROTOCOL_PACKET,
+        .port = diag.ethertype,
+        .ifindex = diag.ifindex,
+        .cookie = diag.cookie,
+        .uid = diag.uid.known ? diag.uid.number : UINT32_MAX, /* which is nobody's */
+        .inode = diag.inode,
+        .drops.known = diag.drops.known,
+        .drops.count = diag.drops.count,
+    };
+    if (row.ifindex != 0)
+        interfaces_name(&s->shared->interfaces, row.ifindex, row.interface);
+    return listener_builder_add_to(s->shared->builder, l->now->parts, &row);
+}
+
 static int on_raw(void *arg, const struct proc_raw_row *raw)
 {
     const struct source *s = arg;
@@ -141,13 +172,17 @@ static void forget(void *arg)
 
 static void open_looking(struct source *s, struct looking *looking, struct sock_diag *diag)
 {
-    static const struct class_handlers handlers = {on_message, on_raw, forget};
+    static const struct class_handlers of_ip = {on_message, on_raw, forget};
     static const struct class_handlers of_unix = {.on_message = on_unix, .forget = forget};
+    static const struct class_handlers of_packet = {.on_message = on_packet, .forget = forget};
+    enum protocol protocol = s->type->protocol;
 
     looking->reader = (struct class_reader){
         .diag = diag,
         .lacks = &s->shared->lacks,
-        .handlers = s->type->protocol == PROTOCOL_UNIX ? &of_unix : &handlers,
+        .handlers = protocol == PROTOCOL_UNIX     ? &of_unix
+                    : protocol == PROTOCOL_PACKET ? &of_packet
+                                                  : &of_ip,
         .arg = s,
         .malformed = &s->run.malformed,
         .raw = PROC_RAW_NONE,

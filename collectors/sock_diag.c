@@ -1,5 +1,6 @@
 #include "collectors/sock_diag.h"
 #include "collectors/netlink.h"
+#include "collectors/packet_diag_parse.h"
 #include "collectors/unix_diag_parse.h"
 #include "core/err.h"
 
@@ -79,6 +80,13 @@ int sock_diag_begin_unix(struct sock_diag *d, uint32_t states)
     char request[UNIX_DIAG_REQUEST_MAX];
 
     return send_request(d, request, unix_diag_request(states, ++d->sequence, request));
+}
+
+int sock_diag_begin_packet(struct sock_diag *d)
+{
+    char request[PACKET_DIAG_REQUEST_MAX];
+
+    return send_request(d, request, packet_diag_request(++d->sequence, request));
 }
 
 /* Takes one message of the kernel's. Returns as inet_diag_walk(). */

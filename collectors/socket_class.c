@@ -70,6 +70,11 @@ static const struct socket_class classes[PROTOCOL_COUNT] = {
             .has_accept_queue = true,
             .proc_name = "UNIX",
         },
+    [PROTOCOL_PACKET] =
+        {
+            .family = AF_PACKET,
+            .proc_name = "PACKET",
+        },
 };
 
 const struct socket_class *socket_class_of(enum protocol protocol)

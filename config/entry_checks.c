@@ -89,6 +89,9 @@ static void check_expect(const struct expect *e, size_t index, const struct sche
         entry_path_check(e, index, to);
         return;
     }
+    if (matcher_has_protocol(&e->match, PROTOCOL_PACKET))
+        to->report(to->arg, index, "protocol",
+                   "may not be \"packet\" here, expected it in allow or deny: such a socket serves nobody");
     check_matcher(&e->match, "expect", index, to);
     check_sizes(e, index, to);
     entry_connections_check(e, index, to);
@@ -170,9 +173,26 @@ static int check_crowd(struct port_index *index, const char *which, const struct
     return r < 0 ? r : r == 0;
 }
 
+/* A packet socket has no port: whose it is, is all that an entry can ask. */
+static void check_packet(const struct matcher *match, size_t index, const struct schema_reporter *to)
+{
+    static const char none[] =
+        "contradicts protocol \"packet\", expected none: such a socket has only an owner";
+
+    if (!matcher_has_protocol(match, PROTOCOL_PACKET))
+        return;
+    if (protocols_count(match->protocols) > 1)
+        to->report(to->arg, index, "protocol", "names \"packet\" and others, expected several entries");
+    if (match->port_count > 0)
+        to->report(to->arg, index, "port", "%s", none);
+    if (match->address_count > 0)
+        to->report(to->arg, index, "address", "%s", none);
+}
+
 /* Of entries about listeners that need not be there. */
 static void check_others(const struct matcher *match, size_t index, const struct schema_reporter *to)
 {
+    check_packet(match, index, to);
     if (entry_path_concerns(match))
         to->report(to->arg, index, "protocol",
                    "may not be \"unix\" here, expected it in expect only: other unix sockets are not judged");
@@ -183,7 +203,7 @@ static void check_allow(const struct allow *a, size_t index, const struct schema
     check_matcher(&a->match, "allow", index, to);
     check_others(&a->match, index, to);
     for (int p = -1; a->kernel_chosen && (p = matcher_next_protocol(&a->match, p)) < PROTOCOL_COUNT;)
-        if (p == PROTOCOL_RAW || p == PROTOCOL_SCTP)
+        if (p == PROTOCOL_RAW || p == PROTOCOL_SCTP || p == PROTOCOL_PACKET)
             to->report(
                 to->arg, index, "kernel_chosen",
                 "contradicts protocol \"%s\", of which the kernel does not tell, expected \"tcp\" or \"udp\"",

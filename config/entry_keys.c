@@ -176,6 +176,31 @@ static bool labels_are_set(const void *field)
     return ((const struct expect *)field)->label_count > 0;
 }
 
+/* Protocols whose listeners may be unexpected. */
+
+static void clear_protocols(void *field)
+{
+    *(unsigned *)field = 0;
+}
+
+static int parse_protocol(void *field, const char *text)
+{
+    return strcmp(text, protocol_name(PROTOCOL_UNIX)) == 0 ? -EINVAL : entry_protocol_parse(field, text);
+}
+
+static void print_protocols(const void *field, struct buf *out)
+{
+    unsigned mask = *(const unsigned *)field;
+    const struct matcher match = {.protocols = mask ? mask : protocols_of_ip()};
+    const char *between = "[ ";
+
+    for (int p = -1; (p = matcher_next_protocol(&match, p)) < PROTOCOL_COUNT; between = ", ") {
+        buf_str(out, between);
+        schema_quote(out, protocol_name((enum protocol)p));
+    }
+    buf_str(out, " ]");
+}
+
 #define EXPECTED_WINDOW "a duration " SCHEMA_RANGE " such as \"10m\""
 
 static const struct schema_key flapping_keys[] = {
@@ -326,6 +351,13 @@ const struct schema_key entry_keys_unexpected[] = {
      .max = FOR_MAX_MS,
      .initial = "0s",
      .expected = EXPECTED_FOR},
+    {.name = "protocols",
+     .type = SCHEMA_TEXTS,
+     .offset = offsetof(struct unexpected, protocols),
+     .expected = "a list of \"tcp\", \"udp\", \"udplite\", \"sctp\", \"raw\" and \"packet\"",
+     .clear = clear_protocols,
+     .parse = parse_protocol,
+     .print = print_protocols},
     {.name = "ignore_loopback",
      .type = SCHEMA_BOOL,
      .offset = offsetof(struct unexpected, ignore_loopback),

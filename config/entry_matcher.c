@@ -128,7 +128,7 @@ static void clear_protocols(void *field)
     *(unsigned *)field = 0;
 }
 
-static int parse_protocol(void *field, const char *text)
+int entry_protocol_parse(void *field, const char *text)
 {
     unsigned *mask = field;
     enum protocol protocol;
@@ -259,7 +259,7 @@ const struct schema_key entry_keys_matcher[] = {
      .print = print_port,
      .is_set = is_one_port,
      .required = "ports",
-     .unless = {"kernel_chosen", "path"}},
+     .unless = {"kernel_chosen", "path", "protocol=packet"}},
     {.name = "ports",
      .type = SCHEMA_TEXT,
      .min = PORT_MIN,
@@ -277,7 +277,7 @@ const struct schema_key entry_keys_matcher[] = {
          "or \"unix\" with path",
      .one_will_do = true,
      .clear = clear_protocols,
-     .parse = parse_protocol,
+     .parse = entry_protocol_parse,
      .print = entry_protocols_print},
     {.name = "scope",
      .type = SCHEMA_TEXT,

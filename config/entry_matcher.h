@@ -8,6 +8,10 @@
 
 extern const struct schema_key entry_keys_matcher[]; /* of a struct matcher */
 
+/* Adds a protocol to a mask of 1 << protocol. Returns 0, -EINVAL for a name that is none,
+ * or -EEXIST. */
+int entry_protocol_parse(void *protocols, const char *text);
+
 /* Print the protocols, as a mask of 1 << protocol, and the addresses of a struct
  * matcher, of which it has some: one alone, or a list. */
 void entry_protocols_print(const void *protocols, struct buf *out);

@@ -396,7 +396,8 @@ static const char *dropped_thing(enum protocol protocol)
     case PROTOCOL_UNIX: return "connection attempt";
     case PROTOCOL_UDP:
     case PROTOCOL_UDPLITE: return "datagram";
-    case PROTOCOL_RAW: return "packet";
+    case PROTOCOL_RAW:
+    case PROTOCOL_PACKET: return "packet";
     case PROTOCOL_COUNT: break;
     }
     return "drop";

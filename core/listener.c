@@ -2,6 +2,7 @@
 #include "core/array.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,9 +48,15 @@ _Static_assert(LISTENER_PLACE_MAX >= ENDPOINT_TEXT_MAX, "an endpoint must fit");
 
 void listener_place(const struct listener *l, char ret_text[static LISTENER_PLACE_MAX])
 {
-    if (l->protocol == PROTOCOL_UNIX)
+    char ethertype[ETHERTYPE_TEXT_MAX];
+
+    if (l->protocol == PROTOCOL_UNIX) {
         memcpy(ret_text, l->path, strlen(l->path) + 1);
-    else
+    } else if (l->protocol == PROTOCOL_PACKET) {
+        ethertype_format(l->port, ethertype);
+        (void)snprintf(ret_text, LISTENER_PLACE_MAX, "%s%s%s", ethertype, *l->interface ? "%" : "",
+                       l->interface);
+    } else
         endpoint_format(&l->address, l->family, l->port, l->interface, ret_text);
 }
 

@@ -168,7 +168,8 @@ bool listener_has_port_class(const struct listener *l);
 /* Room for the text of any place. */
 #define LISTENER_PLACE_MAX UNIX_PATH_TEXT_MAX
 
-/* Where it listens: as endpoint_format() writes it, or the path of a unix socket. */
+/* Where it listens: as endpoint_format() writes it, the path of a unix socket, or
+ * "0x0806%eth0" of a packet socket. */
 void listener_place(const struct listener *l, char ret_text[static LISTENER_PLACE_MAX]);
 
 #endif

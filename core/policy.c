@@ -393,6 +393,24 @@ int matcher_next_protocol(const struct matcher *match, int before)
     return protocol;
 }
 
+unsigned policy_unexpected(const struct policy *policy)
+{
+    const struct unexpected *u = &policy->unexpected;
+
+    if (!u->enabled)
+        return 0;
+    return u->protocols ? u->protocols : protocols_of_ip();
+}
+
+bool policy_minds(const struct policy *policy, enum protocol protocol)
+{
+    unsigned mask = policy_unexpected(policy);
+
+    for (size_t i = 0; i < policy->deny_count; i++)
+        mask |= matcher_protocols(&policy->denies[i].match);
+    return mask >> protocol & 1;
+}
+
 double expect_accept_queue(const struct expect *e, enum protocol protocol)
 {
     if (!protocol_accepts(protocol))

@@ -82,6 +82,7 @@ struct deny {
 
 struct unexpected {
     bool enabled;
+    unsigned protocols; /* mask of 1 << protocol; 0: those over IP */
     enum severity severity;
     int64_t for_ms;
     bool ignore_loopback;
@@ -201,6 +202,13 @@ bool matcher_asks_for(const struct matcher *match, const struct ip_addr *address
 /* Steps through its protocols: the first is that after -1. Returns PROTOCOL_COUNT
  * after the last. */
 int matcher_next_protocol(const struct matcher *match, int before);
+
+/* Which protocols an unexpected listener may be of, as a mask; 0 where none may be. */
+unsigned policy_unexpected(const struct policy *policy);
+
+/* Whether a listener of the protocol that no entry expects may be an unexpected one, or
+ * is denied: otherwise only their number matters. */
+bool policy_minds(const struct policy *policy, enum protocol protocol);
 
 /* The saturation ratio of an accept queue that is too much; 0: any is fine. Of
  * tcp and unix that is ACCEPT_QUEUE_DEFAULT, unless the entry says otherwise. */

@@ -166,6 +166,7 @@ static void need_others(struct evaluation *ev, const struct matcher *match, enum
 static void find_needs(struct evaluation *ev)
 {
     const struct policy *policy = ev->policy;
+    const struct matcher all = {.protocols = policy_unexpected(policy)};
     struct class_verdict *classes = ev->verdict->classes;
 
     for (size_t i = 0; i < policy->expect_count; i++)
@@ -182,12 +183,8 @@ static void find_needs(struct evaluation *ev)
             need_others(ev, &policy->allows[i].match, SEVERITY_WARNING);
     for (size_t i = 0; i < policy->deny_count; i++)
         need_others(ev, &policy->denies[i].match, policy->denies[i].severity);
-    for (int p = 0; policy->unexpected.enabled && p < PROTOCOL_COUNT; p++) {
-        const struct matcher all = {.protocols = 1u << p};
-
-        if (protocol_is_ip((enum protocol)p)) /* a host has unix listeners that nobody knows all of */
-            need_others(ev, &all, policy->unexpected.severity);
-    }
+    if (all.protocols != 0)
+        need_others(ev, &all, policy->unexpected.severity);
 }
 
 /* Rules that count what happens over time. */

@@ -53,6 +53,7 @@ static void write_place(struct json_writer *w, const struct listener *l)
     write_presence(w, l);
     json_write_count_or_null(w, "port", is_ip, l->port);
     json_write_text_or_null(w, "path", l->protocol == PROTOCOL_UNIX ? l->path : "");
+    json_write_count_or_null(w, "ethertype", l->protocol == PROTOCOL_PACKET, l->port);
 }
 
 static void write_connections(struct json_writer *w, const struct view *view, const struct listener *l)
@@ -335,7 +336,7 @@ static void write_alert(struct json_writer *w, const struct policy *policy, cons
     json_write_text(w, "state", alert_state_name(a->state));
     write_time(w, a->since.wall_ms);
     json_write_text(w, "protocol", protocol_name(a->key.protocol));
-    if (a->key.has_endpoint)
+    if (a->key.has_endpoint && protocol_is_ip(a->key.protocol))
         write_address(w, &a->key.address);
     else
         json_write_null(w, "address");

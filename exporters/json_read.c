@@ -105,6 +105,16 @@ static bool read_path(const json_t *object, struct listener_key *key)
     return true;
 }
 
+static bool read_ethertype(const json_t *object, struct listener_key *key)
+{
+    uint64_t ethertype;
+
+    if (!read_count(object, "ethertype", UINT16_MAX, &ethertype))
+        return false;
+    key->port = (uint16_t)ethertype;
+    return true;
+}
+
 static bool read_place(const json_t *object, struct listener_key *key)
 {
     const char *family, *address;
@@ -112,6 +122,8 @@ static bool read_place(const json_t *object, struct listener_key *key)
 
     if (key->protocol == PROTOCOL_UNIX)
         return read_path(object, key);
+    if (key->protocol == PROTOCOL_PACKET)
+        return read_ethertype(object, key);
     if (!read_text(object, "family", &family) || !read_text(object, "address", &address) ||
         !read_count(object, "port", UINT16_MAX, &port))
         return false;

@@ -16,6 +16,10 @@ static void label_listener(struct exposition *x, const struct listener *l)
     }
     if (l->protocol == PROTOCOL_UNIX)
         exposition_label(x, "path", l->path);
+    if (l->protocol == PROTOCOL_PACKET) {
+        ethertype_format(l->port, address);
+        exposition_label(x, "ethertype", address);
+    }
     if (*l->interface)
         exposition_label(x, "interface", l->interface);
 }
@@ -65,18 +69,27 @@ void prom_listener_count(struct prom *p, size_t index, uint64_t value)
         exposition_count(&p->x, value);
 }
 
-/* What has no IP address has no scope either; it is counted as if it had one. */
+static void total_sample(struct prom *p, enum protocol protocol, const char *scope, uint64_t count)
+{
+    exposition_begin_essential(&p->x);
+    exposition_label(&p->x, "protocol", protocol_name(protocol));
+    if (*scope)
+        exposition_label(&p->x, "scope", scope);
+    exposition_count(&p->x, count);
+}
+
+/* What has no IP address has no scope either. */
 static void protocol_totals(struct prom *p, enum protocol protocol, const uint64_t scopes[static SCOPE_COUNT])
 {
-    bool is_ip = protocol_is_ip(protocol);
+    uint64_t all = 0;
 
-    for (int scope = is_ip ? 0 : SCOPE_LOOPBACK; scope < SCOPE_COUNT; scope++) {
-        exposition_begin_essential(&p->x);
-        exposition_label(&p->x, "protocol", protocol_name(protocol));
-        if (is_ip)
-            exposition_label(&p->x, "scope", scope_name((enum scope)scope));
-        exposition_count(&p->x, scopes[scope]);
+    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+        all += scopes[scope];
+        if (protocol_is_ip(protocol))
+            total_sample(p, protocol, scope_name((enum scope)scope), scopes[scope]);
     }
+    if (!protocol_is_ip(protocol))
+        total_sample(p, protocol, "", all);
 }
 
 void prom_render_totals(struct prom *p)
@@ -87,5 +100,3 @@ void prom_render_totals(struct prom *p)
         if (totals->known[protocol])
             protocol_totals(p, (enum protocol)protocol, totals->scopes[protocol]);
 }
-
-_Static_assert(SCOPE_LOOPBACK == SCOPE_COUNT - 1, "nothing else is counted of those without an address");

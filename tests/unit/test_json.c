@@ -105,7 +105,7 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
     assert_int_equal(json_array_size(json_object_get(root, "listeners")), 9);
     assert_json(find_listener(root, "0.0.0.0", 22),
                 "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
-                "'port': 22, 'path': null, 'interface': null, "
+                "'port': 22, 'path': null, 'ethertype': null, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'ssh', "
                 "'sockets': 1, 'accept_queue': {'length': 0, 'limit': 128, 'saturation_ratio': 0.0}, "
                 "'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
@@ -122,7 +122,7 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
     assert_json(
         find_listener(root, "::", 80),
         "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, 'path': "
-        "null, "
+        "null, 'ethertype': null, "
         "'interface': null, "
         "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
         "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
@@ -151,7 +151,7 @@ static void what_is_not_known_is_null(void **state)
     assert_json(
         find_listener(root, "2001:db8::12:3456", 51820),
         "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'address_present': "
-        "null, 'port': 51820, 'path': null, "
+        "null, 'port': 51820, 'path': null, 'ethertype': null, "
         "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
         "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, "
         "'receive_queue_bytes': 768, 'drops': null, 'restarts': 0, "
@@ -161,7 +161,7 @@ static void what_is_not_known_is_null(void **state)
     assert_json(
         find_listener(root, "0.0.0.0", 1),
         "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
-        "'port': 1, 'path': null, 'interface': null, "
+        "'port': 1, 'path': null, 'ethertype': null, 'interface': null, "
         "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
         "'accept_queue': null, 'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
         "'connections': null, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
@@ -221,7 +221,7 @@ static void every_listener_has_every_key(void **state)
                                        "drops",      "connections",  "owners",    "owners_left_out",
                                        "uid",        "unit",         "rules",     "receive_queue_bytes",
                                        "restarts",   "socket_unit",  "shared_by", "kernel_chosen_port",
-                                       "own",        "path"};
+                                       "own",        "path",         "ethertype"};
     struct scene s;
     json_t *root, *listener;
     size_t i;
