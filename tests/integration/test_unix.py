@@ -151,7 +151,7 @@ class UnixTest(TestCase):
 
     def test_a_look_and_its_check(self):
         path = self.path()
-        file = scratch_file(config(path))
+        file = scratch_file(config(path, 'user = "root";'))
         missing = sockwatch("check", "--config", file, "--json")
         self.assertEqual(missing.returncode, 2)
         alert, = json.loads(missing.stdout)["alerts"]
