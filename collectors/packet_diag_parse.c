@@ -57,7 +57,7 @@ static void take_attribute(const struct nlattr *attribute, struct packet_diag_ro
 
 int packet_diag_parse(const struct nlmsghdr *msg, struct packet_diag_row *ret_row)
 {
-    const struct packet_diag_msg *head = NLMSG_DATA(msg);
+    const struct packet_diag_msg *head = (const void *)(msg + 1);
     const struct nlattr *attribute;
     struct netlink_bytes bytes;
     struct packet_diag_row row;

@@ -64,7 +64,7 @@ static void take_attribute(const struct nlattr *attribute, struct unix_diag_row 
 
 int unix_diag_parse(const struct nlmsghdr *msg, struct unix_diag_row *ret_row)
 {
-    const struct unix_diag_msg *head = NLMSG_DATA(msg);
+    const struct unix_diag_msg *head = (const void *)(msg + 1);
     const struct nlattr *attribute;
     struct netlink_bytes bytes;
     struct unix_diag_row row;
