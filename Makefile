@@ -87,7 +87,7 @@ $(O)/%.o: %.c
 	$(call say,CC $@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # What each unit test links, besides itself: a growing line is growing coupling.
-CORE_MODEL := core/net core/probe core/array core/services core/policy core/port_index core/owner core/program core/listener core/generation \
+CORE_MODEL := core/net core/probe core/array core/services core/policy core/port_index core/owner core/program core/listener core/unix_path core/generation \
 	core/history core/history_forget core/turnover core/socket_store core/socket_order core/listener_builder core/inventory core/choice core/listener_table core/conn_table core/conn_plane core/conn_row core/ephemeral core/unit_counts core/host_counters core/snapshot core/text core/buf
 RULES := core/rules core/duration core/own core/judge_survey core/judge_roles core/judge_expect core/judge_connections core/judge_probe core/judge_deny core/judge_ephemeral core/judge_other core/uid_counts core/err
 ALERTS := core/alert core/alert_plan core/alert_series core/alerts core/hand_over core/transition
@@ -95,8 +95,9 @@ NEEDS_test_err := core/err
 NEEDS_test_buf := core/buf
 NEEDS_test_duration := core/duration
 NEEDS_test_text := core/text
+NEEDS_test_unix_path := core/unix_path core/net core/array core/text
 NEEDS_test_owner := core/owner core/program core/text core/buf
-NEEDS_test_listener := core/listener core/net core/array core/owner core/program core/text core/buf
+NEEDS_test_listener := core/listener core/unix_path core/net core/array core/owner core/program core/text core/buf
 NEEDS_test_array := core/array
 NEEDS_test_ref :=
 NEEDS_test_generation := core/generation
@@ -107,10 +108,10 @@ NEEDS_test_conn_table := core/conn_table core/conn_plane core/conn_row core/ephe
 NEEDS_test_conn_row := core/conn_row
 NEEDS_test_unit_counts := core/unit_counts core/array
 NEEDS_test_ephemeral := core/ephemeral core/net core/array
-NEEDS_test_probe_schedule := core/probe_schedule core/probe core/policy core/port_index core/net core/array
+NEEDS_test_probe_schedule := core/probe_schedule core/probe core/policy core/port_index core/unix_path core/net core/array core/text
 NEEDS_test_probes := collectors/probes collectors/probe_errno $(NEEDS_test_probe_schedule)
 NEEDS_test_port_index := core/port_index core/net core/array
-NEEDS_test_policy := core/policy core/port_index core/net core/array
+NEEDS_test_policy := core/policy core/port_index core/unix_path core/net core/array core/text
 NEEDS_test_listener_table := $(CORE_MODEL)
 NEEDS_test_uid_counts := core/uid_counts
 NEEDS_test_sliding := core/sliding
@@ -125,6 +126,7 @@ NEEDS_test_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_owner := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_ephemeral := $(RULES) $(CORE_MODEL)
 NEEDS_test_verdict := $(RULES) $(CORE_MODEL)
+NEEDS_test_unix_rules := $(RULES) $(CORE_MODEL)
 NEEDS_test_rules_shared := $(RULES) $(CORE_MODEL)
 NEEDS_test_alert := $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_transition := $(NEEDS_test_alert)
@@ -135,8 +137,8 @@ NEEDS_test_allowance := core/allowance
 NEEDS_test_tell := daemon/tell daemon/clock core/allowance core/limits $(NEEDS_test_alert)
 NEEDS_test_scan := config/scan core/text
 NEEDS_test_lex := config/lex core/text core/buf
-NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/probe_keys config/entry_pairs config/config core/duration core/probe core/net core/array \
-	core/owner core/program core/policy core/port_index core/text core/buf
+NEEDS_test_schema := config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_path config/probe_keys config/entry_pairs config/config core/duration core/probe core/net core/array \
+	core/owner core/program core/policy core/port_index core/unix_path core/text core/buf
 NEEDS_test_schema_text := $(NEEDS_test_schema)
 SYNTAX := config/lex config/slip config/slips config/slips_text config/syntax
 NEEDS_test_config := $(SYNTAX) config/load config/load_files config/report config/file_scan config/drop_ins config/error_list \
@@ -146,18 +148,23 @@ NEEDS_test_judge_connections := $(NEEDS_test_entries)
 NEEDS_test_probe_keys := $(NEEDS_test_config)
 NEEDS_test_rules_probe := $(NEEDS_test_entries)
 NEEDS_test_error_list := config/error_list core/text core/buf
-NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index
+NEEDS_test_entry_pairs := config/entry_pairs core/net core/array core/policy core/port_index core/unix_path core/text
 NEEDS_test_config_large := $(NEEDS_test_config)
 NEEDS_test_drop_ins := $(NEEDS_test_config)
 NEEDS_test_syntax := $(NEEDS_test_config)
+NEEDS_test_unix_config := $(NEEDS_test_config)
+NEEDS_test_packet_rules := core/coverage $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
 NEEDS_test_netlink_parse := collectors/netlink_parse
 NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
+NEEDS_test_packet_diag_parse := collectors/packet_diag_parse collectors/inet_diag_parse collectors/netlink_parse core/net core/array
+NEEDS_test_unix_diag_parse := collectors/unix_diag_parse collectors/inet_diag_parse collectors/netlink_parse core/unix_path core/net core/array core/text
 NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_counters_parse := collectors/proc_counters_parse
 NEEDS_test_local_ports_parse := collectors/local_ports_parse core/net core/array
 NEEDS_test_proc_net := collectors/proc_net collectors/proc_raw_parse
 NEEDS_test_proc_pid_parse := collectors/proc_pid_parse core/text
+NEEDS_test_unix_files := collectors/unix_files core/unix_path core/net core/array core/text
 OWNERS := collectors/owners collectors/owners_gather collectors/owners_known collectors/owners_names collectors/owners_plan \
 	collectors/owners_publish collectors/owners_scan collectors/owners_sockets collectors/owners_tables \
 	collectors/owners_threads collectors/owners_upkeep collectors/owners_work collectors/process_table \
@@ -177,7 +184,7 @@ NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program c
 NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/connection_units collectors/host_counter_source \
 	collectors/proc_counters_parse collectors/proc_pid_parse collectors/owner_source \
-	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/netlink_parse $(CORE_MODEL)
+	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/unix_diag_parse collectors/packet_diag_parse collectors/netlink_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_probes exporters/prom_expected exporters/prom_host exporters/prom_units exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/prom_ephemeral exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock collectors/probes collectors/probe_errno core/probe_schedule core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
@@ -190,11 +197,12 @@ NEEDS_test_table := $(TABLE) exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_expected := $(NEEDS_test_table)
 NEEDS_test_service_hint := exporters/service_hint exporters/view $(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_render := exporters/page $(TABLE) $(PROM) $(NEEDS_test_json_read)
+NEEDS_test_unix_view := $(NEEDS_test_render)
 NEEDS_test_coverage := core/coverage $(RULES) $(CORE_MODEL)
 NEEDS_test_baseline := exporters/baseline exporters/baseline_plan exporters/baseline_owner core/coverage \
 	$(NEEDS_test_config) $(RULES) $(CORE_MODEL)
 NEEDS_test_page := exporters/page exporters/expected exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)
-NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/probe_keys config/entry_pairs \
+NEEDS_test_board := exporters/board exporters/view config/config config/schema config/connection_keys config/entry_keys config/entry_connections config/entry_matcher config/entry_checks config/entry_path config/probe_keys config/entry_pairs \
 	core/duration core/status \
 	$(ALERTS) $(RULES) $(CORE_MODEL)
 NEEDS_test_shelf := exporters/shelf core/buf

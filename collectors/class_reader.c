@@ -36,12 +36,13 @@ static void avoid_lacks(struct class_reader *r, int64_t now_ms)
  * back, so none is passed over by both. Returns false after the last. */
 static bool part_of(const struct class_reader *r, uint8_t *ret_family, enum port_choice *ret_ports)
 {
-    size_t families = r->one_walk ? 1 : 2, choices = r->is_split && r->query.auto_ports ? 2 : 1;
+    uint8_t only = socket_class_of(r->query.protocol)->family;
+    size_t families = r->one_walk || only ? 1 : 2, choices = r->is_split && r->query.auto_ports ? 2 : 1;
     bool is_last_choice = r->part / families + 1 == choices;
 
     if (r->part >= families * choices)
         return false;
-    *ret_family = r->one_walk ? AF_UNSPEC : r->part % families == 0 ? AF_INET : AF_INET6;
+    *ret_family = only ? only : r->one_walk ? AF_UNSPEC : r->part % families == 0 ? AF_INET : AF_INET6;
     *ret_ports = !r->is_split ? PORTS_ALL : is_last_choice ? PORTS_BOUND : PORTS_AUTO;
     return true;
 }
@@ -74,7 +75,7 @@ static int judge_failure(struct class_reader *r, uint8_t family, int error, int6
     return error;
 }
 
-static int begin_dump(struct class_reader *r, uint8_t family)
+static int begin_inet_dump(struct class_reader *r, uint8_t family)
 {
     const struct inet_diag_query query = {
         .family = family,
@@ -85,7 +86,15 @@ static int begin_dump(struct class_reader *r, uint8_t family)
         .ranges = r->query.ranges,
         .range_count = r->query.range_count,
     };
-    int result = sock_diag_begin(r->diag, &query);
+
+    return sock_diag_begin(r->diag, &query);
+}
+
+static int begin_dump(struct class_reader *r, uint8_t family)
+{
+    int result = family == AF_UNIX     ? sock_diag_begin_unix(r->diag, r->query.states)
+                 : family == AF_PACKET ? sock_diag_begin_packet(r->diag)
+                                       : begin_inet_dump(r, family);
 
     r->is_dumping = result == 0;
     return result;

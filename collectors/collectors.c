@@ -36,6 +36,8 @@ static const struct source_type registry[] = {
     {"udplite", &listener_source, POLL_LISTENERS, PROTOCOL_UDPLITE},
     {"sctp", &listener_source, POLL_LISTENERS, PROTOCOL_SCTP},
     {"raw", &listener_source, POLL_LISTENERS, PROTOCOL_RAW},
+    {"unix", &listener_source, POLL_LISTENERS, PROTOCOL_UNIX},
+    {"packet", &listener_source, POLL_LISTENERS, PROTOCOL_PACKET},
     {.name = "owners", .ops = &owner_source, .fills = POLL_LISTENERS},
     {.name = "host_counters", .ops = &host_counter_source, .fills = POLL_CONNECTIONS},
     {.name = "connections", .ops = &connection_source, .fills = POLL_CONNECTIONS},
@@ -47,6 +49,7 @@ _Static_assert(SOURCE_COUNT < COLLECTOR_RUNS_MAX, "a status must have room for e
 
 struct collectors {
     struct source_shared shared;
+    struct unix_files unix_files; /* of shared */
     struct source sources[SOURCE_COUNT];
     struct source *owners;      /* of sources */
     struct host_watch *watch;   /* NULL: the kernel does not tell */
@@ -65,6 +68,7 @@ static int open_shared(struct collectors *c)
 
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
         return -EIO; /* which the kernel does not do for so few bytes */
+    c->shared.unix_files = &c->unix_files;
     c->shared.builder = listener_builder_new(secret);
     c->shared.counter = conn_counter_new();
     c->shared.ports = ephemeral_counter_new(secret);
@@ -181,7 +185,8 @@ static void note_end(struct source *s, int64_t now_us)
 }
 
 /* Looks at a class. Where that takes longer than the budget, or is not due, the
- * expected ports are looked at alone. */
+ * expected ports are looked at alone. Of unix and packet sockets the kernel can only
+ * be asked for all: they stay as they were told before. */
 static void look_at(struct source *s, const struct budget *of_all, const struct budget *endless)
 {
     int64_t now_us = budget_now_us(of_all);
@@ -201,7 +206,8 @@ static void look_at(struct source *s, const struct budget *of_all, const struct 
         }
     }
     s->has_ended = false;
-    listener_source_look_quickly(s, endless);
+    if (protocol_is_ip(s->type->protocol))
+        listener_source_look_quickly(s, endless);
 }
 
 static bool is_of_listeners(const struct source *s)
@@ -296,11 +302,11 @@ bool collectors_have_news(const struct collectors *c)
     return has_ended || owners_version(c->shared.owners) != c->owners_version;
 }
 
-/* Raw sockets do not count: /proc may have told them. A look that goes on is one
- * that the kernel answers. */
+/* Raw sockets do not count: /proc may have told them; nor do those that are not over
+ * IP. A look that goes on is one that the kernel answers. */
 static bool is_answered(const struct source *s)
 {
-    return is_of_listeners(s) && s->type->protocol != PROTOCOL_RAW &&
+    return is_of_listeners(s) && s->type->protocol != PROTOCOL_RAW && protocol_is_ip(s->type->protocol) &&
            (s->is_under_way || (s->run.ran && s->run.up));
 }
 

@@ -176,22 +176,14 @@ static void take_attribute(const struct nlattr *attribute, struct inet_diag_row 
     }
 }
 
-/* Not libmnl's own loop, which looks at a header before it knows that there
- * are bytes for one. */
-static void take_attributes(const char *bytes, size_t left, struct inet_diag_row *row)
+static void take_attributes(const struct nlmsghdr *msg, const struct inet_diag_msg *head,
+                            struct inet_diag_row *row)
 {
-    while (left >= sizeof(struct nlattr)) {
-        const struct nlattr *attribute = (const struct nlattr *)bytes;
-        size_t step = MNL_ALIGN(attribute->nla_len);
+    struct netlink_bytes bytes = {head + 1, mnl_nlmsg_get_payload_len(msg) - sizeof *head};
+    const struct nlattr *attribute;
 
-        if (attribute->nla_len < sizeof *attribute || attribute->nla_len > left)
-            return;
+    while ((attribute = netlink_next_attribute(&bytes)))
         take_attribute(attribute, row);
-        if (step >= left)
-            return;
-        bytes += step;
-        left -= step;
-    }
 }
 
 int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
@@ -212,7 +204,7 @@ int inet_diag_parse(const struct nlmsghdr *msg, struct inet_diag_row *ret_row)
         .uid = head->idiag_uid,
         .inode = head->idiag_inode,
     };
-    take_attributes((const char *)(head + 1), mnl_nlmsg_get_payload_len(msg) - sizeof *head, &row);
+    take_attributes(msg, head, &row);
     *ret_row = row;
     return 0;
 }
@@ -223,7 +215,7 @@ uint64_t inet_diag_parse_cgroup(const struct nlmsghdr *msg)
     struct inet_diag_row row = {.cgroup_id = 0};
 
     if (head)
-        take_attributes((const char *)(head + 1), mnl_nlmsg_get_payload_len(msg) - sizeof *head, &row);
+        take_attributes(msg, head, &row);
     return row.cgroup_id;
 }
 

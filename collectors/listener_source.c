@@ -5,7 +5,9 @@
  * message of the kernel's), it goes on between the polls, and each poll looks at
  * the expected ports alone, which is quick: nobody's sockets delay the news about
  * those. */
+#include "collectors/packet_diag_parse.h"
 #include "collectors/source.h"
+#include "collectors/unix_diag_parse.h"
 #include "core/err.h"
 
 #include <errno.h>
@@ -80,6 +82,68 @@ static int on_message(void *arg, const struct nlmsghdr *msg)
     return add_row(s, &row);
 }
 
+/* One that no entry expects is only counted, unless all are to be told; nor does any
+ * expect one whose file is not at its path any more, since nobody reaches it there. */
+static int on_unix(void *arg, const struct nlmsghdr *msg)
+{
+    const struct source *s = arg;
+    const struct listeners *l = s->state;
+    struct listener_row row = {.protocol = PROTOCOL_UNIX};
+    struct unix_diag_row diag;
+    int r = unix_diag_parse(msg, &diag);
+
+    if (r < 0)
+        return r;
+    row.path = diag.path;
+    row.port = policy_port_of_path(s->shared->policy, diag.path);
+    if (row.port != 0 && diag.file.known)
+        row.presence = unix_files_look(s->shared->unix_files, diag.path, &diag.file.is);
+    if (row.presence == PRESENCE_ABSENT)
+        row.port = 0;
+    if (row.port == 0 && !s->shared->auto_ports) {
+        listener_builder_count(s->shared->builder, PROTOCOL_UNIX, l->now->parts);
+        return 0;
+    }
+    row.address = unix_path_address(diag.path);
+    row.cookie = diag.cookie;
+    row.uid = diag.uid.known ? diag.uid.number : UINT32_MAX; /* which is nobody's */
+    row.inode = diag.inode;
+    row.queue.known = diag.queue.known;
+    row.queue.length = diag.queue.length;
+    row.queue.limit = diag.queue.limit;
+    return listener_builder_add_to(s->shared->builder, l->now->parts, &row);
+}
+
+/* One that sees nothing only sends. */
+static int on_packet(void *arg, const struct nlmsghdr *msg)
+{
+    const struct source *s = arg;
+    const struct listeners *l = s->state;
+    struct packet_diag_row diag;
+    struct listener_row row;
+    int r = packet_diag_parse(msg, &diag);
+
+    if (r < 0 || diag.ethertype == 0)
+        return r;
+    if (!s->shared->auto_ports && !policy_minds(s->shared->policy, PROTOCOL_PACKET)) {
+        listener_builder_count(s->shared->builder, PROTOCOL_PACKET, l->now->parts);
+        return 0;
+    }
+    row = (struct listener_row){
+        .protocol = PROTOCOL_PACKET,
+        .port = diag.ethertype,
+        .ifindex = diag.ifindex,
+        .cookie = diag.cookie,
+        .uid = diag.uid.known ? diag.uid.number : UINT32_MAX, /* which is nobody's */
+        .inode = diag.inode,
+        .drops.known = diag.drops.known,
+        .drops.count = diag.drops.count,
+    };
+    if (row.ifindex != 0)
+        interfaces_name(&s->shared->interfaces, row.ifindex, row.interface);
+    return listener_builder_add_to(s->shared->builder, l->now->parts, &row);
+}
+
 static int on_raw(void *arg, const struct proc_raw_row *raw)
 {
     const struct source *s = arg;
@@ -108,12 +172,17 @@ static void forget(void *arg)
 
 static void open_looking(struct source *s, struct looking *looking, struct sock_diag *diag)
 {
-    static const struct class_handlers handlers = {on_message, on_raw, forget};
+    static const struct class_handlers of_ip = {on_message, on_raw, forget};
+    static const struct class_handlers of_unix = {.on_message = on_unix, .forget = forget};
+    static const struct class_handlers of_packet = {.on_message = on_packet, .forget = forget};
+    enum protocol protocol = s->type->protocol;
 
     looking->reader = (struct class_reader){
         .diag = diag,
         .lacks = &s->shared->lacks,
-        .handlers = &handlers,
+        .handlers = protocol == PROTOCOL_UNIX     ? &of_unix
+                    : protocol == PROTOCOL_PACKET ? &of_packet
+                                                  : &of_ip,
         .arg = s,
         .malformed = &s->run.malformed,
         .raw = PROC_RAW_NONE,
@@ -168,6 +237,8 @@ static void begin_look(struct source *s, struct looking *looking, int look)
         query.range_count = l->range_count;
     }
     looking->look = look;
+    if (query.protocol == PROTOCOL_UNIX)
+        unix_files_begin(s->shared->unix_files);
     class_reader_begin(&looking->reader, &query);
 }
 

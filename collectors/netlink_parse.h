@@ -1,4 +1,4 @@
-/* Netlink bytes: the messages in what one receive call returned.
+/* Netlink bytes: the messages in what one receive call returned, and the attributes in one.
  *
  * libmnl walks over them with signed lengths: a message that says it has
  * 0x80000000 bytes or more passes there for one that fits, and the next one is
@@ -21,5 +21,8 @@ struct netlink_bytes {
  * is at least that of its header, and all of it is there. NULL where there is no
  * such message; what is left then is malformed, if anything is. */
 const struct nlmsghdr *netlink_next(struct netlink_bytes *bytes);
+
+/* Likewise the next attribute; what is left then is passed over, if anything is. */
+const struct nlattr *netlink_next_attribute(struct netlink_bytes *bytes);
 
 #endif

@@ -1,5 +1,7 @@
 #include "collectors/sock_diag.h"
 #include "collectors/netlink.h"
+#include "collectors/packet_diag_parse.h"
+#include "collectors/unix_diag_parse.h"
 #include "core/err.h"
 
 #include <errno.h>
@@ -47,10 +49,9 @@ void sock_diag_close(struct sock_diag *d)
     free(d);
 }
 
-int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query)
+/* Sends a request, which has the next sequence number. */
+static int send_request(struct sock_diag *d, const char *request, size_t length)
 {
-    char request[INET_DIAG_REQUEST_MAX];
-    size_t length;
     int r = 0;
 
     if (d->under_way)
@@ -59,13 +60,33 @@ int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query)
         r = netlink_open(NETLINK_SOCK_DIAG, 0, &d->socket);
     if (r < 0)
         return r;
-    length = inet_diag_request(query, ++d->sequence, request);
     if (mnl_socket_sendto(d->socket, request, length) < 0) {
         r = -errno;
         drop_socket(d);
     }
     d->under_way = r == 0;
     return r;
+}
+
+int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query)
+{
+    char request[INET_DIAG_REQUEST_MAX];
+
+    return send_request(d, request, inet_diag_request(query, ++d->sequence, request));
+}
+
+int sock_diag_begin_unix(struct sock_diag *d, uint32_t states)
+{
+    char request[UNIX_DIAG_REQUEST_MAX];
+
+    return send_request(d, request, unix_diag_request(states, ++d->sequence, request));
+}
+
+int sock_diag_begin_packet(struct sock_diag *d)
+{
+    char request[PACKET_DIAG_REQUEST_MAX];
+
+    return send_request(d, request, packet_diag_request(++d->sequence, request));
 }
 
 /* Takes one message of the kernel's. Returns as inet_diag_walk(). */

@@ -19,6 +19,14 @@ void sock_diag_close(struct sock_diag *d);
  * -errno. */
 int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query);
 
+/* Likewise for unix sockets.
+ *
+ * states   mask of 1 << enum sock_state */
+int sock_diag_begin_unix(struct sock_diag *d, uint32_t states);
+
+/* Likewise for packet sockets, which have no states. */
+int sock_diag_begin_packet(struct sock_diag *d);
+
 /* Goes on with the dump until the budget is spent; at least one message of the
  * kernel's, of 32 KiB at most, is taken.
  *

@@ -2,6 +2,7 @@
 #include "collectors/proc_net.h"
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #ifndef IPPROTO_UDPLITE
 #define IPPROTO_UDPLITE 136
@@ -61,6 +62,18 @@ static const struct socket_class classes[PROTOCOL_COUNT] = {
             .connection_states = MASK_CONNECTIONS,
             .proc_name = "RAW",
             .proc_name_v6 = "RAWv6",
+        },
+    [PROTOCOL_UNIX] =
+        {
+            .family = AF_UNIX,
+            .listener_states = MASK(STATE_LISTEN),
+            .has_accept_queue = true,
+            .proc_name = "UNIX",
+        },
+    [PROTOCOL_PACKET] =
+        {
+            .family = AF_PACKET,
+            .proc_name = "PACKET",
         },
 };
 

@@ -6,7 +6,8 @@
 #include "core/listener_table.h"
 
 struct socket_class {
-    uint8_t ip_protocol;
+    uint8_t family;      /* where there is but one: AF_UNIX, AF_PACKET; otherwise 0 */
+    uint8_t ip_protocol; /* otherwise */
     uint32_t listener_states;
     bool has_accept_queue;
     bool tells_choice;          /* it can be asked for ports that the kernel chose, and for the others */

@@ -11,6 +11,7 @@
 #include "collectors/interfaces.h"
 #include "collectors/local_address.h"
 #include "collectors/owners.h"
+#include "collectors/unix_files.h"
 #include "core/conn_table.h"
 #include "core/host_counters.h"
 #include "core/listener_builder.h"
@@ -49,12 +50,14 @@ struct source_shared {
     struct sock_diag *diag; /* of the short ones, which run one after the other */
     struct local_addresses *local;
     struct interfaces interfaces;
+    struct unix_files *unix_files;
     struct owners *owners;
     const struct policy *policy;        /* of the last poll */
     struct listener_builder *builder;   /* filled by the listeners' */
     struct inventory *inventory;        /* what they found */
     size_t owners_wanted;               /* of so many sockets at most */
-    bool auto_ports;                    /* also datagram sockets whose port the kernel chose */
+    bool auto_ports;                    /* also datagram sockets whose port the kernel chose, and unix
+                                           listeners that no entry expects */
     struct conn_counter *counter;       /* filled by the connections' */
     struct ephemeral_counter *ports;    /* of that one, likewise */
     bool counted;                       /* and it is whole */

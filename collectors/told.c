@@ -12,7 +12,8 @@ void told_done(struct told *t)
     *t = (struct told){.table = NULL};
 }
 
-/* Copies the listeners of one class. Returns how many sockets they have. */
+/* Copies the listeners of one class, but for those on ports that the policy expects,
+ * if there is one. Returns how many sockets they have. */
 static size_t copy_class(struct inventory_part *to, const struct inventory_part *from,
                          const struct policy *policy)
 {
@@ -22,7 +23,7 @@ static size_t copy_class(struct inventory_part *to, const struct inventory_part 
     for (size_t i = 0; i < from->count; member += from->listeners[i++].followed) {
         const struct listener *l = &from->listeners[i];
 
-        if (policy_expects_port(policy, l->protocol, l->port))
+        if (policy && policy_expects_port(policy, l->protocol, l->port))
             continue;
         to->listeners[to->count] = *l;
         to->listeners[to->count++].members = &to->members[members];
@@ -50,6 +51,17 @@ static size_t count_members(const struct listener_table *table)
     return members;
 }
 
+/* How a class could be seen that is behind, as a whole or but for what is expected. */
+static void tell_class(struct class_view *view, const struct class_view *before, bool whole)
+{
+    view->others = before->others;
+    view->others_error = before->others_error;
+    if (!whole)
+        return;
+    view->visibility = before->visibility;
+    view->error = before->error;
+}
+
 int told_keep(struct told *t, struct inventory *inv, const struct listener_table *previous,
               const struct policy *policy)
 {
@@ -69,14 +81,14 @@ int told_keep(struct told *t, struct inventory *inv, const struct listener_table
     }
     for (size_t i = 0, count = 0; i < PROTOCOL_COUNT; i++) {
         struct inventory_part *part = &inv->parts[i][1];
+        bool whole = inv->classes[i].visibility == VISIBILITY_UNKNOWN;
 
         if (!inv->behind[i])
             continue;
         *part = (struct inventory_part){.listeners = &t->listeners[count], .members = &t->members[members]};
-        members += copy_class(part, &before.parts[i][1], policy);
+        members += copy_class(part, &before.parts[i][1], whole ? NULL : policy);
         count += part->count;
-        inv->classes[i].others = before.classes[i].others;
-        inv->classes[i].others_error = before.classes[i].others_error;
+        tell_class(&inv->classes[i], &before.classes[i], whole);
     }
     inv->before = listener_table_totals(t->table);
     inventory_number(inv);

@@ -15,8 +15,8 @@ struct told {
 
 void told_done(struct told *t);
 
-/* Puts what a table shows in place of what an inventory does not have yet, but
- * for expected ports, which it has.
+/* Puts what a table shows in place of what an inventory does not have yet: but
+ * for expected ports, which it has, unless it has nothing of the class.
  *
  * previous   keeps a reference; NULL: nothing was shown yet, which the class tells
  *

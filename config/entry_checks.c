@@ -3,6 +3,7 @@
 #include "config/entry_connections.h"
 #include "config/entry_pairs.h"
 #include "config/probe_keys.h"
+#include "config/entry_path.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,13 @@ static void check_expect(const struct expect *e, size_t index, const struct sche
     bool has_queue =
         matcher_has_protocol(&e->match, PROTOCOL_TCP) || matcher_has_protocol(&e->match, PROTOCOL_SCTP);
 
+    if (entry_path_concerns(&e->match)) {
+        entry_path_check(e, index, to);
+        return;
+    }
+    if (matcher_has_protocol(&e->match, PROTOCOL_PACKET))
+        to->report(to->arg, index, "protocol",
+                   "may not be \"packet\" here, expected it in allow or deny: such a socket serves nobody");
     check_matcher(&e->match, "expect", index, to);
     check_sizes(e, index, to);
     entry_connections_check(e, index, to);
@@ -104,8 +112,8 @@ static void report_pair(const struct policy *policy, const struct entry_pair *pa
 
     to->stands(to->arg, "expect", pair->earlier, "name", where);
     if (strcmp(earlier->name, e->name) == 0)
-        to->report(to->arg, pair->later, "name",
-                   "\"%s\" is used before for the same port (%s), expected another name", e->name, where);
+        to->report(to->arg, pair->later, "name", "\"%s\" is used before for %s (%s), expected another name",
+                   e->name, e->match.path ? "a unix socket" : "the same port", where);
     else
         to->report(to->arg, pair->later, "name",
                    "the port is expected before as \"%s\" (%s), expected an address that tells the two apart",
@@ -168,11 +176,37 @@ static int check_crowd(struct port_index *index, const char *which, const struct
     return r < 0 ? r : r == 0;
 }
 
+/* A packet socket has no port: whose it is, is all that an entry can ask. */
+static void check_packet(const struct matcher *match, size_t index, const struct schema_reporter *to)
+{
+    static const char none[] =
+        "contradicts protocol \"packet\", expected none: such a socket has only an owner";
+
+    if (!matcher_has_protocol(match, PROTOCOL_PACKET))
+        return;
+    if (protocols_count(match->protocols) > 1)
+        to->report(to->arg, index, "protocol", "names \"packet\" and others, expected several entries");
+    if (match->port_count > 0)
+        to->report(to->arg, index, "port", "%s", none);
+    if (match->address_count > 0)
+        to->report(to->arg, index, "address", "%s", none);
+}
+
+/* Of entries about listeners that need not be there. */
+static void check_others(const struct matcher *match, size_t index, const struct schema_reporter *to)
+{
+    check_packet(match, index, to);
+    if (entry_path_concerns(match))
+        to->report(to->arg, index, "protocol",
+                   "may not be \"unix\" here, expected it in expect only: other unix sockets are not judged");
+}
+
 static void check_allow(const struct allow *a, size_t index, const struct schema_reporter *to)
 {
     check_matcher(&a->match, "allow", index, to);
+    check_others(&a->match, index, to);
     for (int p = -1; a->kernel_chosen && (p = matcher_next_protocol(&a->match, p)) < PROTOCOL_COUNT;)
-        if (p == PROTOCOL_RAW || p == PROTOCOL_SCTP)
+        if (p == PROTOCOL_RAW || p == PROTOCOL_SCTP || p == PROTOCOL_PACKET)
             to->report(
                 to->arg, index, "kernel_chosen",
                 "contradicts protocol \"%s\", of which the kernel does not tell, expected \"tcp\" or \"udp\"",
@@ -253,6 +287,8 @@ static void check_denial(const struct policy *policy, const struct port_index *d
     const struct deny *d = NULL;
     char where[SCHEMA_STANDS_MAX];
 
+    if (entry_path_concerns(&e->match))
+        return;
     for (int p = -1; !d && (p = matcher_next_protocol(&e->match, p)) < PROTOCOL_COUNT;) {
         struct port_cursor cursor = {0};
         uint16_t port;
@@ -277,6 +313,7 @@ int entry_checks_denies(const void *base, const struct schema_reporter *to)
         const struct matcher *match = &policy->denies[i].match;
 
         check_matcher(match, "deny", i, to);
+        check_others(match, i, to);
         r = add_to_crowd(&index, SPACE_ALL, match);
     }
     if (r == 0)

@@ -2,6 +2,7 @@
 #include "config/entry_connections.h"
 #include "config/entry_matcher.h"
 #include "config/probe_keys.h"
+#include "config/entry_path.h"
 #include "core/policy.h"
 #include "core/ref.h"
 #include "core/text.h"
@@ -67,7 +68,8 @@ static bool accept_queue_is_set(const void *field)
 {
     const struct expect *e = field;
 
-    return e->accept_queue_given || matcher_has_protocol(&e->match, PROTOCOL_TCP);
+    return e->accept_queue_given || matcher_has_protocol(&e->match, PROTOCOL_TCP) ||
+           matcher_has_protocol(&e->match, PROTOCOL_UNIX);
 }
 
 static void clear_families(void *field)
@@ -109,9 +111,9 @@ static bool families_are_set(const void *field)
 
 static bool is_label_name(const char *name)
 {
-    static const char *const taken[] = {"address",   "alertname", "family", "instance",
-                                        "interface", "job",       "name",   "netns",
-                                        "port",      "protocol",  "rule",   "severity"};
+    static const char *const taken[] = {"address",  "alertname", "family",  "instance", "interface",
+                                        "job",      "name",      "netns",   "path",     "port",
+                                        "protocol", "rule",      "severity"};
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(name, taken[i]) == 0)
@@ -175,6 +177,31 @@ static bool labels_are_set(const void *field)
     return ((const struct expect *)field)->label_count > 0;
 }
 
+/* Protocols whose listeners may be unexpected. */
+
+static void clear_protocols(void *field)
+{
+    *(unsigned *)field = 0;
+}
+
+static int parse_protocol(void *field, const char *text)
+{
+    return strcmp(text, protocol_name(PROTOCOL_UNIX)) == 0 ? -EINVAL : entry_protocol_parse(field, text);
+}
+
+static void print_protocols(const void *field, struct buf *out)
+{
+    unsigned mask = *(const unsigned *)field;
+    const struct matcher match = {.protocols = mask ? mask : protocols_of_ip()};
+    const char *between = "[ ";
+
+    for (int p = -1; (p = matcher_next_protocol(&match, p)) < PROTOCOL_COUNT; between = ", ") {
+        buf_str(out, between);
+        schema_quote(out, protocol_name((enum protocol)p));
+    }
+    buf_str(out, " ]");
+}
+
 #define EXPECTED_WINDOW "a duration " SCHEMA_RANGE " such as \"10m\""
 
 static const struct schema_key flapping_keys[] = {
@@ -225,6 +252,14 @@ const struct schema_key entry_keys_expect[] = {
      .type = SCHEMA_INCLUDE,
      .offset = offsetof(struct expect, match),
      .children = entry_keys_matcher},
+    {.name = "path",
+     .type = SCHEMA_TEXT,
+     .offset = offsetof(struct expect, match),
+     .expected = "an absolute path of up to 107 bytes such as \"/run/mysqld/mysqld.sock\", or an abstract "
+                 "name such as \"@bus\", without control characters and backslashes",
+     .parse = entry_path_parse,
+     .print = entry_path_print,
+     .is_set = entry_path_is_set},
     {.name = "families",
      .type = SCHEMA_TEXTS,
      .offset = offsetof(struct expect, families),
@@ -331,6 +366,13 @@ const struct schema_key entry_keys_unexpected[] = {
      .offset = offsetof(struct unexpected, ignore_kernel_chosen),
      .initial = "false",
      .expected = "true or false"},
+    {.name = "protocols",
+     .type = SCHEMA_TEXTS,
+     .offset = offsetof(struct unexpected, protocols),
+     .expected = "a list of \"tcp\", \"udp\", \"udplite\", \"sctp\", \"raw\" and \"packet\"",
+     .clear = clear_protocols,
+     .parse = parse_protocol,
+     .print = print_protocols},
     {0},
 };
 

@@ -51,8 +51,8 @@ static bool own_text_is_set(const void *field)
     return *(const char *const *)field;
 }
 
-/* An entry has two keys for ports at most: no room is made for more to come. */
-static int add_ranges(struct matcher *match, const struct port_range *ranges, size_t count)
+/* An entry has three keys for ports at most: no room is made for more to come. */
+int entry_ports_add(struct matcher *match, const struct port_range *ranges, size_t count)
 {
     struct port_range *all = reallocarray(match->ports, match->port_count + count, sizeof *all);
 
@@ -68,7 +68,7 @@ static int store_port(void *field, int64_t value)
 {
     struct port_range range = {(uint16_t)value, (uint16_t)value};
 
-    return add_ranges(field, &range, 1);
+    return entry_ports_add(field, &range, 1);
 }
 
 static int parse_ports(void *field, const char *text)
@@ -83,7 +83,7 @@ static int parse_ports(void *field, const char *text)
         if (ranges[i].first < PORT_MIN)
             r = -ERANGE;
     if (r == 0)
-        r = add_ranges(field, ranges, count);
+        r = entry_ports_add(field, ranges, count);
     free(ranges);
     return r;
 }
@@ -105,7 +105,9 @@ static void print_ports(const void *field, struct buf *out)
 
 static bool has_ports(const void *field)
 {
-    return ((const struct matcher *)field)->port_count > 0;
+    const struct matcher *match = field;
+
+    return match->port_count > 0 && !match->path;
 }
 
 /* Whether "port" says as much as "ports". */
@@ -113,7 +115,7 @@ static bool is_one_port(const void *field)
 {
     const struct matcher *match = field;
 
-    return match->port_count == 1 && match->ports[0].first == match->ports[0].last;
+    return has_ports(match) && match->port_count == 1 && match->ports[0].first == match->ports[0].last;
 }
 
 static void print_port(const void *field, struct buf *out)
@@ -126,7 +128,7 @@ static void clear_protocols(void *field)
     *(unsigned *)field = 0;
 }
 
-static int parse_protocol(void *field, const char *text)
+int entry_protocol_parse(void *field, const char *text)
 {
     unsigned *mask = field;
     enum protocol protocol;
@@ -257,7 +259,7 @@ const struct schema_key entry_keys_matcher[] = {
      .print = print_port,
      .is_set = is_one_port,
      .required = "ports",
-     .unless = "kernel_chosen"},
+     .unless = {"kernel_chosen", "path", "protocol=packet"}},
     {.name = "ports",
      .type = SCHEMA_TEXT,
      .min = PORT_MIN,
@@ -270,10 +272,12 @@ const struct schema_key entry_keys_matcher[] = {
      .type = SCHEMA_TEXTS,
      .offset = offsetof(struct matcher, protocols),
      .initial = "tcp",
-     .expected = "\"tcp\", \"udp\", \"udplite\", \"sctp\" or \"raw\", or a list such as [ \"tcp\", \"udp\" ]",
+     .expected =
+         "\"tcp\", \"udp\", \"udplite\", \"sctp\" or \"raw\", or a list such as [ \"tcp\", \"udp\" ]; "
+         "or \"unix\" with path",
      .one_will_do = true,
      .clear = clear_protocols,
-     .parse = parse_protocol,
+     .parse = entry_protocol_parse,
      .print = entry_protocols_print},
     {.name = "scope",
      .type = SCHEMA_TEXT,

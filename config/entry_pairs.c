@@ -82,6 +82,10 @@ static size_t join_claims(struct claim *claims, size_t count)
     return left;
 }
 
+/* A name is for one unix socket: alerts do not tell the path. Several entries may be
+ * about one, as those that ask for different owners are. */
+static const struct port_range every_port = {0, UINT16_MAX};
+
 static void add_claims(struct finder *f, uint32_t claimed_for, uint32_t entry)
 {
     const struct matcher *match = &f->policy->expects[entry].match;
@@ -91,8 +95,11 @@ static void add_claims(struct finder *f, uint32_t claimed_for, uint32_t entry)
     for (int p = -1; (p = matcher_next_protocol(match, p)) < PROTOCOL_COUNT;) {
         uint64_t base = (uint64_t)claimed_for << 32 | (uint64_t)p << 16;
 
-        for (size_t i = 0; i < match->port_count; i++)
-            claims[made++] = (struct claim){base | match->ports[i].first, base | match->ports[i].last, entry};
+        for (size_t i = 0; i < match->port_count; i++) {
+            struct port_range range = match->path ? every_port : match->ports[i];
+
+            claims[made++] = (struct claim){base | range.first, base | range.last, entry};
+        }
     }
     f->claim_count += join_claims(claims, made);
 }
@@ -118,6 +125,8 @@ static void collect_claimers(struct finder *f, bool of_addresses)
         const struct matcher *match = &f->policy->expects[i].match;
         size_t count = of_addresses ? addresses_of(match) : 1;
 
+        if (of_addresses && match->path)
+            continue;
         for (size_t k = 0; k < count && claims_of(match, count) > 0; k++)
             f->claimers[f->claimer_count++] = (struct claimer){(uint32_t)i, (uint32_t)k};
     }

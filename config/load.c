@@ -297,14 +297,33 @@ static void load_value(struct loader *l, const struct place *place, void *base)
     }
 }
 
+/* Whether a key is there with a text, "key=text". */
+static bool has_text(const config_setting_t *group, const char *condition)
+{
+    const char *text = strchr(condition, '=') + 1, *have;
+    char name[32];
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)(text - 1 - condition), condition);
+    return config_setting_lookup_string(group, name, &have) && strcmp(have, text) == 0;
+}
+
+/* Whether a key is there, and not as false. */
+static bool is_given(const config_setting_t *group, const char *name)
+{
+    const config_setting_t *setting = name ? config_setting_get_member(group, name) : NULL;
+
+    if (name && strchr(name, '='))
+        return has_text(group, name);
+    return setting && (config_setting_type(setting) != CONFIG_TYPE_BOOL || config_setting_get_bool(setting));
+}
+
 /* Whether the key need not be there, or is. */
 static bool is_excused(const struct schema_key *key, const config_setting_t *group)
 {
-    const config_setting_t *unless = key->unless ? config_setting_get_member(group, key->unless) : NULL;
-
     return !key->required || config_setting_get_member(group, key->name) ||
            (*key->required && config_setting_get_member(group, key->required)) ||
-           (unless && (config_setting_type(unless) != CONFIG_TYPE_BOOL || config_setting_get_bool(unless)));
+           is_given(group, key->unless[0]) || is_given(group, key->unless[1]) ||
+           is_given(group, key->unless[2]);
 }
 
 static void report_missing(struct loader *l, const struct schema_key *keys, const struct place *group)

@@ -58,9 +58,9 @@ struct schema_key {
     size_t offset;       /* of the field in its struct */
     int64_t min, max;    /* SCHEMA_DURATION in ms; SCHEMA_REAL in thousandths; of a text parse() holds them */
     const char *initial; /* the default as text; NULL: what zeroed memory means */
-    const char *required; /* NULL: no; "": yes; else yes, unless the key named here is given */
-    const char *unless;   /* likewise, where that is not false; NULL: none */
-    const char *expected; /* what a valid value looks like; for messages see schema_expected() */
+    const char *required;  /* NULL: no; "": yes; else yes, unless the key named here is given */
+    const char *unless[3]; /* likewise where one of these is not false, or, "key=text", is that text */
+    const char *expected;  /* what a valid value looks like; for messages see schema_expected() */
     int (*store)(void *field, int64_t value);      /* SCHEMA_INT, NULL: field is an int64_t; SCHEMA_INTS */
     void (*store_real)(void *field, double value); /* SCHEMA_REAL; NULL: field is a double */
     int (*put)(void *field, const char *name, const char *text); /* -ENOENT: the name is not valid */

@@ -62,7 +62,7 @@ void alert_labels(const struct alert *a, struct alert_labels *ret)
     add_text(ret, "severity", severity_name(a->severity));
     if (a->key.has_port)
         (void)snprintf(add_label(ret, "port"), sizeof ret->items[0].value, "%u", a->key.port);
-    if (a->key.has_endpoint) {
+    if (a->key.has_endpoint && protocol_is_ip(a->key.protocol)) {
         add_text(ret, "family", family_name(a->key.family));
         ip_addr_format(&a->key.address, add_label(ret, "address"));
     }

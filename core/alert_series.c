@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct alert_series alert_series_of_service(enum rule rule, const char *name, enum protocol protocol,
+                                            uint16_t port)
+{
+    return (struct alert_series){rule, name, protocol, protocol_is_ip(protocol), port};
+}
+
 struct alert_series alert_series_of(const struct alert_key *key)
 {
     return (struct alert_series){key->rule, key->name, key->protocol, key->has_port, key->port};

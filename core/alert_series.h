@@ -18,6 +18,10 @@ struct alert_series {
     uint16_t port;
 };
 
+/* That of a service by one of the rules that it uses; borrows the name. */
+struct alert_series alert_series_of_service(enum rule rule, const char *name, enum protocol protocol,
+                                            uint16_t port);
+
 /* Borrows from the key. */
 struct alert_series alert_series_of(const struct alert_key *key);
 

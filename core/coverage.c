@@ -26,7 +26,9 @@ static const struct verdict *judge_by_wanted(const struct listener_table *table,
         .expect_count = policy->expect_count,
         .allows = policy->allows,
         .allow_count = policy->allow_count,
-        .unexpected = {.enabled = true, .ignore_kernel_chosen = policy->unexpected.ignore_kernel_chosen},
+        .unexpected = {.enabled = true,
+                       .protocols = policy->unexpected.protocols & protocols_of_ip(),
+                       .ignore_kernel_chosen = policy->unexpected.ignore_kernel_chosen},
     };
 
     return judge(table, wanted, own);

@@ -105,9 +105,11 @@ void inventory_count(const struct inventory *inv, struct listener_totals *ret)
     const struct listener *l;
 
     *ret = (struct listener_totals){.scopes = {{0}}};
-    for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+    for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
         ret->known[i] =
             inv->classes[i].visibility == VISIBILITY_OK && inv->classes[i].others == VISIBILITY_OK;
+        ret->scopes[i][SCOPE_LOOPBACK] = inv->classes[i].unlisted; /* which only unix sockets are */
+    }
     while ((l = inventory_next(inv, &cursor))) {
         ret->scopes[l->protocol][l->scope]++;
         ret->owner_unseen[l->protocol] += listener_sight(l) < SIGHT_NONE;

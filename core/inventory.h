@@ -21,7 +21,8 @@ struct class_view {
     int error;                  /* why, when VISIBILITY_FAILED */
     enum visibility others;     /* of those on other ports, which may take longer */
     int others_error;
-    uint64_t unread; /* sockets that there was no room for: no rule has seen them */
+    uint64_t unread;   /* sockets that there was no room for: no rule has seen them */
+    uint64_t unlisted; /* sockets that no rule is about and nobody wants to see: only their number is known */
 };
 
 /* Those of one class on expected ports, or on others. */

@@ -97,7 +97,8 @@ void judge_cover(struct site *site);
  * class was read. */
 int judge_expect(struct evaluation *ev, const struct expect *e, uint16_t port);
 
-/* Begins the summary of a finding about the site: "web: tcp port 80 ". */
+/* Begins the summary of a finding about the site: "web: tcp port 80 ", or
+ * "mysql: unix /run/mysqld/mysqld.sock ". */
 void judge_begin_summary(struct evaluation *ev, const struct site *site);
 
 /* Names the site's listeners, all or only those that are exposed, and marks them as

@@ -12,8 +12,13 @@ void judge_begin_summary(struct evaluation *ev, const struct site *site)
     buf_str(out, site->entry->name);
     buf_str(out, ": ");
     buf_str(out, protocol_name(site->protocol));
-    buf_str(out, " port ");
-    judge_describe_number(out, site->port);
+    if (site->entry->match.path) {
+        buf_char(out, ' ');
+        buf_str(out, site->entry->match.path);
+    } else {
+        buf_str(out, " port ");
+        judge_describe_number(out, site->port);
+    }
     buf_char(out, ' ');
 }
 
@@ -45,7 +50,7 @@ int judge_add_of_site(struct evaluation *ev, const struct site *site, enum rule 
         return -ENOMEM;
     f->key.rule = rule;
     f->key.protocol = site->protocol;
-    f->key.has_port = true;
+    f->key.has_port = protocol_is_ip(site->protocol);
     f->key.port = site->port;
     memcpy(f->key.name, e->name, sizeof f->key.name);
     f->undetermined = undetermined;
@@ -408,10 +413,12 @@ static const char *dropped_thing(enum protocol protocol)
 {
     switch (protocol) {
     case PROTOCOL_TCP:
-    case PROTOCOL_SCTP: return "connection attempt";
+    case PROTOCOL_SCTP:
+    case PROTOCOL_UNIX: return "connection attempt";
     case PROTOCOL_UDP:
     case PROTOCOL_UDPLITE: return "datagram";
-    case PROTOCOL_RAW: return "packet";
+    case PROTOCOL_RAW:
+    case PROTOCOL_PACKET: return "packet";
     case PROTOCOL_COUNT: break;
     }
     return "drop";

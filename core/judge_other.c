@@ -131,8 +131,8 @@ struct objection judge_by_allows(const struct policy *policy, const struct liste
 {
     struct objection objection = {
         .rule = RULE_COUNT, .severity = policy->unexpected.severity, .for_ms = policy->unexpected.for_ms};
-    bool judges_all =
-        policy->unexpected.enabled && !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
+    bool judges_all = policy_unexpected(policy) >> l->protocol & 1 &&
+                      !(policy->unexpected.ignore_loopback && l->scope == SCOPE_LOOPBACK);
     enum standing worst;
 
     if (policy->unexpected.ignore_kernel_chosen && l->auto_port)
@@ -175,7 +175,7 @@ static struct alert_key key_of(const struct listener *l, enum rule rule)
     struct alert_key key = {
         .rule = rule,
         .protocol = l->protocol,
-        .has_port = true,
+        .has_port = protocol_is_ip(l->protocol),
         .port = l->port,
         .has_endpoint = true,
         .family = l->family,

@@ -1,6 +1,14 @@
 /* Which listeners on an expected port are the service. */
 #include "core/judge.h"
 
+#include <string.h>
+
+/* Several paths may share what stands for their port. */
+static bool is_at_path(const struct matcher *match, const struct listener *l)
+{
+    return l->protocol != PROTOCOL_UNIX || strcmp(match->path, l->path) == 0;
+}
+
 /* An entry with addresses owns the listeners that are bound to exactly those.
  *
  * A listener that another entry asks for by its address is not the service, but
@@ -20,7 +28,7 @@ static enum role role_of(const struct site *site, const struct listener *l, cons
     bool addressed = match->address_count > 0;
     bool unwanted_loopback = !addressed && match->scope == WANT_PUBLIC && l->scope == SCOPE_LOOPBACK;
 
-    if (l->auto_port)
+    if (l->auto_port || !is_at_path(match, l))
         return ROLE_NONE;
     if (matcher_asks_for(match, &l->address))
         return ROLE_BOUND;

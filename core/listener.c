@@ -2,6 +2,7 @@
 #include "core/array.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,23 @@ int listener_key_compare(const struct listener_key *a, const struct listener_key
 
 bool listener_has_port_class(const struct listener *l)
 {
-    return l->protocol != PROTOCOL_RAW;
+    return l->protocol != PROTOCOL_RAW && protocol_is_ip(l->protocol);
+}
+
+_Static_assert(LISTENER_PLACE_MAX >= ENDPOINT_TEXT_MAX, "an endpoint must fit");
+
+void listener_place(const struct listener *l, char ret_text[static LISTENER_PLACE_MAX])
+{
+    char ethertype[ETHERTYPE_TEXT_MAX];
+
+    if (l->protocol == PROTOCOL_UNIX) {
+        memcpy(ret_text, l->path, strlen(l->path) + 1);
+    } else if (l->protocol == PROTOCOL_PACKET) {
+        ethertype_format(l->port, ethertype);
+        (void)snprintf(ret_text, LISTENER_PLACE_MAX, "%s%s%s", ethertype, *l->interface ? "%" : "",
+                       l->interface);
+    } else
+        endpoint_format(&l->address, l->family, l->port, l->interface, ret_text);
 }
 
 uint32_t listener_user(const struct listener *l)

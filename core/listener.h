@@ -6,10 +6,12 @@
 #include "core/net.h"
 #include "core/owner.h"
 #include "core/services.h"
+#include "core/unix_path.h"
 
-/* Whether the host has the address that a socket is bound to. */
+/* Whether the host has the address that a socket is bound to, or at its path the file
+ * that it made. */
 enum presence {
-    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback), or it cannot be told */
+    PRESENCE_UNKNOWN, /* not asked (a wildcard, loopback, an abstract name), or it cannot be told */
     PRESENCE_PRESENT,
     PRESENCE_ABSENT, /* nobody reaches the socket now, but the address may come */
 };
@@ -57,7 +59,7 @@ struct listener {
     enum family family : 8;
     enum scope scope : 8;
     enum presence presence : 8; /* of the address */
-    struct ip_addr address;     /* unmapped; "::" for dual */
+    struct ip_addr address;     /* unmapped; "::" for dual; of a unix socket see core/unix_path.h */
     bool uid_known;             /* all sockets have the same owner */
     bool auto_port;             /* the kernel chose the port, for all of the sockets */
     bool choice_untold;         /* who chose it cannot be told; the kernel is not assumed to */
@@ -71,6 +73,7 @@ struct listener {
     uint32_t index;               /* its place among all that were judged */
     const struct member *members; /* those that are followed; by cookie */
     const char *interface;        /* "" for none; as long as the table */
+    const char *path;             /* if it is a unix socket, as unix_path_format() writes it; as interface */
     const char *service_name;     /* "" when nobody knows one; as long as the services */
     struct {                      /* of connections to be accepted */
         bool known;
@@ -161,5 +164,12 @@ enum sight listener_sight(const struct listener *l);
 
 /* Whether a port class means anything for the listener (a raw one has none). */
 bool listener_has_port_class(const struct listener *l);
+
+/* Room for the text of any place. */
+#define LISTENER_PLACE_MAX UNIX_PATH_TEXT_MAX
+
+/* Where it listens: as endpoint_format() writes it, the path of a unix socket, or
+ * "0x0806%eth0" of a packet socket. */
+void listener_place(const struct listener *l, char ret_text[static LISTENER_PLACE_MAX]);
 
 #endif

@@ -107,6 +107,14 @@ int listener_builder_add_to(struct listener_builder *b, unsigned parts, const st
     return socket_store_add(&p->store, &unmapped, &b->rules);
 }
 
+void listener_builder_count(struct listener_builder *b, enum protocol protocol, unsigned parts)
+{
+    struct part *p = &b->parts[protocol][1];
+
+    if (!p->is_told && parts & PART_OTHERS)
+        socket_store_count(&p->store);
+}
+
 void listener_builder_drop(struct listener_builder *b, enum protocol protocol, unsigned parts)
 {
     struct part *p;
@@ -178,6 +186,7 @@ static struct class_view view_of(const struct part parts[PARTS])
         .others_error = parts[1].now.error,
         .unread =
             (parts[0].is_open ? 0 : parts[0].store.unread) + (parts[1].is_open ? 0 : parts[1].store.unread),
+        .unlisted = parts[1].is_open ? 0 : parts[1].store.unlisted,
     };
 }
 

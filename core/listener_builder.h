@@ -46,6 +46,10 @@ int listener_builder_add(struct listener_builder *b, const struct listener_row *
 /* Likewise, passing over rows of other parts than these. */
 int listener_builder_add_to(struct listener_builder *b, unsigned parts, const struct listener_row *row);
 
+/* Counts a socket of a class that nobody wants to know more of; of its part of
+ * others, as listener_builder_add_to() takes rows. */
+void listener_builder_count(struct listener_builder *b, enum protocol protocol, unsigned parts);
+
 /* Takes back all rows of parts of a class; they go on. */
 void listener_builder_drop(struct listener_builder *b, enum protocol protocol, unsigned parts);
 

@@ -18,11 +18,12 @@ struct listener_table {
     struct member *members; /* owned; in the order of the listeners */
     size_t member_count;
     char (*interfaces)[INTERFACE_NAME_MAX]; /* owned; of those that are bound to one */
+    char *paths;                            /* owned; of unix sockets, each with its NUL */
 };
 
 /* How much there is to be cut. */
 struct extent {
-    size_t listeners, members, interfaces;
+    size_t listeners, members, interfaces, path_bytes;
 };
 
 static struct extent measure(const struct inventory *inv)
@@ -35,6 +36,7 @@ static struct extent measure(const struct inventory *inv)
         extent.listeners++;
         extent.members += l->followed;
         extent.interfaces += *l->interface != '\0';
+        extent.path_bytes += l->protocol == PROTOCOL_UNIX ? strlen(l->path) + 1 : 0;
     }
     return extent;
 }
@@ -49,7 +51,8 @@ static struct listener_table *new_table(const struct extent *extent)
     t->listeners = calloc(extent->listeners + 1, sizeof *t->listeners);
     t->members = calloc(extent->members + 1, sizeof *t->members);
     t->interfaces = calloc(extent->interfaces + 1, sizeof *t->interfaces);
-    if (t->listeners && t->members && t->interfaces)
+    t->paths = calloc(extent->path_bytes + 1, 1);
+    if (t->listeners && t->members && t->interfaces && t->paths)
         return t;
     listener_table_unref(t);
     return NULL;
@@ -68,11 +71,33 @@ static void copy_members(struct listener_table *t, struct listener *l)
     l->members = members;
 }
 
+/* What the table has room for beside listeners and their members. */
+struct texts {
+    size_t interfaces;
+    char *path;
+};
+
+static void copy_texts(struct listener_table *t, struct listener *l, struct texts *texts)
+{
+    if (*l->interface) {
+        char *interface = t->interfaces[texts->interfaces++];
+
+        (void)snprintf(interface, sizeof t->interfaces[0], "%s", l->interface);
+        l->interface = interface;
+    }
+    if (l->protocol == PROTOCOL_UNIX) {
+        size_t bytes = strlen(l->path) + 1;
+
+        l->path = memcpy(texts->path, l->path, bytes);
+        texts->path += bytes;
+    }
+}
+
 static void copy_listeners(struct listener_table *t, const struct inventory *inv)
 {
     struct inventory_cursor cursor = {0};
+    struct texts texts = {.path = t->paths};
     const struct listener *from;
-    size_t interfaces = 0;
 
     while ((from = inventory_next_chosen(inv, &cursor))) {
         struct listener *l = &t->listeners[t->count];
@@ -80,10 +105,7 @@ static void copy_listeners(struct listener_table *t, const struct inventory *inv
         *l = *from;
         l->index = (uint32_t)t->count++;
         copy_members(t, l);
-        if (!*from->interface)
-            continue;
-        (void)snprintf(t->interfaces[interfaces], sizeof t->interfaces[0], "%s", from->interface);
-        l->interface = t->interfaces[interfaces++];
+        copy_texts(t, l, &texts);
     }
 }
 
@@ -116,6 +138,7 @@ void listener_table_unref(const struct listener_table *t)
     free(t->members);
     free(t->listeners);
     free(t->interfaces);
+    free(t->paths);
     free(ref_unseal(t));
 }
 

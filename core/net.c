@@ -12,8 +12,9 @@ _Static_assert(IP_ADDR_TEXT_MAX >= INET6_ADDRSTRLEN, "an address must fit");
 _Static_assert(INTERFACE_NAME_MAX == IF_NAMESIZE, "an interface name must fit");
 
 static const char *const protocol_names[PROTOCOL_COUNT] = {
-    [PROTOCOL_TCP] = "tcp",   [PROTOCOL_UDP] = "udp", [PROTOCOL_UDPLITE] = "udplite",
-    [PROTOCOL_SCTP] = "sctp", [PROTOCOL_RAW] = "raw",
+    [PROTOCOL_TCP] = "tcp",       [PROTOCOL_UDP] = "udp", [PROTOCOL_UDPLITE] = "udplite",
+    [PROTOCOL_SCTP] = "sctp",     [PROTOCOL_RAW] = "raw", [PROTOCOL_UNIX] = "unix",
+    [PROTOCOL_PACKET] = "packet",
 };
 
 const char *protocol_name(enum protocol protocol)
@@ -38,6 +39,31 @@ bool name_is_plain(const char *name)
     return true;
 }
 
+bool protocol_is_ip(enum protocol protocol)
+{
+    return protocol != PROTOCOL_UNIX && protocol != PROTOCOL_PACKET;
+}
+
+unsigned protocols_of_ip(void)
+{
+    unsigned mask = 0;
+
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        mask |= (unsigned)protocol_is_ip((enum protocol)protocol) << protocol;
+    return mask;
+}
+
+/* linux/if_ether.h: ETH_P_ALL */
+enum { ETHERTYPE_ALL = 3 };
+
+void ethertype_format(uint16_t ethertype, char ret_text[static ETHERTYPE_TEXT_MAX])
+{
+    if (ethertype == ETHERTYPE_ALL)
+        memcpy(ret_text, "all", sizeof "all");
+    else
+        (void)snprintf(ret_text, ETHERTYPE_TEXT_MAX, "0x%04x", ethertype);
+}
+
 bool protocol_is_datagram(enum protocol protocol)
 {
     return protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE;
@@ -45,7 +71,7 @@ bool protocol_is_datagram(enum protocol protocol)
 
 bool protocol_accepts(enum protocol protocol)
 {
-    return protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP;
+    return protocol == PROTOCOL_TCP || protocol == PROTOCOL_SCTP || protocol == PROTOCOL_UNIX;
 }
 
 int protocol_parse(const char *name, enum protocol *ret)

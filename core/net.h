@@ -13,7 +13,9 @@ enum protocol {
     PROTOCOL_UDP,
     PROTOCOL_UDPLITE,
     PROTOCOL_SCTP,
-    PROTOCOL_RAW, /* its "port" is the IP protocol number */
+    PROTOCOL_RAW,    /* its "port" is the IP protocol number */
+    PROTOCOL_UNIX,   /* a path stands for address and port: core/unix_path.h */
+    PROTOCOL_PACKET, /* sees what passes an interface, or all: its "port" is the Ethernet protocol number */
     PROTOCOL_COUNT
 };
 
@@ -79,6 +81,17 @@ struct port_range {
 /* Names as in the contract: "tcp", "dual", "time-wait", "link-local",
  * "well-known", "sctp". Static. */
 const char *protocol_name(enum protocol protocol);
+
+/* Whether its sockets are bound to an IP address and a port, or what stands for one
+ * there. */
+bool protocol_is_ip(enum protocol protocol);
+
+/* "all" for what sees every frame, "0x0806". */
+#define ETHERTYPE_TEXT_MAX sizeof "0xffff"
+void ethertype_format(uint16_t ethertype, char ret_text[static ETHERTYPE_TEXT_MAX]);
+
+/* Those whose listeners are unexpected unless something else is asked for, as a mask. */
+unsigned protocols_of_ip(void);
 
 /* Whether whoever only sends has a socket that looks like one that waits. */
 bool protocol_is_datagram(enum protocol protocol);

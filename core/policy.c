@@ -1,5 +1,6 @@
 #include "core/policy.h"
 #include "core/ref.h"
+#include "core/unix_path.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 static void matcher_done(const struct matcher *match)
 {
     free(match->ports);
+    free(ref_unseal(match->path));
     free(match->addresses);
     free(ref_unseal(match->owner.process));
     free(ref_unseal(match->owner.exe));
@@ -300,6 +302,19 @@ bool policy_expects_port(const struct policy *policy, enum protocol protocol, ui
     return policy_next_expect(policy, &walk) != NULL;
 }
 
+uint16_t policy_port_of_path(const struct policy *policy, const char *path)
+{
+    uint16_t port = unix_path_port(path);
+    const struct expect *e;
+    struct port_walk walk;
+
+    policy_walk_expects(policy, PROTOCOL_UNIX, port, &walk);
+    while ((e = policy_next_expect(policy, &walk)))
+        if (strcmp(e->match.path, path) == 0)
+            return port;
+    return 0;
+}
+
 /* Joins ranges that are no further apart than gap. Returns how many there are,
  * which may be more than there is room for. */
 static size_t join_ranges(const struct port_index *index, enum protocol protocol, uint32_t gap,
@@ -378,13 +393,31 @@ int matcher_next_protocol(const struct matcher *match, int before)
     return protocol;
 }
 
+unsigned policy_unexpected(const struct policy *policy)
+{
+    const struct unexpected *u = &policy->unexpected;
+
+    if (!u->enabled)
+        return 0;
+    return u->protocols ? u->protocols : protocols_of_ip();
+}
+
+bool policy_minds(const struct policy *policy, enum protocol protocol)
+{
+    unsigned mask = policy_unexpected(policy);
+
+    for (size_t i = 0; i < policy->deny_count; i++)
+        mask |= matcher_protocols(&policy->denies[i].match);
+    return mask >> protocol & 1;
+}
+
 double expect_accept_queue(const struct expect *e, enum protocol protocol)
 {
     if (!protocol_accepts(protocol))
         return 0;
     if (e->accept_queue_given)
         return e->accept_queue;
-    return protocol == PROTOCOL_TCP ? ACCEPT_QUEUE_DEFAULT : 0;
+    return protocol != PROTOCOL_SCTP ? ACCEPT_QUEUE_DEFAULT : 0;
 }
 
 bool expect_limits_close_wait(const struct expect *e, enum protocol protocol)

@@ -21,6 +21,7 @@ struct matcher {
     unsigned protocols;       /* mask of 1 << protocol; 0 stands for tcp alone */
     struct port_range *ports; /* owned */
     size_t port_count;
+    const char *path; /* owned; of unix sockets, for which ports are the one that stands for it; NULL: none */
     enum want_scope scope;
     struct ip_addr *addresses; /* owned; each once, in order; none: any */
     size_t address_count;
@@ -83,6 +84,7 @@ struct deny {
 
 struct unexpected {
     bool enabled;
+    unsigned protocols; /* mask of 1 << protocol; 0: those over IP */
     enum severity severity;
     int64_t for_ms;
     bool ignore_loopback;
@@ -139,6 +141,10 @@ const char *want_scope_name(enum want_scope scope);
 
 /* Whether some expect entry names this port. */
 bool policy_expects_port(const struct policy *policy, enum protocol protocol, uint16_t port);
+
+/* The port that stands for a path where some expect entry is about it, otherwise 0:
+ * whoever makes sockets chooses their paths, and finds others with the same port. */
+uint16_t policy_port_of_path(const struct policy *policy, const char *path);
 
 /* The expected ports of a protocol as ranges, of which there is room for max. Where
  * there are more, those that are nearest to each other are joined, with what is
@@ -199,8 +205,15 @@ bool matcher_asks_for(const struct matcher *match, const struct ip_addr *address
  * after the last. */
 int matcher_next_protocol(const struct matcher *match, int before);
 
+/* Which protocols an unexpected listener may be of, as a mask; 0 where none may be. */
+unsigned policy_unexpected(const struct policy *policy);
+
+/* Whether a listener of the protocol that no entry expects may be an unexpected one, or
+ * is denied: otherwise only their number matters. */
+bool policy_minds(const struct policy *policy, enum protocol protocol);
+
 /* The saturation ratio of an accept queue that is too much; 0: any is fine. Of
- * tcp that is ACCEPT_QUEUE_DEFAULT, unless the entry says otherwise. */
+ * tcp and unix that is ACCEPT_QUEUE_DEFAULT, unless the entry says otherwise. */
 #define ACCEPT_QUEUE_DEFAULT 0.8
 double expect_accept_queue(const struct expect *e, enum protocol protocol);
 

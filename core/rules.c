@@ -63,9 +63,9 @@ void judge_describe_number(struct buf *out, uint32_t number)
 
 void judge_describe(struct buf *out, const struct listener *l)
 {
-    char text[ENDPOINT_TEXT_MAX];
+    char text[LISTENER_PLACE_MAX];
 
-    endpoint_format(&l->address, l->family, l->port, l->interface, text);
+    listener_place(l, text);
     buf_str(out, text);
 }
 
@@ -167,6 +167,7 @@ static void need_others(struct evaluation *ev, const struct matcher *match, enum
 static void find_needs(struct evaluation *ev)
 {
     const struct policy *policy = ev->policy;
+    const struct matcher all = {.protocols = policy_unexpected(policy)};
     struct class_verdict *classes = ev->verdict->classes;
 
     for (size_t i = 0; i < policy->expect_count; i++)
@@ -183,11 +184,8 @@ static void find_needs(struct evaluation *ev)
             need_others(ev, &policy->allows[i].match, SEVERITY_WARNING);
     for (size_t i = 0; i < policy->deny_count; i++)
         need_others(ev, &policy->denies[i].match, policy->denies[i].severity);
-    for (int p = 0; policy->unexpected.enabled && p < PROTOCOL_COUNT; p++) {
-        const struct matcher all = {.protocols = 1u << p};
-
+    if (all.protocols != 0)
         need_others(ev, &all, policy->unexpected.severity);
-    }
 }
 
 /* Rules that count what happens over time. */

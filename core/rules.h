@@ -42,7 +42,7 @@ struct alert_key {
     enum rule rule;
     char name[EXPECT_NAME_MAX]; /* of the expected service, "" for none */
     enum protocol protocol;
-    bool has_port;
+    bool has_port; /* that the port is one, and not what stands for the path of the service */
     uint16_t port;
     bool has_endpoint; /* about one listener: the three below say which */
     enum family family;

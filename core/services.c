@@ -88,6 +88,11 @@ static const struct {
     {PROTOCOL_RAW, 89, "ospf"},
     {PROTOCOL_RAW, 112, "vrrp"},
     {PROTOCOL_RAW, 255, "reserved"},
+    {PROTOCOL_PACKET, 0x0800, "ip"},
+    {PROTOCOL_PACKET, 0x0806, "arp"},
+    {PROTOCOL_PACKET, 0x86dd, "ipv6"},
+    {PROTOCOL_PACKET, 0x888e, "eapol"},
+    {PROTOCOL_PACKET, 0x88cc, "lldp"},
 };
 
 struct services *services_new(void)

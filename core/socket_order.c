@@ -161,6 +161,8 @@ int socket_store_finish(struct socket_store *s)
         place_members(s, l, place);
         place += l->followed;
         add_sums(s, l);
+        if (l->protocol == PROTOCOL_UNIX)
+            l->path = s->paths + s->arrivals[l->index].path;
     }
     free(s->members);
     s->members = members;

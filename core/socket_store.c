@@ -30,6 +30,7 @@ void socket_store_done(struct socket_store *s)
     free(s->surplus);
     free(s->slots);
     free(s->before);
+    free(s->paths);
     free_interfaces(s);
     *s = (struct socket_store){.count = 0};
 }
@@ -39,7 +40,8 @@ void socket_store_drop(struct socket_store *s)
     if (s->slot_count > 0)
         memset(s->slots, 0, s->slot_count * sizeof *s->slots);
     s->count = s->member_count = s->surplus_count = 0;
-    s->digest = s->cookies = s->unread = 0;
+    s->digest = s->cookies = s->unread = s->unlisted = 0;
+    s->path_bytes = 0;
     s->second_look = s->finished = false;
 }
 
@@ -54,6 +56,9 @@ static void shrink(struct socket_store *s)
         s->arrivals = NULL;
         s->slots = NULL;
         s->capacity = s->arrival_capacity = s->slot_count = s->count = 0;
+        free(s->paths);
+        s->paths = NULL;
+        s->path_capacity = 0;
     }
     if (s->member_capacity > SOCKET_STORE_SMALL && s->member_count < s->member_capacity / KEPT_PARTS) {
         free(s->members);
@@ -71,6 +76,7 @@ int socket_store_begin(struct socket_store *s)
     s->digest_before = s->digest;
     s->cookies_before = s->cookies;
     s->unread_before = s->unread;
+    s->unlisted_before = s->unlisted;
     if (s->before_capacity > SOCKET_STORE_SMALL && s->member_count < s->before_capacity / KEPT_PARTS) {
         free(s->before);
         s->before = NULL;
@@ -93,11 +99,17 @@ int socket_store_begin(struct socket_store *s)
  * socket without V6ONLY serves both. A raw IPv6 socket never gets IPv4. */
 static enum family row_family(const struct listener_row *row)
 {
-    if (row->address.version == 4)
+    if (row->address.version == 4 || !protocol_is_ip(row->protocol))
         return FAMILY_IPV4;
     if (row->protocol != PROTOCOL_RAW && !row->v6only && ip_addr_is_any(row->address))
         return FAMILY_DUAL;
     return FAMILY_IPV6;
+}
+
+/* Only the machine itself reaches a unix socket. */
+static enum scope row_scope(const struct listener_row *row)
+{
+    return row->protocol == PROTOCOL_UNIX ? SCOPE_LOOPBACK : scope_of(row->address, row->ifindex);
 }
 
 static uint64_t mix(uint64_t hash, uint64_t word, const uint64_t secret[static 2])
@@ -177,6 +189,23 @@ static const char *interface_of(struct socket_store *s, const struct listener_ro
     return i->name;
 }
 
+/* Notes the path of a service that is about to be added. */
+static int add_path(struct socket_store *s, const struct listener_row *row)
+{
+    size_t bytes = row->path ? strlen(row->path) + 1 : 0;
+    char *paths;
+
+    if (bytes == 0)
+        return 0;
+    paths = array_grow(s->paths, &s->path_capacity, s->path_bytes + bytes, 1);
+    if (!paths)
+        return -ENOMEM;
+    s->paths = paths;
+    memcpy(paths + s->path_bytes, row->path, bytes);
+    s->path_bytes += bytes;
+    return 0;
+}
+
 static int make_room_for_listener(struct socket_store *s)
 {
     struct listener *listeners;
@@ -198,8 +227,9 @@ static struct listener *add_listener(struct socket_store *s, const struct listen
                                      const struct listener_key *key)
 {
     const char *interface = interface_of(s, row);
+    size_t path = s->path_bytes;
 
-    if (!interface || make_room_for_listener(s) < 0)
+    if (!interface || make_room_for_listener(s) < 0 || add_path(s, row) < 0)
         return NULL;
     s->listeners[s->count] = (struct listener){
         .protocol = key->protocol,
@@ -209,7 +239,7 @@ static struct listener *add_listener(struct socket_store *s, const struct listen
         .ifindex = key->ifindex,
         .interface = interface,
         .service_name = "",
-        .scope = scope_of(key->address, key->ifindex),
+        .scope = row_scope(row),
         .presence = row->presence,
         .auto_port = row->auto_port,
         .choice_untold = row->choice_untold,
@@ -219,7 +249,7 @@ static struct listener *add_listener(struct socket_store *s, const struct listen
         .queue.known = row->queue.known,
         .receive_queue.known = row->receive_queue.known,
     };
-    s->arrivals[s->count] = (struct arrival){0};
+    s->arrivals[s->count] = (struct arrival){.path = path};
     return &s->listeners[s->count++];
 }
 
@@ -376,10 +406,15 @@ int socket_store_add(struct socket_store *s, const struct listener_row *row, con
     return join(s, l, row, rules);
 }
 
+void socket_store_count(struct socket_store *s)
+{
+    s->unlisted++;
+}
+
 void socket_store_look_again(struct socket_store *s)
 {
     s->second_look = true;
-    s->unread = 0; /* counted anew */
+    s->unread = s->unlisted = 0; /* counted anew */
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -413,5 +448,5 @@ int64_t socket_store_missing(struct socket_store *s)
 bool socket_store_is_same(const struct socket_store *s)
 {
     return s->digest == s->digest_before && s->member_count == s->before_count &&
-           s->unread == s->unread_before;
+           s->unread == s->unread_before && s->unlisted == s->unlisted_before;
 }

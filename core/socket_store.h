@@ -18,6 +18,7 @@ struct listener_row {
     enum protocol protocol;
     struct ip_addr address; /* as the kernel gives it; may be IPv4-mapped */
     uint16_t port;
+    const char *path; /* of a unix socket, which has its address and port: core/unix_path.h; borrowed */
     uint32_t ifindex; /* interface it is bound to, 0 for none */
     char interface[INTERFACE_NAME_MAX];
     bool v6only;
@@ -48,6 +49,7 @@ struct listener_row {
 struct arrival {
     uint32_t first;   /* of the service's members, number + 1 */
     uint32_t surplus; /* number + 1 of what the others come to; 0 none */
+    size_t path;      /* of a unix socket, among the store's; those of a look fit into this */
 };
 
 /* What the sockets of a service come to that are not kept one by one. Each of
@@ -92,11 +94,14 @@ struct socket_store {
     size_t slot_count;
     struct interface_name *interfaces; /* owned */
     size_t interface_count;
+    char *paths; /* owned; one after the other, each with its NUL */
+    size_t path_bytes, path_capacity;
     uint64_t *before; /* owned; cookies of the members of the look before */
     size_t before_count, before_capacity;
-    uint64_t digest, digest_before;   /* of all that was added */
-    uint64_t cookies, cookies_before; /* of the cookies of all members */
-    uint64_t unread, unread_before;   /* sockets of services for which there was no room */
+    uint64_t digest, digest_before;     /* of all that was added */
+    uint64_t cookies, cookies_before;   /* of the cookies of all members */
+    uint64_t unread, unread_before;     /* sockets of services for which there was no room */
+    uint64_t unlisted, unlisted_before; /* sockets that were only counted */
     bool second_look;
     bool finished;
 };
@@ -113,6 +118,9 @@ void socket_store_drop(struct socket_store *s);
 /* Returns 0 or -ENOMEM. A service that does not fit is counted in unread. */
 int socket_store_add(struct socket_store *s, const struct listener_row *row,
                      const struct socket_rules *rules);
+
+/* Counts a socket that nobody wants to know more of. */
+void socket_store_count(struct socket_store *s);
 
 /* From now on what comes is a second look at the same. */
 void socket_store_look_again(struct socket_store *s);

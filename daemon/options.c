@@ -105,7 +105,8 @@ static bool set_protocol(const struct command *command, struct options *options,
     filter->one_protocol = protocol_parse(text, &filter->protocol) == 0;
     if (!filter->one_protocol)
         *ret_status = options_usage_error(
-            command, "--protocol: \"%s\" is not valid, expected tcp, udp, udplite, sctp or raw", text);
+            command, "--protocol: \"%s\" is not valid, expected tcp, udp, udplite, sctp, raw, unix or packet",
+            text);
     return filter->one_protocol;
 }
 

@@ -15,6 +15,14 @@ const char *expected_status_name(enum expected_status status)
     return "unknown";
 }
 
+void expected_write_place(const struct expected *e, struct buf *out)
+{
+    if (e->entry->match.path)
+        buf_str(out, e->entry->match.path);
+    else
+        buf_u64(out, e->port);
+}
+
 static enum expected_status status_of(const struct service_verdict *s)
 {
     if (!s->seen)
@@ -39,7 +47,8 @@ static int64_t alerted_since(const struct alert_list *alerts, const struct expec
     int64_t since_ms = VIEW_SINCE_UNKNOWN;
 
     for (int rule = 0; rule < RULE_COUNT; rule++) {
-        const struct alert_series wanted = {(enum rule)rule, e->entry->name, e->protocol, true, e->port};
+        const struct alert_series wanted =
+            alert_series_of_service((enum rule)rule, e->entry->name, e->protocol, e->port);
         const struct alert *a;
 
         if (!(e->broken & 1u << rule))

@@ -29,6 +29,9 @@ struct expected {
 /* "missing", "wrong", "unknown", "ok". Static. */
 const char *expected_status_name(enum expected_status status);
 
+/* Writes its port, or its path. */
+void expected_write_place(const struct expected *e, struct buf *out);
+
 /* Tells of one of the services of the view's verdict, by its index there. */
 struct expected expected_at(const struct view *view, size_t index);
 

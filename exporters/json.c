@@ -40,6 +40,22 @@ static void write_presence(struct json_writer *w, const struct listener *l)
     }
 }
 
+/* Where a listener is bound: what is no address of an IP protocol has none. */
+static void write_place(struct json_writer *w, const struct listener *l)
+{
+    bool is_ip = protocol_is_ip(l->protocol);
+
+    json_write_text_or_null(w, "family", is_ip ? family_name(l->family) : "");
+    if (is_ip)
+        write_address(w, &l->address);
+    else
+        json_write_null(w, "address");
+    write_presence(w, l);
+    json_write_count_or_null(w, "port", is_ip, l->port);
+    json_write_text_or_null(w, "path", l->protocol == PROTOCOL_UNIX ? l->path : "");
+    json_write_count_or_null(w, "ethertype", l->protocol == PROTOCOL_PACKET, l->port);
+}
+
 static void write_connections(struct json_writer *w, const struct view *view, const struct listener *l)
 {
     const uint32_t *counts = space_connections(snapshot_host(view->snapshot), l->protocol, l->port);
@@ -151,7 +167,7 @@ static void write_socket_unit(struct json_writer *w, const struct listener *l)
 
 static void write_choice(struct json_writer *w, const struct listener *l)
 {
-    if (l->choice_untold)
+    if (l->choice_untold || !protocol_is_ip(l->protocol))
         json_write_null(w, "kernel_chosen_port");
     else
         json_write_bool(w, "kernel_chosen_port", l->auto_port);
@@ -173,13 +189,10 @@ static void write_listener(struct document *d, size_t index, const struct listen
 
     json_write_object(w, NULL);
     json_write_text(w, "protocol", protocol_name(l->protocol));
-    json_write_text(w, "family", family_name(l->family));
-    write_address(w, &l->address);
-    write_presence(w, l);
-    json_write_count(w, "port", l->port);
+    write_place(w, l);
     json_write_text_or_null(w, "interface", l->interface);
     json_write_null(w, "netns");
-    json_write_text(w, "scope", scope_name(l->scope));
+    json_write_text_or_null(w, "scope", protocol_is_ip(l->protocol) ? scope_name(l->scope) : "");
     json_write_text_or_null(w, "port_class",
                             listener_has_port_class(l) ? port_class_name(port_class_of(l->port)) : "");
     json_write_text_or_null(w, "service_name", l->service_name);
@@ -254,12 +267,19 @@ static void write_probe(struct json_writer *w, const struct expected *e)
     json_write_object_end(w);
 }
 
+/* NULL: no entry. */
+static void write_path(struct json_writer *w, const struct expect *e)
+{
+    json_write_text_or_null(w, "path", e && e->match.path ? e->match.path : "");
+}
+
 static void write_expected_one(struct json_writer *w, const struct expected *e)
 {
     json_write_object(w, NULL);
     json_write_text(w, "name", e->entry->name);
     json_write_text(w, "protocol", protocol_name(e->protocol));
-    json_write_count(w, "port", e->port);
+    json_write_count_or_null(w, "port", !e->entry->match.path, e->port);
+    write_path(w, e->entry);
     json_write_text(w, "status", expected_status_name(e->status));
     write_rules(w, e->broken);
     if (e->since_ms == VIEW_SINCE_UNKNOWN)
@@ -316,10 +336,8 @@ void json_listeners(const struct view *view, struct buf *out)
 }
 
 /* No label of an entry has a name that alerts have anyway. */
-static void write_labels(struct json_writer *w, const struct policy *policy, const struct alert *a)
+static void write_labels(struct json_writer *w, const struct expect *e, const struct alert *a)
 {
-    const struct expect *e =
-        *a->key.name ? policy_service(policy, a->key.name, a->key.protocol, a->key.port) : NULL;
     struct alert_labels labels;
 
     alert_labels(a, &labels);
@@ -333,6 +351,9 @@ static void write_labels(struct json_writer *w, const struct policy *policy, con
 
 static void write_alert(struct json_writer *w, const struct policy *policy, const struct alert *a)
 {
+    const struct expect *e =
+        *a->key.name ? policy_service(policy, a->key.name, a->key.protocol, a->key.port) : NULL;
+
     json_write_object(w, NULL);
     json_write_text(w, "rule", rule_name(a->key.rule));
     json_write_text_or_null(w, "name", a->key.name);
@@ -340,13 +361,14 @@ static void write_alert(struct json_writer *w, const struct policy *policy, cons
     json_write_text(w, "state", alert_state_name(a->state));
     write_time(w, a->since.wall_ms);
     json_write_text(w, "protocol", protocol_name(a->key.protocol));
-    if (a->key.has_endpoint)
+    if (a->key.has_endpoint && protocol_is_ip(a->key.protocol))
         write_address(w, &a->key.address);
     else
         json_write_null(w, "address");
     json_write_count_or_null(w, "port", a->key.has_port, a->key.port);
+    write_path(w, e);
     json_write_text(w, "summary", a->summary);
-    write_labels(w, policy, a);
+    write_labels(w, e, a);
     json_write_object_end(w);
 }
 

@@ -86,24 +86,63 @@ static bool family_parse(const char *name, enum family *ret)
     return false;
 }
 
+static bool read_protocol(const json_t *object, enum protocol *ret)
+{
+    const char *protocol;
+
+    return read_text(object, "protocol", &protocol) && protocol_parse(protocol, ret) == 0;
+}
+
+/* The path tells all of a unix socket: what stands for its port depends on who
+ * expects it. */
+static bool read_path(const json_t *object, struct listener_key *key)
+{
+    const char *path;
+
+    if (!read_text(object, "path", &path))
+        return false;
+    key->address = unix_path_address(path);
+    return true;
+}
+
+static bool read_ethertype(const json_t *object, struct listener_key *key)
+{
+    uint64_t ethertype;
+
+    if (!read_count(object, "ethertype", UINT16_MAX, &ethertype))
+        return false;
+    key->port = (uint16_t)ethertype;
+    return true;
+}
+
+static bool read_place(const json_t *object, struct listener_key *key)
+{
+    const char *family, *address;
+    uint64_t port;
+
+    if (key->protocol == PROTOCOL_UNIX)
+        return read_path(object, key);
+    if (key->protocol == PROTOCOL_PACKET)
+        return read_ethertype(object, key);
+    if (!read_text(object, "family", &family) || !read_text(object, "address", &address) ||
+        !read_count(object, "port", UINT16_MAX, &port))
+        return false;
+    key->port = (uint16_t)port;
+    return family_parse(family, &key->family) && ip_addr_parse(address, &key->address) == 0;
+}
+
 static bool read_entry(const json_t *object, struct entry *ret)
 {
-    const char *protocol, *family, *address;
-    uint64_t port;
     bool chosen;
 
     *ret = (struct entry){.interface = ""};
-    if (!read_text(object, "protocol", &protocol) || !read_text(object, "family", &family) ||
-        !read_text(object, "address", &address) || !read_count(object, "port", UINT16_MAX, &port) ||
+    if (!read_protocol(object, &ret->key.protocol) || !read_place(object, &ret->key) ||
         !read_text_or_null(object, "interface", &ret->interface) || !read_choice(object, &chosen) ||
         !read_restarts(object, &ret->restarts))
         return false;
-    ret->key.port = (uint16_t)port;
     ret->own = json_is_true(json_object_get(object, "own"));
-    if (protocol_parse(protocol, &ret->key.protocol) < 0)
-        return false;
     ret->key.client = chosen && protocol_is_datagram(ret->key.protocol);
-    return family_parse(family, &ret->key.family) && ip_addr_parse(address, &ret->key.address) == 0;
+    return true;
 }
 
 /* Fills entries with the host's. */
@@ -197,6 +236,8 @@ static const struct entry *listing_find(const struct listing *listing, const str
     struct entry wanted = {.key = listener_key_of(l), .interface = l->interface};
 
     wanted.key.ifindex = 0;
+    if (l->protocol == PROTOCOL_UNIX)
+        wanted.key.port = 0;
     if (listing->count == 0)
         return NULL;
     return bsearch(&wanted, listing->entries, listing->count, sizeof wanted, compare_entries);
@@ -302,17 +343,31 @@ static bool read_since(const json_t *object, const char *status, int64_t *ret)
     return read_time(text, ret);
 }
 
-static bool read_service(const json_t *object, struct service *ret)
+/* The port of a service, or what stands for it. */
+static bool read_port(const json_t *object, enum protocol protocol, uint16_t *ret)
 {
-    const char *protocol, *status;
+    const char *path;
     uint64_t port;
 
-    if (!read_text(object, "name", &ret->name) || !read_text(object, "protocol", &protocol) ||
-        !read_text(object, "status", &status) || !read_count(object, "port", UINT16_MAX, &port) ||
-        !read_since(object, status, &ret->since_ms))
+    if (protocol == PROTOCOL_UNIX) {
+        if (!read_text(object, "path", &path))
+            return false;
+        *ret = unix_path_port(path);
+        return true;
+    }
+    if (!read_count(object, "port", UINT16_MAX, &port))
         return false;
-    ret->port = (uint16_t)port;
-    return protocol_parse(protocol, &ret->protocol) == 0;
+    *ret = (uint16_t)port;
+    return true;
+}
+
+static bool read_service(const json_t *object, struct service *ret)
+{
+    const char *status;
+
+    return read_text(object, "name", &ret->name) && read_protocol(object, &ret->protocol) &&
+           read_text(object, "status", &status) && read_port(object, ret->protocol, &ret->port) &&
+           read_since(object, status, &ret->since_ms);
 }
 
 /* Those of a document, sorted. */

@@ -204,15 +204,25 @@ static void render_since(int64_t since_ms, struct buf *out)
     cell(out, text);
 }
 
+/* A path may have characters that mean something here. */
+static void render_place(const struct expected *e, struct buf *out)
+{
+    if (e->entry->match.path) {
+        cell(out, e->entry->match.path);
+        return;
+    }
+    buf_str(out, "<td>");
+    buf_u64(out, e->port);
+    buf_str(out, "</td>");
+}
+
 static void render_service(const struct expected *e, struct buf *out)
 {
     buf_str(out, "<tr>");
     cell(out, expected_status_name(e->status));
     cell(out, e->entry->name);
     cell(out, protocol_name(e->protocol));
-    buf_str(out, "<td>");
-    buf_u64(out, e->port);
-    buf_str(out, "</td>");
+    render_place(e, out);
     render_since(e->since_ms, out);
     render_rules(e->broken, out);
     buf_str(out, "</tr>\n");

@@ -120,20 +120,6 @@ static void render_reload_success(struct prom *p)
 
 /* Sockets */
 
-static void render_listener_totals(struct prom *p)
-{
-    const struct listener_totals *totals = view_totals(p->view);
-
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-        for (int scope = 0; totals->known[protocol] && scope < SCOPE_COUNT; scope++) {
-            exposition_begin_essential(&p->x);
-            exposition_label(&p->x, "protocol", protocol_name((enum protocol)protocol));
-            exposition_label(&p->x, "scope", scope_name((enum scope)scope));
-            exposition_count(&p->x, totals->scopes[protocol][scope]);
-        }
-    }
-}
-
 static void render_owner_unseen(struct prom *p)
 {
     const struct listener_totals *totals = view_totals(p->view);
@@ -210,7 +196,8 @@ static void sample_info(struct prom *p, const struct listener *l, size_t index)
 {
     if (!prom_begin_listener(p, index))
         return;
-    exposition_label(&p->x, "scope", scope_name(l->scope));
+    if (protocol_is_ip(l->protocol))
+        exposition_label(&p->x, "scope", scope_name(l->scope));
     if (listener_has_port_class(l))
         exposition_label(&p->x, "port_class", port_class_name(port_class_of(l->port)));
     if (*l->service_name)
@@ -337,7 +324,7 @@ static const struct {
       "Alerts that began to fire, also those that ended before anybody asked."},
      .render = prom_render_alerts_fired},
     {{"sockwatch_listeners", "gauge", "Number of listeners by protocol and bind scope."},
-     .render = render_listener_totals},
+     .render = prom_render_totals},
     {{"sockwatch_listeners_owner_unseen", "gauge",
       "Number of listeners of which it cannot be seen which process holds them."},
      .render = render_owner_unseen},

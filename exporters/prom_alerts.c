@@ -44,7 +44,7 @@ static struct service *sort_services(const struct view *view)
         const struct expect *e = &view->policy->expects[s->expect];
 
         services[i] = (struct service){
-            .key = {.name = e->name, .protocol = s->protocol, .has_port = true, .port = s->port},
+            .key = alert_series_of_service((enum rule)0, e->name, s->protocol, s->port),
             .severity = e->severity,
             .rules = s->used,
         };

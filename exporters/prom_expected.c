@@ -10,7 +10,10 @@ static const struct expect *begin_sample(struct prom *p, const struct service_ve
     exposition_begin_essential(&p->x);
     exposition_label(&p->x, "name", e->name);
     exposition_label(&p->x, "protocol", protocol_name(service->protocol));
-    exposition_label_number(&p->x, "port", service->port);
+    if (e->match.path)
+        exposition_label(&p->x, "path", e->match.path);
+    else
+        exposition_label_number(&p->x, "port", service->port);
     return e;
 }
 

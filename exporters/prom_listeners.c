@@ -3,6 +3,27 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static void label_listener(struct exposition *x, const struct listener *l)
+{
+    char address[IP_ADDR_TEXT_MAX];
+
+    exposition_label(x, "protocol", protocol_name(l->protocol));
+    if (protocol_is_ip(l->protocol)) {
+        ip_addr_format(&l->address, address);
+        exposition_label(x, "family", family_name(l->family));
+        exposition_label(x, "address", address);
+        exposition_label_number(x, "port", l->port);
+    }
+    if (l->protocol == PROTOCOL_UNIX)
+        exposition_label(x, "path", l->path);
+    if (l->protocol == PROTOCOL_PACKET) {
+        ethertype_format(l->port, address);
+        exposition_label(x, "ethertype", address);
+    }
+    if (*l->interface)
+        exposition_label(x, "interface", l->interface);
+}
+
 int prom_label_listeners(struct prom *p)
 {
     struct exposition x = {.out = &p->labels.text};
@@ -11,17 +32,8 @@ int prom_label_listeners(struct prom *p)
     if (!p->labels.begins)
         return -ENOMEM;
     for (size_t i = 0; i < p->listener_count; i++) {
-        const struct listener *l = &p->listeners[i];
-        char address[IP_ADDR_TEXT_MAX];
-
         x.has_labels = false;
-        ip_addr_format(&l->address, address);
-        exposition_label(&x, "protocol", protocol_name(l->protocol));
-        exposition_label(&x, "family", family_name(l->family));
-        exposition_label(&x, "address", address);
-        exposition_label_number(&x, "port", l->port);
-        if (*l->interface)
-            exposition_label(&x, "interface", l->interface);
+        label_listener(&x, &p->listeners[i]);
         p->labels.begins[i + 1] = p->labels.text.len;
     }
     return p->labels.text.failed ? -ENOMEM : 0;
@@ -55,4 +67,36 @@ void prom_listener_count(struct prom *p, size_t index, uint64_t value)
 {
     if (prom_begin_listener(p, index))
         exposition_count(&p->x, value);
+}
+
+static void total_sample(struct prom *p, enum protocol protocol, const char *scope, uint64_t count)
+{
+    exposition_begin_essential(&p->x);
+    exposition_label(&p->x, "protocol", protocol_name(protocol));
+    if (*scope)
+        exposition_label(&p->x, "scope", scope);
+    exposition_count(&p->x, count);
+}
+
+/* What has no IP address has no scope either. */
+static void protocol_totals(struct prom *p, enum protocol protocol, const uint64_t scopes[static SCOPE_COUNT])
+{
+    uint64_t all = 0;
+
+    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+        all += scopes[scope];
+        if (protocol_is_ip(protocol))
+            total_sample(p, protocol, scope_name((enum scope)scope), scopes[scope]);
+    }
+    if (!protocol_is_ip(protocol))
+        total_sample(p, protocol, "", all);
+}
+
+void prom_render_totals(struct prom *p)
+{
+    const struct listener_totals *totals = view_totals(p->view);
+
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++)
+        if (totals->known[protocol])
+            protocol_totals(p, (enum protocol)protocol, totals->scopes[protocol]);
 }

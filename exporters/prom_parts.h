@@ -44,6 +44,8 @@ bool prom_begin_listener(struct prom *p, size_t index);
 /* Writes such a sample whole. */
 void prom_listener_count(struct prom *p, size_t index, uint64_t value);
 
+void prom_render_totals(struct prom *p);
+
 /* The families of connections. */
 void prom_render_connections(struct prom *p);
 void prom_render_not_accepted(struct prom *p);

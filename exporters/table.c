@@ -166,10 +166,18 @@ static void write_service(struct rows *t, const struct listener *l)
 
 static void write_address(const struct listener *l, struct buf *cell)
 {
-    char endpoint[ENDPOINT_TEXT_MAX];
+    char place[LISTENER_PLACE_MAX];
 
-    endpoint_format(&l->address, l->family, l->port, l->interface, endpoint);
-    buf_str(cell, endpoint);
+    listener_place(l, place);
+    buf_str(cell, place);
+}
+
+static void write_scope(const struct listener *l, struct buf *cell)
+{
+    if (l->presence == PRESENCE_ABSENT)
+        buf_str(cell, "absent");
+    else if (protocol_is_ip(l->protocol))
+        buf_str(cell, scope_name(l->scope));
 }
 
 static void write_count(bool known, uint64_t count, struct buf *cell)
@@ -196,7 +204,7 @@ static void write_value(struct rows *t, size_t index, enum column column)
     switch (column) {
     case COLUMN_PROTO: buf_str(cell, protocol_name(l->protocol)); break;
     case COLUMN_ADDRESS: write_address(l, cell); break;
-    case COLUMN_SCOPE: buf_str(cell, l->presence == PRESENCE_ABSENT ? "absent" : scope_name(l->scope)); break;
+    case COLUMN_SCOPE: write_scope(l, cell); break;
     case COLUMN_CLASS:
         if (listener_has_port_class(l))
             buf_str(cell, port_class_name(port_class_of(l->port)));

@@ -112,7 +112,7 @@ static bool add_row(struct grid *g, const struct expected *e, int64_t now_ms)
     (void)grid_end_cell(g, COLUMN_NAME);
     buf_str(&g->text, protocol_name(e->protocol));
     (void)grid_end_cell(g, COLUMN_PROTO);
-    buf_fmt(&g->text, "%u", e->port);
+    expected_write_place(e, &g->text);
     (void)grid_end_cell(g, COLUMN_PORT);
     write_for(e, now_ms, &g->text);
     has_length = grid_end_cell(g, COLUMN_FOR);

@@ -39,7 +39,8 @@ bool view_takes(const struct view *view, enum protocol protocol, uint16_t port, 
 
     if (!f)
         return true;
-    return (f->port_count == 0 || port_ranges_contain(f->ports, f->port_count, port)) &&
+    return (f->port_count == 0 ||
+            (protocol_is_ip(protocol) && port_ranges_contain(f->ports, f->port_count, port))) &&
            (!f->one_protocol || f->protocol == protocol) && (!f->problems || is_problem);
 }
 

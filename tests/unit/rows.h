@@ -166,9 +166,9 @@ static inline void describe_listeners(const struct listener_table *t, bool with_
     *ret_text = '\0';
     for (size_t i = 0; i < count; i++) {
         const struct listener *l = &listeners[i];
-        char text[ENDPOINT_TEXT_MAX];
+        char text[LISTENER_PLACE_MAX];
 
-        endpoint_format(&l->address, l->family, l->port, l->interface, text);
+        listener_place(l, text);
         length += (size_t)snprintf(ret_text + length, size - length, "%s%s/%s", i > 0 ? " " : "",
                                    protocol_name(l->protocol), text);
         assert_true(length < size);

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -73,6 +74,7 @@ static struct kernel {
     bool no_local, no_owners, no_watch, no_one_walk;
     int no_choice; /* not 0: what it says to whoever asks who chose a port */
     size_t open_sockets, open_tables, forgotten, looked;
+    uint32_t unix_inode;      /* of the file at any path */
     bool host_changes;        /* the next time it is asked */
     struct owner_set *owners; /* of every socket; NULL: none is found */
     int owners_result;
@@ -209,6 +211,34 @@ static struct message message_of(const struct span *span, uint64_t cookie, bool 
     return m;
 }
 
+/* Of a socket at a path. */
+struct unix_message {
+    struct nlmsghdr header;
+    struct unix_diag_msg body;
+    struct nlattr file_head;
+    struct unix_diag_vfs file;
+    struct nlattr name;
+    char path[64];
+};
+
+static struct unix_message unix_message_of(const struct span *span, uint64_t cookie)
+{
+    size_t length = strlen(span->row.path) + 1;
+    struct unix_message m = {
+        .header.nlmsg_len = (uint32_t)(offsetof(struct unix_message, path) + length),
+        .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+        .body.udiag_family = AF_UNIX,
+        .body.udiag_cookie = {(uint32_t)cookie, (uint32_t)(cookie >> 32)},
+        .file_head = {.nla_len = sizeof m.file_head + sizeof m.file, .nla_type = UNIX_DIAG_VFS},
+        .file = {.udiag_vfs_ino = span->row.inode},
+        .name = {.nla_len = (uint16_t)(sizeof m.name + length), .nla_type = UNIX_DIAG_NAME},
+    };
+
+    assert_in_range(length, 2, sizeof m.path);
+    memcpy(m.path, span->row.path, length);
+    return m;
+}
+
 static struct script *script_of(uint8_t family, uint8_t protocol, bool auto_ports)
 {
     for (size_t i = 0; i < kernel.script_count; i++)
@@ -258,9 +288,45 @@ int sock_diag_begin(struct sock_diag *d, const struct inet_diag_query *query)
     return 0;
 }
 
+int sock_diag_begin_unix(struct sock_diag *d, uint32_t states)
+{
+    const struct inet_diag_query query = {.family = AF_UNIX, .states = states};
+
+    assert_in_range(kernel.call_count, 0, CALLS_MAX - 1);
+    kernel.calls[kernel.call_count++] = query;
+    *d = (struct sock_diag){.dumping = true, .query = query};
+    d->answers[0] = next_answer(&query, AF_UNIX);
+    return 0;
+}
+
+int sock_diag_begin_packet(struct sock_diag *d)
+{
+    const struct inet_diag_query query = {.family = AF_PACKET};
+
+    assert_in_range(kernel.call_count, 0, CALLS_MAX - 1);
+    kernel.calls[kernel.call_count++] = query;
+    *d = (struct sock_diag){.dumping = true, .query = query};
+    d->answers[0] = next_answer(&query, AF_PACKET);
+    return 0;
+}
+
 static bool passes(const struct inet_diag_query *query, uint16_t port)
 {
     return query->range_count == 0 || port_ranges_contain(query->ranges, query->range_count, port);
+}
+
+/* Hands over one of a span, with that cookie. */
+static int hand_over(const struct sock_diag *d, const struct span *span, uint64_t cookie,
+                     inet_diag_message_fn *on_message, void *arg, uint64_t *ret_malformed)
+{
+    if (span->row.path) {
+        const struct unix_message m = unix_message_of(span, cookie);
+
+        return inet_diag_walk(&m, NLMSG_ALIGN(m.header.nlmsg_len), 0, 0, on_message, arg, ret_malformed);
+    }
+    const struct message m = message_of(span, cookie, d->query.with_memory);
+
+    return inet_diag_walk(&m, NLMSG_ALIGN(m.header.nlmsg_len), 0, 0, on_message, arg, ret_malformed);
 }
 
 /* Hands over one message. Returns 1 when there are more, 0 or an error at the end. */
@@ -272,14 +338,12 @@ static int one_message(struct sock_diag *d, inet_diag_message_fn *on_message, vo
 
         for (; answer && d->span < answer->span_count; d->span++, d->message = 0) {
             const struct span *span = &answer->spans[d->span];
-            struct message m;
             int r;
 
             if (d->message == span->count || !passes(&d->query, span->row.port))
                 continue;
             kernel.now_us += kernel.us_per_message;
-            m = message_of(span, span->row.cookie + d->message++, d->query.with_memory);
-            r = inet_diag_walk(&m, NLMSG_ALIGN(m.header.nlmsg_len), 0, 0, on_message, arg, ret_malformed);
+            r = hand_over(d, span, span->row.cookie + d->message++, on_message, arg, ret_malformed);
             return r < 0 ? r : 1;
         }
         if (answer && answer->result < 0)
@@ -405,6 +469,19 @@ void interfaces_name(struct interfaces *i, uint32_t ifindex, char ret_name[stati
 {
     assert_non_null(i);
     (void)snprintf(ret_name, INTERFACE_NAME_MAX, "eth%u", ifindex);
+}
+
+void unix_files_begin(struct unix_files *files)
+{
+    assert_non_null(files);
+}
+
+/* There is the file that the kernel has the number of; its devices do not matter. */
+enum presence unix_files_look(struct unix_files *files, const char *path, const struct unix_file *file)
+{
+    assert_non_null(files);
+    assert_int_equal(*path, '/');
+    return file->inode == kernel.unix_inode ? PRESENCE_PRESENT : PRESENCE_ABSENT;
 }
 
 struct local_addresses *local_addresses_new(void)
@@ -605,6 +682,15 @@ static struct span *with(struct answer *answer, const char *socket, uint64_t coo
     *span = (struct span){.row = row_of(socket), .count = count, .state = STATE_LISTEN};
     span->row.cookie = cookie;
     return span;
+}
+
+/* Likewise at a path. */
+static void with_path(struct answer *answer, const char *path, uint64_t cookie, size_t count)
+{
+    struct span *span = &answer->spans[answer->span_count++];
+
+    assert_in_range(answer->span_count, 1, SPANS_MAX);
+    *span = (struct span){.row.path = path, .row.cookie = cookie, .count = count, .state = STATE_LISTEN};
 }
 
 static struct span *with_state(struct answer *answer, const char *socket, enum sock_state state, size_t count)
@@ -937,7 +1023,9 @@ static void nothing_missing_is_one_look(void **state)
         assert_int_equal(count_looks(protocols[i]), 1);
         assert_int_equal(count_calls(AF_INET6, protocols[i]), i == 0 ? 0 : 1);
     }
-    assert_int_equal(kernel.call_count, 2 * ARRAY_LENGTH(protocols)); /* of TCP one for each choice */
+    assert_int_equal(count_calls(AF_UNIX, 0), 1);
+    assert_int_equal(count_calls(AF_PACKET, 0), 1);
+    assert_int_equal(kernel.call_count, 2 * ARRAY_LENGTH(protocols) + 2); /* of TCP one for each choice */
     listener_table_unref(t);
 }
 
@@ -1352,6 +1440,8 @@ static void listeners_are_asked_for_by_their_state(void **state)
 
     listener_table_unref(poll_first(state));
     for (size_t i = 0; i < kernel.call_count; i++) {
+        if (kernel.calls[i].family == AF_UNIX)
+            assert_int_equal(kernel.calls[i].states, MASK(STATE_LISTEN));
         for (size_t k = 0; k < ARRAY_LENGTH(wanted); k++) {
             if (kernel.calls[i].protocol != wanted[k].protocol)
                 continue;
@@ -1363,7 +1453,7 @@ static void listeners_are_asked_for_by_their_state(void **state)
         }
     }
     assert_int_equal(checked, 4 * ARRAY_LENGTH(wanted));
-    assert_int_equal(kernel.call_count, checked);
+    assert_int_equal(kernel.call_count, checked + 4);
 }
 
 /* A mask of all bits would take in states that newer kernels invent, and
@@ -2556,6 +2646,106 @@ static void a_refresh_gives_up_a_look_under_way(void **state)
     watcher_done(&w);
 }
 
+/* A watcher who expects a socket at "/run/a". */
+static void expect_a_path(struct watcher *w, struct port_range *ret_port)
+{
+    static struct expect expects[1];
+
+    ret_port->first = ret_port->last = unix_path_port("/run/a");
+    expects[0] = (struct expect){
+        .match = {.protocols = 1u << PROTOCOL_UNIX, .ports = ret_port, .port_count = 1, .path = "/run/a"}};
+    policy_done(&w->policy);
+    w->policy = (struct policy){.expects = expects, .expect_count = 1};
+    assert_int_equal(policy_seal(&w->policy), 0);
+}
+
+static void forget_the_path(struct watcher *w)
+{
+    policy_unseal(&w->policy);
+    w->policy = (struct policy){0};
+}
+
+static void listens_at(const char *expected, const char *other, size_t count)
+{
+    struct answer *answer;
+
+    forget_script();
+    answer = answers(AF_UNIX, 0, 0);
+    if (expected)
+        with_path(answer, expected, 1, 1);
+    with_path(answer, other, 100, count);
+}
+
+static void unix_listeners_that_nobody_expects_are_only_counted(void **state)
+{
+    struct watcher w = watcher_of(state);
+    const struct listener_table *all;
+    struct port_range port;
+
+    expect_a_path(&w, &port);
+    listens_at("/run/a", "/run/b", 3);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "unix//run/ax1");
+    assert_int_equal(listener_table_totals(w.table)->scopes[PROTOCOL_UNIX][SCOPE_LOOPBACK], 4);
+    assert_int_equal(listener_table_dropped(w.table, DROPPED_LISTENERS), 0);
+    assert_false(watch(&w));
+    listens_at("/run/a", "/run/b", 2);
+    assert_true(watch(&w));
+    assert_int_equal(listener_table_totals(w.table)->scopes[PROTOCOL_UNIX][SCOPE_LOOPBACK], 3);
+    forget_the_path(&w);
+    watcher_done(&w);
+    all = poll_with_auto_ports(state);
+    assert_listeners(all, "unix//run/bx2 unix//run/ax1");
+    listener_table_unref(all);
+}
+
+/* One whose file was removed, or is another one's, is not what clients reach. */
+static void a_unix_socket_whose_file_is_not_at_its_path_is_nobody(void **state)
+{
+    struct watcher w = watcher_of(state);
+    struct port_range port;
+
+    expect_a_path(&w, &port);
+    listens_at("/run/a", "/run/a", 1);
+    kernel.scripts[0].answers[0].spans[1].row.inode = 5;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "unix//run/ax1");
+    assert_int_equal(listener_table_all(w.table, &(size_t){0})->members[0].cookie, 1);
+    kernel.unix_inode = 5;
+    assert_true(watch(&w));
+    assert_int_equal(listener_table_all(w.table, &(size_t){0})->members[0].cookie, 100);
+    kernel.unix_inode = 6;
+    assert_true(watch(&w));
+    assert_listeners(w.table, "");
+    assert_int_equal(listener_table_totals(w.table)->scopes[PROTOCOL_UNIX][SCOPE_LOOPBACK], 2);
+    forget_the_path(&w);
+    watcher_done(&w);
+}
+
+/* The kernel cannot be asked for some of them only, and a poll waits for nobody. */
+static void unix_listeners_stay_as_they_were_told_while_a_look_takes_long(void **state)
+{
+    struct watcher w = watcher_of(state);
+    struct port_range port;
+
+    expect_a_path(&w, &port);
+    listens_at("/run/a", "/run/b", 2);
+    assert_true(watch(&w));
+    listens_at(NULL, "/run/b", 20);
+    kernel.us_per_message = 50000;
+    (void)watch(&w);
+    assert_true(count_calls(AF_UNIX, 0) == 1);
+    assert_listeners(w.table, "unix//run/ax1");
+    assert_class(w.table, PROTOCOL_UNIX, VISIBILITY_OK, 0);
+    assert_int_equal(listener_table_totals(w.table)->scopes[PROTOCOL_UNIX][SCOPE_LOOPBACK], 3);
+    work_between(&w);
+    assert_true(watch(&w));
+    assert_listeners(w.table, "");
+    assert_int_equal(listener_table_totals(w.table)->scopes[PROTOCOL_UNIX][SCOPE_LOOPBACK], 20);
+    forget_the_path(&w);
+    watcher_done(&w);
+}
+
 static void one_shot_commands_look_at_all_however_long_it_takes(void **state)
 {
     struct watcher w = watcher_of(state);
@@ -2629,6 +2819,9 @@ int main(void)
         with_kernel(an_expected_port_is_seen_while_a_look_takes_long),
         with_kernel(a_look_that_took_long_leaves_time_to_others),
         with_kernel(a_refresh_gives_up_a_look_under_way),
+        with_kernel(unix_listeners_that_nobody_expects_are_only_counted),
+        with_kernel(a_unix_socket_whose_file_is_not_at_its_path_is_nobody),
+        with_kernel(unix_listeners_stay_as_they_were_told_while_a_look_takes_long),
         with_kernel(one_shot_commands_look_at_all_however_long_it_takes),
         with_kernel(connections_are_counted_in_steps),
         with_kernel(a_count_under_way_is_not_begun_anew),

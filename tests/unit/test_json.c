@@ -105,7 +105,7 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
     assert_int_equal(json_array_size(json_object_get(root, "listeners")), 9);
     assert_json(find_listener(root, "0.0.0.0", 22),
                 "{'protocol': 'tcp', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
-                "'port': 22, 'interface': null, "
+                "'port': 22, 'path': null, 'ethertype': null, 'interface': null, "
                 "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'ssh', "
                 "'sockets': 1, 'accept_queue': {'length': 0, 'limit': 128, 'saturation_ratio': 0.0}, "
                 "'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
@@ -121,7 +121,8 @@ static void a_listener_has_the_shape_of_the_contract(void **state)
                 "'kernel_chosen_port': false, 'own': false, 'rules': []}");
     assert_json(
         find_listener(root, "::", 80),
-        "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, "
+        "{'protocol': 'tcp', 'family': 'dual', 'address': '::', 'address_present': null, 'port': 80, 'path': "
+        "null, 'ethertype': null, "
         "'interface': null, "
         "'netns': null, 'scope': 'any', 'port_class': 'well-known', 'service_name': 'http', "
         "'sockets': 2, 'accept_queue': {'length': 384, 'limit': 1022, 'saturation_ratio': 0.75}, "
@@ -150,7 +151,7 @@ static void what_is_not_known_is_null(void **state)
     assert_json(
         find_listener(root, "2001:db8::12:3456", 51820),
         "{'protocol': 'udp', 'family': 'ipv6', 'address': '2001:db8::12:3456', 'address_present': "
-        "null, 'port': 51820, "
+        "null, 'port': 51820, 'path': null, 'ethertype': null, "
         "'interface': null, 'netns': null, 'scope': 'address', 'port_class': 'dynamic', "
         "'service_name': 'wireguard', 'sockets': 1, 'accept_queue': null, "
         "'receive_queue_bytes': 768, 'drops': null, 'restarts': 0, "
@@ -160,7 +161,7 @@ static void what_is_not_known_is_null(void **state)
     assert_json(
         find_listener(root, "0.0.0.0", 1),
         "{'protocol': 'raw', 'family': 'ipv4', 'address': '0.0.0.0', 'address_present': null, "
-        "'port': 1, 'interface': null, "
+        "'port': 1, 'path': null, 'ethertype': null, 'interface': null, "
         "'netns': null, 'scope': 'any', 'port_class': null, 'service_name': 'icmp', 'sockets': 1, "
         "'accept_queue': null, 'receive_queue_bytes': null, 'drops': null, 'restarts': 0, "
         "'connections': null, 'owners': null, 'owners_left_out': 0, 'uid': 0, 'unit': null, "
@@ -220,7 +221,7 @@ static void every_listener_has_every_key(void **state)
                                        "drops",      "connections",  "owners",    "owners_left_out",
                                        "uid",        "unit",         "rules",     "receive_queue_bytes",
                                        "restarts",   "socket_unit",  "shared_by", "kernel_chosen_port",
-                                       "own"};
+                                       "own",        "path",         "ethertype"};
     struct scene s;
     json_t *root, *listener;
     size_t i;
@@ -461,14 +462,15 @@ static void an_expected_service_has_the_shape_of_the_contract(void **state)
     expected = json_object_get(root, "expected");
     assert_int_equal(json_array_size(expected), 5);
     assert_json(json_array_get(expected, 0),
-                "{'name': 'web \\\"A\\\\B\\\" <b>&', 'protocol': 'tcp', 'port': 81, 'status': 'missing', "
+                "{'name': 'web \\\"A\\\\B\\\" <b>&', 'protocol': 'tcp', 'port': 81, 'path': null, 'status': "
+                "'missing', "
                 "'rules': ['NotListening'], 'since': '2023-11-14T22:13:20.123Z', 'probe': null}");
     assert_json(json_array_get(expected, 1),
-                "{'name': 'mysql', 'protocol': 'tcp', 'port': 3306, 'status': 'wrong', "
+                "{'name': 'mysql', 'protocol': 'tcp', 'port': 3306, 'path': null, 'status': 'wrong', "
                 "'rules': ['LoopbackOnly'], 'since': '2023-11-14T22:13:20.123Z', 'probe': null}");
-    assert_json(json_array_get(expected, 3),
-                "{'name': 'ssh', 'protocol': 'tcp', 'port': 22, 'status': 'ok', 'rules': [], 'since': null, "
-                "'probe': null}");
+    assert_json(json_array_get(expected, 3), "{'name': 'ssh', 'protocol': 'tcp', 'port': 22, 'path': null, "
+                                             "'status': 'ok', 'rules': [], 'since': null, "
+                                             "'probe': null}");
     assert_int_equal(json_integer_value(json_object_get(root, "expected_left_out")), 0);
     json_decref(root);
     s.view.has_history = false;
@@ -551,14 +553,15 @@ static void an_alert_has_the_shape_of_the_contract(void **state)
     assert_json(
         json_array_get(alerts, 1),
         "{'rule': 'LoopbackOnly', 'name': 'mysql', 'severity': 'critical', 'state': 'firing', "
-        "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': null, 'port': 3306, "
+        "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': null, 'port': 3306, 'path': "
+        "null, "
         "'summary': 'mysql: tcp port 3306 is bound only to loopback (127.0.0.1:3306), expected beyond "
         "it', 'labels': {'rule': 'LoopbackOnly', 'name': 'mysql', 'protocol': 'tcp', "
         "'severity': 'critical', 'port': '3306'}}");
     assert_json(json_array_get(alerts, 3),
                 "{'rule': 'UnexpectedListener', 'name': null, 'severity': 'warning', 'state': 'firing', "
                 "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'tcp', 'address': 'fe80::1', "
-                "'port': 8080, "
+                "'port': 8080, 'path': null, "
                 "'summary': 'tcp [fe80::1%eth0]:8080 (http-alt) listens, but is neither expected nor "
                 "allowed (a \\\"b\\\\c\\\" <d>&[4711], user bob)', 'labels': {'rule': 'UnexpectedListener', "
                 "'name': '', 'protocol': 'tcp', "
@@ -567,6 +570,7 @@ static void an_alert_has_the_shape_of_the_contract(void **state)
     assert_json(json_array_get(alerts, 6),
                 "{'rule': 'Blind', 'name': null, 'severity': 'warning', 'state': 'firing', "
                 "'since': '2023-11-14T22:13:20.123Z', 'protocol': 'sctp', 'address': null, 'port': null, "
+                "'path': null, "
                 "'summary': 'sctp sockets cannot be read: the kernel has no handler for this class of "
                 "sockets', 'labels': {'rule': 'Blind', 'name': '', 'protocol': 'sctp', "
                 "'severity': 'warning'}}");

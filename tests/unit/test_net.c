@@ -11,7 +11,8 @@ static struct ip_addr address_of(const char *text)
 
 static void protocol_names_parse_back(void **state)
 {
-    static const char *const names[PROTOCOL_COUNT] = {"tcp", "udp", "udplite", "sctp", "raw"};
+    static const char *const names[PROTOCOL_COUNT] = {"tcp", "udp",  "udplite", "sctp",
+                                                      "raw", "unix", "packet"};
 
     (void)state;
     for (size_t i = 0; i < PROTOCOL_COUNT; i++) {

@@ -817,6 +817,8 @@ static void a_verdict_says_which_classes_were_seen(void **state)
     listener_builder_end(b, PROTOCOL_UDPLITE, PART_ALL, VISIBILITY_UNSUPPORTED, 0);
     listener_builder_end(b, PROTOCOL_SCTP, PART_ALL, VISIBILITY_ABSENT, 0);
     listener_builder_end(b, PROTOCOL_RAW, PART_ALL, VISIBILITY_UNKNOWN, 0);
+    listener_builder_end(b, PROTOCOL_UNIX, PART_ALL, VISIBILITY_UNKNOWN, 0);
+    listener_builder_end(b, PROTOCOL_PACKET, PART_ALL, VISIBILITY_UNKNOWN, 0);
     v = judge(b, &policy, &no_own);
     for (int i = 0; i < PROTOCOL_COUNT; i++) {
         assert_int_equal(v->classes[i].seen, i == PROTOCOL_TCP);

@@ -206,7 +206,7 @@ static void names_are_listed_for_error_messages(void **state)
     assert_string_equal(
         buf_text(&names),
         "name, port, ports, protocol, scope, address, unit, user, exe, process, "
-        "families, for, severity, accept_queue, flapping, drops, connections, close_wait_max, labels, "
+        "path, families, for, severity, accept_queue, flapping, drops, connections, close_wait_max, labels, "
         "probe, probe_interval, probe_timeout, probe_expect");
     buf_truncate(&names, 0);
     schema_names(key_at("", "allow")->children, &names);
