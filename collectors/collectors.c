@@ -267,6 +267,8 @@ static int take_stock(struct collectors *c, const struct listener_poll *how)
         r = choice_make(inv, how->policy, how->limits, how->history);
     if (r == 0)
         inventory_name(inv, how->services);
+    if (r == 0)
+        connection_source_note(&c->shared, inv);
     c->shared.inventory = inv;
     c->shared.owners_wanted = OWNERS_PER_LISTENER * (size_t)how->limits->listeners;
     return r;

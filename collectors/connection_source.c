@@ -119,18 +119,29 @@ static int begin_units(struct source *s)
     return r;
 }
 
-/* Says who listened at the last poll. A datagram socket whose port the kernel chose
- * is a client's, unless an entry expects it. */
-static void note_listeners(struct conn_counter *counter, const struct inventory *inv)
+void connection_source_note(struct source_shared *shared, const struct inventory *inv)
 {
-    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+    for (size_t protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        shared->listened[protocol] = (struct port_set){{0}};
         for (int i = 0; i < INVENTORY_PARTS; i++) {
             const struct inventory_part *part = &inv->parts[protocol][i];
 
             for (size_t k = 0; k < part->count; k++)
                 if (i == 0 || !part->listeners[k].auto_port || !protocol_is_datagram((enum protocol)protocol))
-                    conn_counter_listen(counter, (enum protocol)protocol, part->listeners[k].port);
+                    port_set_put(&shared->listened[protocol], part->listeners[k].port);
         }
+    }
+}
+
+/* Says who listened at the last poll. */
+static void tell_listeners(const struct source_shared *shared)
+{
+    for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+        struct port_set_cursor cursor = {0};
+        uint16_t port;
+
+        while (port_set_next(&shared->listened[protocol], &cursor, &port))
+            conn_counter_listen(shared->counter, (enum protocol)protocol, port);
     }
 }
 
@@ -144,8 +155,7 @@ static int begin_connections(struct source *s, int64_t now_ms)
     conn_counter_begin(s->shared->counter);
     local_ports_read(&ports);
     ephemeral_counter_begin(s->shared->ports, &ports);
-    if (s->shared->inventory)
-        note_listeners(s->shared->counter, s->shared->inventory);
+    tell_listeners(s->shared);
     c->protocol = (enum protocol)0;
     c->is_reading = false;
     c->has_run = false;

@@ -52,18 +52,19 @@ struct source_shared {
     struct interfaces interfaces;
     struct unix_files *unix_files;
     struct owners *owners;
-    const struct policy *policy;        /* of the last poll */
-    struct listener_builder *builder;   /* filled by the listeners' */
-    struct inventory *inventory;        /* what they found */
-    size_t owners_wanted;               /* of so many sockets at most */
-    bool auto_ports;                    /* also datagram sockets whose port the kernel chose, and unix
+    const struct policy *policy;              /* of the last poll */
+    struct listener_builder *builder;         /* filled by the listeners' */
+    struct inventory *inventory;              /* what they found; only while a poll goes on */
+    struct port_set listened[PROTOCOL_COUNT]; /* of each protocol: where somebody did at the last poll */
+    size_t owners_wanted;                     /* of so many sockets at most */
+    bool auto_ports;                          /* also datagram sockets whose port the kernel chose, and unix
                                            listeners that no entry expects */
-    struct conn_counter *counter;       /* filled by the connections' */
-    struct ephemeral_counter *ports;    /* of that one, likewise */
-    bool counted;                       /* and it is whole */
-    struct host_counters host_counters; /* as they were read last */
-    bool by_unit;                       /* connections are to be counted by unit, too */
-    const struct unit_table *units;     /* a reference: that count; NULL: none */
+    struct conn_counter *counter;             /* filled by the connections' */
+    struct ephemeral_counter *ports;          /* of that one, likewise */
+    bool counted;                             /* and it is whole */
+    struct host_counters host_counters;       /* as they were read last */
+    bool by_unit;                             /* connections are to be counted by unit, too */
+    const struct unit_table *units;           /* a reference: that count; NULL: none */
 };
 
 struct source {
@@ -82,6 +83,11 @@ struct source {
 /* Looks at the expected ports of a source of listeners, to the end, while its look
  * at all is under way or not due. How that went the class tells. */
 void listener_source_look_quickly(struct source *s, const struct budget *endless);
+
+/* Notes on which ports somebody listens, for connections that are counted between the
+ * polls. A datagram socket whose port the kernel chose is a client's, unless an entry
+ * expects it. */
+void connection_source_note(struct source_shared *shared, const struct inventory *inv);
 
 extern const struct source_ops listener_source, owner_source, host_counter_source, connection_source;
 

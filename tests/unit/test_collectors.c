@@ -2605,6 +2605,26 @@ static void an_expected_port_is_seen_while_a_look_takes_long(void **state)
     watcher_done(&w);
 }
 
+/* Who listened is known from the last poll, whatever the look has found up to now. */
+static void connections_are_counted_while_a_look_takes_long(void **state)
+{
+    struct watcher w = watcher_of(state);
+    const struct conn_table *t = NULL;
+
+    listens_on(NULL, "0.0.0.0:9", 2);
+    assert_true(watch(&w));
+    listens_on(NULL, "0.0.0.0:10", 20);
+    kernel.us_per_message = 50000;
+    (void)watch(&w); /* a look is under way */
+    with_state(answers(AF_INET6, IPPROTO_TCP, 0), "[::1]:9", STATE_ESTABLISHED, 3);
+    collectors_begin_connections(w.c, false, 0);
+    (void)step_until_counted(w.c, &t);
+    assert_int_equal(client_count(t, PROTOCOL_TCP, 9, STATE_ESTABLISHED), 0);
+    assert_int_equal(conn_table_port(t, PROTOCOL_TCP, 9)[STATE_ESTABLISHED], 3);
+    conn_table_unref(t);
+    watcher_done(&w);
+}
+
 /* One that took long is not begun again at once; one that did not is. */
 static void a_look_that_took_long_leaves_time_to_others(void **state)
 {
@@ -2817,6 +2837,7 @@ int main(void)
         with_kernel(addresses_are_asked_for_at_each_poll_where_nobody_tells_of_changes),
         with_kernel(a_look_that_takes_long_goes_on_between_the_polls),
         with_kernel(an_expected_port_is_seen_while_a_look_takes_long),
+        with_kernel(connections_are_counted_while_a_look_takes_long),
         with_kernel(a_look_that_took_long_leaves_time_to_others),
         with_kernel(a_refresh_gives_up_a_look_under_way),
         with_kernel(unix_listeners_that_nobody_expects_are_only_counted),
