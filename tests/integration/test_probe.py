@@ -246,7 +246,7 @@ class TargetsTest(TestCase):
             under_way = max(under_way, waiting.count("\n"))
             daemon.wait_polls(2)
         self.assertGreaterEqual(daemon.polls() - before, 40)
-        self.assertLessEqual(under_way, 64)
+        self.assertLessEqual(under_way, 64 + 8)  # while ss lists them some end and others begin
         self.assertGreater(under_way, 30)
         wait_for("results", lambda: len(daemon.metrics().find("probe_success")) > 60)
         self.assertEqual(set(daemon.metrics().find("probe_success")), {0})
