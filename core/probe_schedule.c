@@ -186,11 +186,16 @@ void probe_schedule_end(struct probe_schedule *s, struct probe_item *item, enum 
     bool is_as_before =
         item->was_known && before->result == result && before->reach == item->now.reach && before->own == own;
 
-    if (!item->has_result || before->result != result)
+    if (!item->has_result || before->result != result) {
         item->first_ms = now_ms;
+        item->first_told = false;
+    }
     item->has_result = !item->now.again;
-    item->result = (struct probe_told){
-        .own = own, .reach = item->now.reach, .result = result, .duration_us = duration_us};
+    item->result = (struct probe_told){.own = own,
+                                       .reach = item->now.reach,
+                                       .result = result,
+                                       .duration_us = duration_us,
+                                       .since_ms = before->since_ms};
     item->waited_ms = now_ms;
     item->error = 0;
     s->is_new_to_rules |= !is_as_before;
@@ -298,12 +303,14 @@ const struct probe_results *probe_schedule_tell(struct probe_schedule *s, struct
 
         item->was_known = is_known(s, item, now.mono_ms);
         item->was_unmade = is_unmade(s, item, now.mono_ms);
+        if (!item->first_told)
+            item->result.since_ms = now.wall_ms - (now.mono_ms - item->first_ms);
+        item->first_told = true;
         if (item->was_known)
             *told = item->result;
         told->known = item->was_known;
         told->unmade = item->was_unmade;
         told->expect = item->expect;
-        told->since_ms = now.wall_ms - (now.mono_ms - item->first_ms);
     }
     s->is_new = s->is_new_to_rules = false;
     return results;

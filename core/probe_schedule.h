@@ -37,6 +37,7 @@ struct probe_item {
     bool has_result;
     struct probe_told result; /* but for expect, known and unmade */
     int64_t first_ms;         /* when the first of those in a row that ended so did so */
+    bool first_told;          /* its wall clock is in the result: it stays the same, however clocks drift */
     bool was_known, was_unmade;
 };
 
