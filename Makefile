@@ -155,9 +155,9 @@ NEEDS_test_syntax := $(NEEDS_test_config)
 NEEDS_test_unix_config := $(NEEDS_test_config)
 NEEDS_test_packet_rules := core/coverage $(RULES) $(CORE_MODEL) $(NEEDS_test_config)
 NEEDS_test_netlink_parse := collectors/netlink_parse
-NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/netlink_parse core/net core/array
-NEEDS_test_packet_diag_parse := collectors/packet_diag_parse collectors/inet_diag_parse collectors/netlink_parse core/net core/array
-NEEDS_test_unix_diag_parse := collectors/unix_diag_parse collectors/inet_diag_parse collectors/netlink_parse core/unix_path core/net core/array core/text
+NEEDS_test_inet_diag_parse := collectors/inet_diag_parse collectors/sock_diag_parse collectors/netlink_parse core/net core/array
+NEEDS_test_packet_diag_parse := collectors/packet_diag_parse collectors/inet_diag_parse collectors/sock_diag_parse collectors/netlink_parse core/net core/array
+NEEDS_test_unix_diag_parse := collectors/unix_diag_parse collectors/inet_diag_parse collectors/sock_diag_parse collectors/netlink_parse core/unix_path core/net core/array core/text
 NEEDS_test_route_parse := collectors/route_parse collectors/netlink_parse core/net core/array
 NEEDS_test_proc_raw_parse := collectors/proc_raw_parse
 NEEDS_test_proc_counters_parse := collectors/proc_counters_parse
@@ -184,7 +184,7 @@ NEEDS_test_owners_sockets := collectors/owners_sockets core/owner core/program c
 NEEDS_test_owners := $(OWNERS) core/owner core/program core/text core/buf
 NEEDS_test_collectors := collectors/collectors collectors/told collectors/listener_source collectors/connection_source collectors/connection_units collectors/host_counter_source \
 	collectors/proc_counters_parse collectors/proc_pid_parse collectors/owner_source \
-	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/unix_diag_parse collectors/packet_diag_parse collectors/netlink_parse $(CORE_MODEL)
+	collectors/class_reader collectors/socket_class collectors/inet_diag_parse collectors/sock_diag_parse collectors/unix_diag_parse collectors/packet_diag_parse collectors/netlink_parse $(CORE_MODEL)
 PROM := exporters/prom exporters/prom_probes exporters/prom_expected exporters/prom_host exporters/prom_units exporters/prom_alerts exporters/prom_listeners exporters/prom_connections exporters/prom_ephemeral exporters/exposition core/limits
 NEEDS_test_cycle := daemon/cycle daemon/clock collectors/probes collectors/probe_errno core/probe_schedule core/windows core/sliding $(NEEDS_test_alert)
 NEEDS_test_prom := $(PROM) exporters/view core/status $(ALERTS) $(RULES) $(CORE_MODEL)

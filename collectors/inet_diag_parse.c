@@ -1,5 +1,6 @@
 #include "collectors/inet_diag_parse.h"
 #include "collectors/netlink_parse.h"
+#include "collectors/sock_diag_parse.h"
 #include "core/err.h"
 
 #include <arpa/inet.h>
@@ -150,7 +151,6 @@ static void take_attribute(const struct nlattr *attribute, struct inet_diag_row 
 {
     const char *payload = mnl_attr_get_payload(attribute);
     size_t length = mnl_attr_get_payload_len(attribute);
-    uint32_t drops;
 
     switch (mnl_attr_get_type(attribute)) {
     case INET_DIAG_SKV6ONLY:
@@ -165,13 +165,7 @@ static void take_attribute(const struct nlattr *attribute, struct inet_diag_row 
         if (length == sizeof row->cgroup_id)
             memcpy(&row->cgroup_id, payload, length);
         break;
-    case INET_DIAG_SKMEMINFO: /* an array, to which kernels have added at its end */
-        if (length < (SK_MEMINFO_DROPS + 1) * sizeof drops)
-            break;
-        memcpy(&drops, payload + SK_MEMINFO_DROPS * sizeof drops, sizeof drops);
-        row->drops.known = true;
-        row->drops.count = drops;
-        break;
+    case INET_DIAG_SKMEMINFO: row->drops.known |= sock_diag_drops(attribute, &row->drops.count); break;
     default: break;
     }
 }

@@ -1,5 +1,6 @@
 #include "collectors/packet_diag_parse.h"
 #include "collectors/netlink_parse.h"
+#include "collectors/sock_diag_parse.h"
 
 #include <errno.h>
 #include <linux/packet_diag.h>
@@ -13,10 +14,7 @@ size_t packet_diag_request(uint32_t sequence, char ret_bytes[static PACKET_DIAG_
         struct nlmsghdr header;
         struct packet_diag_req body;
     } request = {
-        .header.nlmsg_len = sizeof request,
-        .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
-        .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-        .header.nlmsg_seq = sequence,
+        .header = sock_diag_dump_header(sizeof request, sequence),
         .body.sdiag_family = AF_PACKET,
         .body.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO, /* the former tells the user, too */
     };
@@ -40,17 +38,8 @@ static void take_attribute(const struct nlattr *attribute, struct packet_diag_ro
         memcpy(&info, payload, sizeof info);
         row->ifindex = info.pdi_index;
         break;
-    case PACKET_DIAG_UID:
-        row->uid.known = length == sizeof row->uid.number;
-        if (row->uid.known)
-            memcpy(&row->uid.number, payload, sizeof row->uid.number);
-        break;
-    case PACKET_DIAG_MEMINFO: /* an array, to which kernels have added at its end */
-        row->drops.known = length >= (SK_MEMINFO_DROPS + 1) * sizeof row->drops.count;
-        if (row->drops.known)
-            memcpy(&row->drops.count, payload + SK_MEMINFO_DROPS * sizeof row->drops.count,
-                   sizeof row->drops.count);
-        break;
+    case PACKET_DIAG_UID: row->uid.known = sock_diag_number(attribute, &row->uid.number); break;
+    case PACKET_DIAG_MEMINFO: row->drops.known = sock_diag_drops(attribute, &row->drops.count); break;
     default: break;
     }
 }

@@ -1,5 +1,6 @@
 #include "collectors/unix_diag_parse.h"
 #include "collectors/netlink_parse.h"
+#include "collectors/sock_diag_parse.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,10 +15,7 @@ size_t unix_diag_request(uint32_t states, uint32_t sequence, char ret_bytes[stat
         struct nlmsghdr header;
         struct unix_diag_req body;
     } request = {
-        .header.nlmsg_len = sizeof request,
-        .header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
-        .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-        .header.nlmsg_seq = sequence,
+        .header = sock_diag_dump_header(sizeof request, sequence),
         .body.sdiag_family = AF_UNIX,
         .body.udiag_states = states,
         .body.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID,
@@ -53,11 +51,7 @@ static void take_attribute(const struct nlattr *attribute, struct unix_diag_row 
         row->queue.length = queue.udiag_rqueue;
         row->queue.limit = queue.udiag_wqueue;
         break;
-    case UNIX_DIAG_UID:
-        row->uid.known = length == sizeof row->uid.number;
-        if (row->uid.known)
-            memcpy(&row->uid.number, payload, sizeof row->uid.number);
-        break;
+    case UNIX_DIAG_UID: row->uid.known = sock_diag_number(attribute, &row->uid.number); break;
     default: break;
     }
 }
